@@ -1,0 +1,45 @@
+# wrk_copilot: the extension (PGXS) and, below sidecar/, the gateway.
+#
+#   make demo     show it working            make test     prove it
+#   make help     every other target
+
+EXTENSION  = wrk_copilot
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+MODULE_big = wrk_copilot
+# One stem is one module: extension/STEM.c and extension/STEM.sql, sql/STEM.sql tests it.
+C_STEMS    = wrk_copilot wrk_json identity api_key jwt
+SQL_STEMS  = wrk_copilot identity api_key
+COPILOT    =
+
+OBJS       = $(C_STEMS:%=extension/%.o)
+FRAGMENTS  = $(SQL_STEMS:%=extension/%.sql) $(COPILOT:%=extension/copilot/%.sql)
+SCRIPT     = extension/$(EXTENSION)--$(EXTVERSION).sql
+DATA       = $(wildcard extension/updates/*.sql)
+DATA_built = $(SCRIPT)
+
+REGRESS    = identity
+REGRESS_OPTS   = --encoding=UTF8 --no-locale
+ISOLATION  =
+ISOLATION_OPTS = --inputdir=regress
+
+PG_CPPFLAGS = -DWRK_COPILOT_VERSION='"$(EXTVERSION)"'
+PG_CFLAGS  = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
+             -Wno-missing-field-initializers -Wno-cast-function-type -Wno-declaration-after-statement
+SHLIB_LINK = -lcrypto
+EXTRA_CLEAN = $(SCRIPT) $(wildcard extension/*.bc)
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+# Without the server's headers only deps, help and what installs them can run.
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+endif
+
+$(OBJS): Makefile $(wildcard extension/*.h)
+
+$(SCRIPT): $(FRAGMENTS) $(EXTENSION).control Makefile
+	cat $(FRAGMENTS) > $@
+
+include tools/targets.mk

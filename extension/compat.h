@@ -1,0 +1,59 @@
+/*
+ * compat.h
+ *	  Differences between PostgreSQL 14 and 18, in this one place.
+ *
+ * Nothing else of the extension may mention PG_VERSION_NUM.
+ */
+#ifndef WRK_COMPAT_H
+#define WRK_COMPAT_H
+
+#include "postgres.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#if PG_VERSION_NUM >= 150000
+#include "access/xlogrecovery.h"
+#endif
+
+#if PG_VERSION_NUM < 140000
+#error "wrk_copilot needs PostgreSQL 14 or newer"
+#endif
+
+/* 16 gave GUC "extra" blocks their own allocator */
+#if PG_VERSION_NUM >= 160000
+#define wrk_guc_malloc(size) guc_malloc(LOG, (size))
+#else
+#define wrk_guc_malloc(size) malloc(size)
+#endif
+
+/* 15 made reserving a prefix strict and renamed it */
+#if PG_VERSION_NUM >= 150000
+#define wrk_reserve_guc_prefix(prefix) MarkGUCPrefixReserved(prefix)
+#else
+#define wrk_reserve_guc_prefix(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* 15 moved shared memory requests into a hook of their own */
+#if PG_VERSION_NUM >= 150000
+#define WRK_HAVE_SHMEM_REQUEST_HOOK 1
+#endif
+
+/* 15 replaced the global ThisTimeLineID by a function */
+static inline TimeLineID
+wrk_timeline(void)
+{
+	if (RecoveryInProgress())
+	{
+		TimeLineID tli;
+
+		(void) GetXLogReplayRecPtr(&tli);
+		return tli;
+	}
+#if PG_VERSION_NUM >= 150000
+	return GetWALInsertionTimeLine();
+#else
+	return ThisTimeLineID;
+#endif
+}
+
+#endif /* WRK_COMPAT_H */

@@ -1,0 +1,511 @@
+/*
+ * identity.c
+ *	  The verified identity of this transaction.
+ *
+ * The identity is the value of a custom setting, wrk_copilot.identity, because
+ * the server already gives settings what an identity needs: they follow
+ * savepoints and rollbacks, end with the transaction when set locally, and
+ * travel to parallel workers.  What makes it unforgeable is the check hook: it
+ * refuses every value but the empty one unless identity_set() is writing it at
+ * this very moment, or a starting parallel worker is restoring what its leader
+ * holds.  SET, set_config(), ALTER ROLE, function SET clauses and connection
+ * options all end there.  The hook's parsed struct is what readers use, so
+ * reading costs a pointer.
+ *
+ * Must stay true: (1) only identity_set() raises identity_writing; (2) a
+ * transaction never sees two tenants; (3) no row read under an identity may
+ * outlive its transaction, hence no holdable cursors in such a transaction.
+ */
+#include "identity.h"
+
+#include <ctype.h>
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "api_key.h"
+#include "jwt.h"
+#include "wrk_json.h"
+
+#define IDENTITY_GUC "wrk_copilot.identity"
+
+/*
+ * Text form of the setting: fields separated by FIELD_SEP in the order of
+ * identity_serialize(), then one field per role.  No field can hold the
+ * separator because control characters are refused.
+ */
+#define FIELD_SEP '\x1f'
+#define FIXED_FIELDS 6
+#define IDENTITY_MAX_ROLES 64
+#define IDENTITY_MAX_BYTES 8192
+
+static char *identity_string = NULL;			  /* the setting, as the server keeps it */
+static const Identity *identity_parsed = NULL;	  /* the same, parsed; NULL = nobody */
+static bool identity_writing = false;			  /* identity_set() is at work */
+static char *pinned_tenant = NULL;				  /* first tenant of this transaction */
+static bool holdable_declared = false;			  /* DECLARE ... WITH HOLD in this transaction */
+static bool loaded_in_this_transaction = false;	  /* the hook missed its beginning */
+static ProcessUtility_hook_type prev_ProcessUtility = NULL;
+
+PG_FUNCTION_INFO_V1(wrk_authenticate);
+PG_FUNCTION_INFO_V1(wrk_impersonate);
+PG_FUNCTION_INFO_V1(wrk_tenant_id);
+PG_FUNCTION_INFO_V1(wrk_user_id);
+PG_FUNCTION_INFO_V1(wrk_session_id);
+PG_FUNCTION_INFO_V1(wrk_roles);
+PG_FUNCTION_INFO_V1(wrk_has_role);
+PG_FUNCTION_INFO_V1(wrk_identity);
+
+
+/* ---------- text form <-> struct ---------- */
+
+static int
+count_fields(const char *text)
+{
+	int n = 1;
+
+	for (; *text; text++)
+		n += (*text == FIELD_SEP);
+	return n;
+}
+
+/*
+ * Parses a serialized identity into one block the GUC machinery can free.
+ * Returns NULL if memory ran out or the text is not one of ours.
+ */
+static Identity *
+identity_parse(const char *text)
+{
+	int nfields = count_fields(text);
+	size_t text_size = strlen(text) + 1;
+	Identity *id;
+	char *copy;
+	char *fields[FIXED_FIELDS];
+
+	if (nfields < FIXED_FIELDS)
+		return NULL;
+	id = wrk_guc_malloc(sizeof(Identity) + (nfields - FIXED_FIELDS) * sizeof(char *) + text_size);
+	if (id == NULL)
+		return NULL;
+	id->nroles = nfields - FIXED_FIELDS;
+	id->roles = (const char **) (id + 1);
+	copy = (char *) (id->roles + id->nroles);
+	memcpy(copy, text, text_size);
+
+	for (int i = 0; i < nfields; i++)
+	{
+		char *end = strchr(copy, FIELD_SEP);
+
+		if (end != NULL)
+			*end = '\0';
+		if (i < FIXED_FIELDS)
+			fields[i] = copy;
+		else
+			id->roles[i - FIXED_FIELDS] = copy;
+		copy = end ? end + 1 : copy;
+	}
+	id->via = fields[0];
+	id->actor = fields[1];
+	id->expires_at = strtoll(fields[2], NULL, 10);
+	id->tenant_id = fields[3];
+	id->user_id = fields[4][0] ? fields[4] : NULL;
+	id->session_id = fields[5][0] ? fields[5] : NULL;
+	return id;
+}
+
+/* refuses what could break the text form or a channel name built from it */
+static const char *
+checked_field(const char *what, const char *value)
+{
+	if (value == NULL)
+		return "";
+	for (const unsigned char *p = (const unsigned char *) value; *p; p++)
+		if (*p < 0x20 || *p == 0x7f)
+			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+							errmsg("%s of an identity contains a control character", what)));
+	return value;
+}
+
+/* palloc'd text form of id */
+static char *
+identity_serialize(const Identity *id)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "%s%c%s%c" INT64_FORMAT "%c%s%c%s%c%s",
+					 checked_field("origin", id->via), FIELD_SEP,
+					 checked_field("actor", id->actor), FIELD_SEP, id->expires_at,
+					 FIELD_SEP, checked_field("tenant", id->tenant_id), FIELD_SEP,
+					 checked_field("user", id->user_id), FIELD_SEP,
+					 checked_field("session", id->session_id));
+	for (int i = 0; i < id->nroles; i++)
+		appendStringInfo(&buf, "%c%s", FIELD_SEP, checked_field("role", id->roles[i]));
+	if (id->nroles > IDENTITY_MAX_ROLES || buf.len > IDENTITY_MAX_BYTES)
+		ereport(ERROR, (errcode(ERRCODE_WRK_TOO_LARGE),
+						errmsg("identity is too large: %d roles, %d bytes", id->nroles, buf.len),
+						errdetail("At most %d roles and %d bytes are kept.", IDENTITY_MAX_ROLES,
+								  IDENTITY_MAX_BYTES)));
+	return buf.data;
+}
+
+
+/* ---------- the setting ---------- */
+
+static bool
+identity_check_hook(char **newval, void **extra, GucSource source)
+{
+	if (*newval == NULL || (*newval)[0] == '\0')
+		return true;
+	if (!identity_writing && !InitializingParallelWorker)
+	{
+		GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
+		GUC_check_errmsg("parameter \"%s\" cannot be set", IDENTITY_GUC);
+		GUC_check_errhint("Call wrk.authenticate() with a valid token.");
+		return false;
+	}
+	*extra = identity_parse(*newval);
+	return *extra != NULL;
+}
+
+static void
+identity_assign_hook(const char *newval, void *extra)
+{
+	identity_parsed = extra;
+}
+
+/* a second tenant in one transaction would let one read what the other wrote */
+static void
+pin_tenant(const char *tenant_id)
+{
+	if (pinned_tenant == NULL)
+		pinned_tenant = MemoryContextStrdup(TopTransactionContext, tenant_id);
+	else if (strcmp(pinned_tenant, tenant_id) != 0)
+		ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+						errmsg("this transaction already acts for another tenant"),
+						errhint("One transaction serves one tenant: commit or roll back first.")));
+}
+
+static void
+refuse_expired(int64 expires_at, TimestampTz now)
+{
+	/* exp counts from 1970, the server from 2000; "on or after" as RFC 7519 4.1.4 has it */
+	int64 now_unix = now / USECS_PER_SEC + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+
+	if (expires_at != 0 && now_unix >= expires_at)
+		ereport(ERROR, (errcode(ERRCODE_WRK_TOKEN_EXPIRED), errmsg("the identity has expired"),
+						errdetail("It expired %lld seconds ago.",
+								  (long long) (now_unix - expires_at)),
+						errhint("Get a new token and authenticate again.")));
+}
+
+const Identity *
+identity_current(void)
+{
+	if (identity_parsed != NULL && identity_parsed->expires_at != 0)
+		refuse_expired(identity_parsed->expires_at, GetCurrentStatementStartTimestamp());
+	return identity_parsed;
+}
+
+bool
+identity_has_role(const Identity *id, const char *role)
+{
+	for (int i = 0; i < id->nroles; i++)
+		if (strcmp(id->roles[i], role) == 0)
+			return true;
+	return false;
+}
+
+
+/* ---------- no rows past the end of the transaction ---------- */
+
+static void
+refuse_holdable(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+					errmsg("a cursor WITH HOLD cannot be used together with an identity"),
+					errdetail("Its rows would stay readable after the identity has ended."),
+					errhint("Declare the cursor without HOLD.")));
+}
+
+/* for the one transaction whose beginning the utility hook may have missed */
+static bool
+holdable_in_catalog(void)
+{
+	bool found;
+
+	SPI_connect();
+	if (SPI_execute("SELECT FROM pg_catalog.pg_cursors"
+					" WHERE is_holdable AND creation_time >= pg_catalog.transaction_timestamp()",
+					true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_cursors");
+	found = SPI_processed > 0;
+	SPI_finish();
+	return found;
+}
+
+static void
+identity_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+						ProcessUtilityContext context, ParamListInfo params,
+						QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	Node *stmt = pstmt->utilityStmt;
+
+	if (IsA(stmt, DeclareCursorStmt) && (((DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD))
+	{
+		if (identity_parsed != NULL)
+			refuse_holdable();
+		holdable_declared = true;
+	}
+	if (prev_ProcessUtility)
+		prev_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest,
+								qc);
+}
+
+static void
+identity_xact_callback(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			pinned_tenant = NULL; /* its memory went with the transaction */
+			holdable_declared = false;
+			loaded_in_this_transaction = false;
+			identity_writing = false;
+			break;
+		default:
+			break;
+	}
+}
+
+void
+identity_set(const Identity *id)
+{
+	char *value;
+
+	if (id->tenant_id == NULL || id->tenant_id[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("an identity needs a tenant")));
+	value = identity_serialize(id);
+	refuse_expired(id->expires_at, GetCurrentTimestamp());
+	if (holdable_declared || (loaded_in_this_transaction && holdable_in_catalog()))
+		refuse_holdable();
+	pin_tenant(id->tenant_id);
+
+	identity_writing = true;
+	PG_TRY();
+	{
+		(void) set_config_option(IDENTITY_GUC, value, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, ERROR, false);
+	}
+	PG_FINALLY();
+	{
+		identity_writing = false;
+	}
+	PG_END_TRY();
+	pfree(value);
+}
+
+void
+identity_init(void)
+{
+	DefineCustomStringVariable(IDENTITY_GUC, "Identity of this transaction; read-only.",
+							   "Set by wrk.authenticate() and wrk.impersonate().",
+							   &identity_string, "", PGC_USERSET,
+							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							   identity_check_hook, identity_assign_hook, NULL);
+	loaded_in_this_transaction = IsTransactionState();
+	RegisterXactCallback(identity_xact_callback, NULL);
+	prev_ProcessUtility = ProcessUtility_hook;
+	ProcessUtility_hook = identity_ProcessUtility;
+}
+
+
+/* ---------- SQL: setting it ---------- */
+
+/* the identity as wrk.identity() shows it */
+static Jsonb *
+identity_to_jsonb(const Identity *id)
+{
+	JsonbParseState *state = NULL;
+
+	wrk_json_begin_object(&state);
+	wrk_json_pair_text(&state, "tenant_id", id->tenant_id);
+	wrk_json_pair_text(&state, "user_id", id->user_id);
+	wrk_json_pair_text(&state, "session_id", id->session_id);
+	wrk_json_key(&state, "roles");
+	wrk_json_begin_array(&state);
+	for (int i = 0; i < id->nroles; i++)
+		wrk_json_elem_text(&state, id->roles[i]);
+	wrk_json_end_array(&state);
+	wrk_json_pair_text(&state, "via", id->via);
+	wrk_json_pair_text(&state, "actor", id->actor);
+	if (id->expires_at != 0)
+		wrk_json_pair_int64(&state, "expires_at", id->expires_at);
+	else
+		wrk_json_pair_null(&state, "expires_at");
+	return wrk_json_finish_object(&state);
+}
+
+Datum
+wrk_authenticate(PG_FUNCTION_ARGS)
+{
+	text *token;
+
+	wrk_require_arg(fcinfo, 0, "token");
+	token = PG_GETARG_TEXT_PP(0);
+	identity_authenticate(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
+	PG_RETURN_JSONB_P(identity_to_jsonb(identity_current()));
+}
+
+void
+identity_authenticate(const char *token, size_t len)
+{
+	Identity id = {0};
+
+	if (api_key_looks_like(token, len))
+		api_key_authenticate(token, len, &id);
+	else
+	{
+		JwtPrincipal who = {0};
+
+		jwt_authenticate(token, len, &who);
+		id.tenant_id = who.tenant_id;
+		id.user_id = who.user_id;
+		id.session_id = who.session_id;
+		id.via = "jwt";
+		id.actor = who.kid;
+		id.expires_at = who.expires_at;
+		id.nroles = who.nroles;
+		id.roles = (const char **) who.roles;
+	}
+	identity_set(&id);
+}
+
+/* palloc'd C strings of a text[]; NULL elements are refused */
+static const char **
+roles_from_array(ArrayType *array, int *nroles)
+{
+	Datum *elems;
+	bool *nulls;
+	const char **roles;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, nroles);
+	roles = palloc0(sizeof(char *) * Max(*nroles, 1));
+	for (int i = 0; i < *nroles; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("a role must not be null")));
+		roles[i] = TextDatumGetCString(elems[i]);
+	}
+	return roles;
+}
+
+Datum
+wrk_impersonate(PG_FUNCTION_ARGS)
+{
+	Identity id = {.via = "impersonate"};
+	Oid service = get_role_oid(WRK_ROLE_SERVICE, false);
+
+	/* EXECUTE is granted to wrk_service alone; a careless GRANT must not open this */
+	if (!is_member_of_role(GetUserId(), service))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("only members of role \"%s\" may impersonate", WRK_ROLE_SERVICE)));
+	wrk_require_arg(fcinfo, 0, "tenant_id");
+	id.tenant_id = wrk_text_arg(fcinfo, 0);
+	id.user_id = wrk_text_arg(fcinfo, 1);
+	id.actor = GetUserNameFromId(GetSessionUserId(), false);
+	if (!PG_ARGISNULL(2))
+		id.roles = roles_from_array(PG_GETARG_ARRAYTYPE_P(2), &id.nroles);
+	identity_set(&id);
+	ereport(LOG, (errmsg("role \"%s\" impersonates user \"%s\" of tenant \"%s\"", id.actor,
+						 id.user_id ? id.user_id : "", id.tenant_id),
+				  errhidestmt(true)));
+	PG_RETURN_JSONB_P(identity_to_jsonb(identity_current()));
+}
+
+
+/* ---------- SQL: reading it ---------- */
+
+static Datum
+return_text_or_null(FunctionCallInfo fcinfo, const char *value)
+{
+	if (value == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(value));
+}
+
+Datum
+wrk_tenant_id(PG_FUNCTION_ARGS)
+{
+	const Identity *id = identity_current();
+
+	return return_text_or_null(fcinfo, id ? id->tenant_id : NULL);
+}
+
+Datum
+wrk_user_id(PG_FUNCTION_ARGS)
+{
+	const Identity *id = identity_current();
+
+	return return_text_or_null(fcinfo, id ? id->user_id : NULL);
+}
+
+Datum
+wrk_session_id(PG_FUNCTION_ARGS)
+{
+	const Identity *id = identity_current();
+
+	return return_text_or_null(fcinfo, id ? id->session_id : NULL);
+}
+
+Datum
+wrk_roles(PG_FUNCTION_ARGS)
+{
+	const Identity *id = identity_current();
+	Datum *elems;
+
+	if (id == NULL)
+		PG_RETURN_NULL();
+	elems = palloc(sizeof(Datum) * Max(id->nroles, 1));
+	for (int i = 0; i < id->nroles; i++)
+		elems[i] = CStringGetTextDatum(id->roles[i]);
+	PG_RETURN_ARRAYTYPE_P(construct_array(elems, id->nroles, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+wrk_has_role(PG_FUNCTION_ARGS)
+{
+	const Identity *id = identity_current();
+	text *role = PG_GETARG_TEXT_PP(0);
+	size_t len = VARSIZE_ANY_EXHDR(role);
+
+	for (int i = 0; id != NULL && i < id->nroles; i++)
+		if (strlen(id->roles[i]) == len && memcmp(id->roles[i], VARDATA_ANY(role), len) == 0)
+			PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(false);
+}
+
+Datum
+wrk_identity(PG_FUNCTION_ARGS)
+{
+	const Identity *id = identity_current();
+
+	if (id == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_JSONB_P(identity_to_jsonb(id));
+}

@@ -1,0 +1,126 @@
+/*
+ * wrk_copilot.c
+ *	  Loads the extension: one call per module, and the helpers of wrk_copilot.h.
+ *
+ * The library may come in through shared_preload_libraries (then the doorbell
+ * worker runs) or with the first call of one of its functions.  Both must work;
+ * a module that needs preloading says so itself and has something to fall back
+ * on.
+ */
+#include "wrk_copilot.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "identity.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+PG_FUNCTION_INFO_V1(wrk_error_code);
+
+void
+_PG_init(void)
+{
+	identity_init();
+	wrk_reserve_guc_prefix("wrk_copilot");
+}
+
+WrkRoleSwitch
+wrk_become(Oid userid)
+{
+	WrkRoleSwitch saved;
+
+	GetUserIdAndSecContext(&saved.userid, &saved.sec_context);
+	SetUserIdAndSecContext(userid, saved.sec_context | SECURITY_LOCAL_USERID_CHANGE);
+	return saved;
+}
+
+void
+wrk_unbecome(WrkRoleSwitch saved)
+{
+	SetUserIdAndSecContext(saved.userid, saved.sec_context);
+}
+
+Oid
+wrk_owner(void)
+{
+	Oid nspid = get_namespace_oid("wrk", false);
+	HeapTuple tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(nspid));
+	Oid owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", nspid);
+	owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+Oid
+wrk_relation(const char *relname)
+{
+	Oid relid = get_relname_relid(relname, get_namespace_oid("wrk", false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"wrk.%s\" does not exist", relname),
+				 errhint("Is the extension wrk_copilot of this database complete and up to date?")));
+	return relid;
+}
+
+char *
+wrk_text_arg(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+void
+wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name)
+{
+	if (PG_ARGISNULL(argno))
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+						errmsg("%s must not be null", name)));
+}
+
+/* the rows of wrk.error_code: errcodes.h as a table */
+typedef struct ErrorRow
+{
+	int sqlstate;
+	const char *code;
+	int status;
+	const char *retry;
+	const char *description;
+} ErrorRow;
+
+static const ErrorRow error_rows[] = {
+#define WRK_ERROR(symbol, a, b, c, code, status, retry, description)                     \
+	{ERRCODE_WRK_##symbol, code, status, retry, description},
+#include "errcodes.h"
+#undef WRK_ERROR
+};
+
+Datum
+wrk_error_code(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (size_t i = 0; i < lengthof(error_rows); i++)
+	{
+		const ErrorRow *row = &error_rows[i];
+		Datum values[5] = {CStringGetTextDatum(unpack_sql_state(row->sqlstate)),
+						   CStringGetTextDatum(row->code), Int32GetDatum(row->status),
+						   CStringGetTextDatum(row->retry),
+						   CStringGetTextDatum(row->description)};
+		bool nulls[5] = {false};
+
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}

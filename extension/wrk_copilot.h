@@ -1,0 +1,56 @@
+/*
+ * wrk_copilot.h
+ *	  What every module of the extension shares: our SQLSTATEs, the role names
+ *	  and the one helper that runs code with another role's rights.
+ *
+ * Module-level state lives in the module that owns it; nothing is kept here.
+ */
+#ifndef WRK_COPILOT_H
+#define WRK_COPILOT_H
+
+#include "postgres.h"
+#include "fmgr.h"
+
+#include "compat.h"
+
+/* ERRCODE_WRK_NOT_FOUND and friends, class "WK"; see errcodes.h */
+#define WRK_SQLSTATE(a, b, c) MAKE_SQLSTATE('W', 'K', a, b, c)
+enum WrkErrcode
+{
+#define WRK_ERROR(symbol, a, b, c, code, status, retry, description)                     \
+	ERRCODE_WRK_##symbol = WRK_SQLSTATE(a, b, c),
+#include "errcodes.h"
+#undef WRK_ERROR
+};
+
+#define WRK_ROLE_MEMBER "wrk_member"
+#define WRK_ROLE_SERVICE "wrk_service"
+
+/* what a switch of roles must restore; made by wrk_become(), ended by wrk_unbecome() */
+typedef struct WrkRoleSwitch
+{
+	Oid userid;
+	int sec_context;
+} WrkRoleSwitch;
+
+/*
+ * Runs what follows with the rights of another role, the way a SECURITY DEFINER
+ * function does: SET ROLE and SET SESSION AUTHORIZATION are refused meanwhile.
+ * An error restores the caller's rights by itself (transaction abort does it).
+ */
+extern WrkRoleSwitch wrk_become(Oid userid);
+extern void wrk_unbecome(WrkRoleSwitch saved);
+
+/* owner of the extension's schema "wrk": who our own tables belong to */
+extern Oid wrk_owner(void);
+
+/* OID of a function, table or index of schema "wrk"; error if it is not there */
+extern Oid wrk_relation(const char *relname);
+
+/* text datum helpers: palloc'd C string, or NULL for SQL NULL */
+extern char *wrk_text_arg(FunctionCallInfo fcinfo, int argno);
+
+/* refuses NULL for an argument the function cannot do without */
+extern void wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name);
+
+#endif /* WRK_COPILOT_H */

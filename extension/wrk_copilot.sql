@@ -1,0 +1,41 @@
+-- Schema, roles and the list of errors: what every later fragment stands on.
+
+\echo Use "CREATE EXTENSION wrk_copilot" to load this file. \quit
+
+CREATE SCHEMA wrk;
+COMMENT ON SCHEMA wrk IS 'wrk_copilot: the engine (identity, tenancy, rights, events)';
+
+-- Roles belong to the cluster, not to the extension: they may be there already
+-- from another database, and dropping the extension leaves them.
+DO $$
+DECLARE
+	role_name text;
+BEGIN
+	FOREACH role_name IN ARRAY ARRAY['wrk_member', 'wrk_ops', 'wrk_service', 'wrk_gateway']
+	LOOP
+		IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
+			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role_name);
+		END IF;
+	END LOOP;
+	IF NOT pg_catalog.pg_has_role('wrk_service', 'wrk_member', 'MEMBER') THEN
+		GRANT wrk_member TO wrk_service;
+	END IF;
+END
+$$;
+
+-- Everyone may look into the schema; each object says who may use it.
+GRANT USAGE ON SCHEMA wrk TO PUBLIC;
+
+CREATE FUNCTION wrk.error_codes(OUT sqlstate text, OUT code text, OUT status integer,
+								OUT retry text, OUT description text)
+RETURNS SETOF record
+LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 20
+AS 'MODULE_PATHNAME', 'wrk_error_code';
+COMMENT ON FUNCTION wrk.error_codes() IS
+'every error of the extension: SQLSTATE, name on the wire, HTTP status, what a client may do next (no, backoff, refetch, refresh)';
+
+GRANT EXECUTE ON FUNCTION wrk.error_codes() TO PUBLIC;
+
+CREATE VIEW wrk.error_code AS SELECT * FROM wrk.error_codes();
+COMMENT ON VIEW wrk.error_code IS 'every error of the extension; see wrk.error_codes()';
+GRANT SELECT ON wrk.error_code TO PUBLIC;
