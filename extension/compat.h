@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 #include "access/xlog.h"
+#include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #if PG_VERSION_NUM >= 150000
@@ -36,6 +37,14 @@
 /* 15 moved shared memory requests into a hook of their own */
 #if PG_VERSION_NUM >= 150000
 #define WRK_HAVE_SHMEM_REQUEST_HOOK 1
+#endif
+
+/* 16 merged the per-catalog permission checks */
+#if PG_VERSION_NUM >= 160000
+#define wrk_proc_aclcheck(function, role)                                                \
+	object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE)
+#else
+#define wrk_proc_aclcheck(function, role) pg_proc_aclcheck((function), (role), ACL_EXECUTE)
 #endif
 
 /* 15 replaced the global ThisTimeLineID by a function */

@@ -49,6 +49,7 @@
 #define FIXED_FIELDS 6
 #define IDENTITY_MAX_ROLES 64
 #define IDENTITY_MAX_BYTES 8192
+#define IDENTITY_MAX_TENANT 128
 
 static char *identity_string = NULL;			  /* the setting, as the server keeps it */
 static const Identity *identity_parsed = NULL;	  /* the same, parsed; NULL = nobody */
@@ -135,6 +136,22 @@ checked_field(const char *what, const char *value)
 			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
 							errmsg("%s of an identity contains a control character", what)));
 	return value;
+}
+
+/*
+ * A tenant's name is a part of channel names ("tenant:acme:project:42"), so it
+ * must not be able to look like more than one part.
+ */
+static void
+check_tenant(const char *tenant_id)
+{
+	if (tenant_id == NULL || tenant_id[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("an identity needs a tenant")));
+	if (strlen(tenant_id) > IDENTITY_MAX_TENANT || strpbrk(tenant_id, ": {}") != NULL)
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+						errmsg("tenant of an identity is not valid"),
+						errdetail("It has at most %d bytes and no colon, brace or space.",
+								  IDENTITY_MAX_TENANT)));
 }
 
 /* palloc'd text form of id */
@@ -298,8 +315,7 @@ identity_set(const Identity *id)
 {
 	char *value;
 
-	if (id->tenant_id == NULL || id->tenant_id[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("an identity needs a tenant")));
+	check_tenant(id->tenant_id);
 	value = identity_serialize(id);
 	refuse_expired(id->expires_at, GetCurrentTimestamp());
 	if (holdable_declared || (loaded_in_this_transaction && holdable_in_catalog()))

@@ -10,24 +10,32 @@
 #include "wrk_copilot.h"
 
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
+#include "commands/trigger.h"
 #include "funcapi.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "identity.h"
+#include "rbac.h"
 
 PG_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init(void);
 
 PG_FUNCTION_INFO_V1(wrk_error_code);
+PG_FUNCTION_INFO_V1(wrk_cache_invalidate);
 
 void
 _PG_init(void)
 {
 	identity_init();
+	rbac_init();
 	wrk_reserve_guc_prefix("wrk_copilot");
 }
 
@@ -72,6 +80,31 @@ wrk_relation(const char *relname)
 				 errmsg("relation \"wrk.%s\" does not exist", relname),
 				 errhint("Is the extension wrk_copilot of this database complete and up to date?")));
 	return relid;
+}
+
+Datum
+wrk_call1(Oid function, Datum arg, bool *isnull)
+{
+	FmgrInfo flinfo;
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum result;
+
+	fmgr_info(function, &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, 1, DEFAULT_COLLATION_OID, NULL, NULL);
+	fcinfo->args[0].value = arg;
+	fcinfo->args[0].isnull = false;
+	result = FunctionCallInvoke(fcinfo);
+	*isnull = fcinfo->isnull;
+	return result;
+}
+
+void
+wrk_check_execute(Oid function, Oid role)
+{
+	AclResult result = wrk_proc_aclcheck(function, role);
+
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, OBJECT_FUNCTION, get_func_name(function));
 }
 
 char *
@@ -123,4 +156,17 @@ wrk_error_code(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/*
+ * A relcache invalidation is the one message the server already sends to every
+ * backend, in order with the commit that caused it.
+ */
+Datum
+wrk_cache_invalidate(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		elog(ERROR, "wrk.cache_invalidate() must be called as a trigger");
+	CacheInvalidateRelcacheByRelid(RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
+	PG_RETURN_POINTER(NULL);
 }

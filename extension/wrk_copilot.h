@@ -47,6 +47,15 @@ extern Oid wrk_owner(void);
 /* OID of a function, table or index of schema "wrk"; error if it is not there */
 extern Oid wrk_relation(const char *relname);
 
+/*
+ * Calls a function of one argument without a permission check; the result is
+ * detoasted by nobody and lives in the current context.
+ */
+extern Datum wrk_call1(Oid function, Datum arg, bool *isnull);
+
+/* error unless the role may execute the function */
+extern void wrk_check_execute(Oid function, Oid role);
+
 /* text datum helpers: palloc'd C string, or NULL for SQL NULL */
 extern char *wrk_text_arg(FunctionCallInfo fcinfo, int argno);
 

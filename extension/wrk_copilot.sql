@@ -39,3 +39,11 @@ GRANT EXECUTE ON FUNCTION wrk.error_codes() TO PUBLIC;
 CREATE VIEW wrk.error_code AS SELECT * FROM wrk.error_codes();
 COMMENT ON VIEW wrk.error_code IS 'every error of the extension; see wrk.error_codes()';
 GRANT SELECT ON wrk.error_code TO PUBLIC;
+
+CREATE FUNCTION wrk.cache_invalidate()
+RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_cache_invalidate';
+COMMENT ON FUNCTION wrk.cache_invalidate() IS
+'statement trigger of tables whose content backends cache: at commit every backend drops what it keeps of the table';
+REVOKE ALL ON FUNCTION wrk.cache_invalidate() FROM PUBLIC;

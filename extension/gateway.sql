@@ -1,0 +1,248 @@
+-- The only functions the gateway may call.
+--
+-- The gateway knows sockets and nothing else: it hands on tokens it cannot
+-- read and asks here for every decision. Its database role is a member of
+-- wrk_gateway, which may execute what this file grants and has no other right.
+-- Each call carries the token and is verified again.
+
+CREATE TYPE wrk.gateway_event AS (
+	id bigint,
+	tenant_id text,
+	channels text[],
+	type text,
+	payload text,
+	sender_id text,
+	audience_mask bigint,
+	audience_users text[],
+	class "char",
+	created_ms bigint,
+	state_key text,
+	key text
+);
+COMMENT ON TYPE wrk.gateway_event IS
+'an event as the gateway gets it: payload as JSON text; visible to a connection if audience_mask and audience_users are both null, or the masks share a bit, or its user is listed; class c(ritical), s(tate) or e(phemeral)';
+
+CREATE FUNCTION wrk.gateway_audience_mask(audience text[])
+RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN cardinality(audience) > 0 THEN wrk.role_mask(ARRAY(
+		SELECT substr(a, 6) FROM unnest(audience) a WHERE starts_with(a, 'role:'))) END
+$$;
+COMMENT ON FUNCTION wrk.gateway_audience_mask(text[]) IS
+'roles of an audience as a mask; NULL for an empty audience, which is everyone';
+
+CREATE FUNCTION wrk.gateway_audience_users(audience text[])
+RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN cardinality(audience) > 0 THEN ARRAY(
+		SELECT substr(a, 6) FROM unnest(audience) a WHERE starts_with(a, 'user:')) END
+$$;
+COMMENT ON FUNCTION wrk.gateway_audience_users(text[]) IS
+'users of an audience; NULL for an empty audience, which is everyone';
+
+CREATE FUNCTION wrk.gateway_event_of(e wrk.event)
+RETURNS wrk.gateway_event
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT ROW(e.id, e.tenant_id, e.channels, e.type, e.payload::text, e.sender_id,
+			   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_mask(e.audience) END,
+			   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_users(e.audience) END,
+			   e.class, (date_part('epoch', e.created_at) * 1000)::bigint, e.state_key,
+			   e.key)::wrk.gateway_event
+$$;
+COMMENT ON FUNCTION wrk.gateway_event_of(wrk.event) IS 'an event in the shape the gateway gets';
+
+-- What the gateway tells a browser for an SQLSTATE: our own states, and by their
+-- first characters those of the server that are the caller's doing.
+CREATE FUNCTION wrk.gateway_errors()
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_agg(jsonb_build_object('sqlstate', sqlstate, 'code', code, 'status', status, 'retry', retry))
+	FROM (
+		SELECT sqlstate, code, status, retry FROM wrk.error_code
+		UNION ALL
+		SELECT p.prefix, e.code, e.status, p.retry
+		FROM (VALUES
+			('22', 'bad_request', 'no'),			-- data exception
+			('23', 'bad_request', 'no'),			-- constraint violated
+			('23505', 'conflict', 'refetch'),		-- unique violation
+			('23503', 'not_found', 'no'),			-- no such row to refer to
+			('40', 'conflict', 'backoff'),			-- serialization, deadlock
+			('42501', 'forbidden', 'no'),			-- privilege, row security
+			('53', 'unavailable', 'backoff'),		-- out of resources
+			('55P03', 'locked', 'backoff'),			-- lock not available
+			('57', 'unavailable', 'backoff'),		-- operator intervention, time-out
+			('08', 'unavailable', 'backoff')		-- connection
+		) AS p (prefix, code, retry)
+		JOIN wrk.error_code e USING (code)
+	) all_errors
+$$;
+COMMENT ON FUNCTION wrk.gateway_errors() IS
+'SQLSTATEs, or their first characters, with the code, HTTP status and retry advice for a client; the longest match counts';
+
+CREATE FUNCTION wrk.gateway_hello(gateway text, protocol integer DEFAULT 1)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF protocol IS DISTINCT FROM 1 THEN
+		RAISE EXCEPTION 'this extension speaks protocol 1, the gateway asks for %', protocol
+			USING ERRCODE = 'WK400', HINT = 'Install a gateway and an extension of the same version.';
+	END IF;
+	RETURN jsonb_build_object(
+		'version', (SELECT extversion FROM pg_extension WHERE extname = 'wrk_copilot'),
+		'protocol', 1,
+		'epoch', wrk.epoch(),
+		'snapshot', pg_current_snapshot(),
+		'position', wrk.position(),
+		'doorbell', wrk.doorbell_mode(),
+		'listen', jsonb_build_array('wrk_event'),
+		'heartbeat', 25000,
+		'errors', wrk.gateway_errors());
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_hello(text, integer) IS
+'what a gateway needs to begin: versions, epoch and snapshot to fetch from, channels to LISTEN to, heartbeat in ms, and the table of errors. Error: WK400 for a protocol this version does not speak';
+
+CREATE FUNCTION wrk.gateway_open(token text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	who jsonb := wrk.authenticate(token);
+	tenant text := who ->> 'tenant_id';
+	user_id text := who ->> 'user_id';
+	channels text[] := ARRAY['tenant:' || tenant];
+BEGIN
+	IF user_id IS NOT NULL THEN
+		channels := channels || ('tenant:' || tenant || ':user:' || user_id);
+	END IF;
+	RETURN jsonb_build_object(
+		'user', jsonb_build_object('id', user_id, 'roles', who -> 'roles'),
+		'tenant', tenant,
+		'session', who -> 'session_id',
+		'expiresAt', (who ->> 'expires_at')::bigint * 1000,
+		'audience', wrk.role_mask(wrk.roles())::text,
+		'channels', channels,
+		'limits', jsonb_build_object('subscriptions', 50));
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_open(text) IS
+'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start), limits}. Errors: WK401 unauthorized, WK4E1 token_expired';
+
+CREATE FUNCTION wrk.gateway_subscribe(token text, channel text)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM wrk.authenticate(token);
+	RETURN wrk.channel_resolve(channel);
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_subscribe(text, text) IS
+'may this token join the channel: {channel, as, can}. Errors: WK401 unauthorized, WK4E1 token_expired, WK404 not_found';
+
+-- Events of a fetch are cut by rows and by bytes: a page is what the gateway
+-- holds in memory at once. pg_column_size() tells the stored size without
+-- reading the value.
+CREATE FUNCTION wrk.gateway_fetch(since text, upto text DEFAULT NULL, after_id bigint DEFAULT 0,
+								  max_rows integer DEFAULT 1000)
+RETURNS SETOF wrk.gateway_event
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100 SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	page_bytes CONSTANT bigint := 4 * 1024 * 1024;
+	e wrk.event;
+	stored bigint := 0;
+	n integer := 0;
+	more boolean := false;
+BEGIN
+	FOR e IN
+		SELECT * FROM wrk.event_since(since::pg_snapshot, upto::pg_snapshot, after_id, max_rows)
+	LOOP
+		IF stored > page_bytes THEN
+			more := true;
+			EXIT;
+		END IF;
+		n := n + 1;
+		stored := stored + pg_column_size(e.payload);
+		RETURN NEXT wrk.gateway_event_of(e);
+	END LOOP;
+	RETURN NEXT ROW(NULL, NULL, NULL, 'position', coalesce(upto, pg_current_snapshot()::text), NULL, NULL,
+					NULL, CASE WHEN more OR n >= max_rows THEN 'm' ELSE 'd' END::"char", NULL, NULL,
+					NULL)::wrk.gateway_event;
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_fetch(text, text, bigint, integer) IS
+'events that the snapshot since could not see and upto (NULL: now) can, in id order after after_id, at most max_rows; always followed by one row with id NULL, type position, the snapshot as payload and class d (done) or m (more: call again with upto = that snapshot and after_id = the last id)';
+
+CREATE FUNCTION wrk.gateway_replay(token text, channel text, since text, upto text, max_rows integer DEFAULT 1000)
+RETURNS SETOF wrk.gateway_event
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 100 SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	canonical text;
+	mask bigint;
+	me text;
+	e wrk.event;
+	n integer := 0;
+BEGIN
+	PERFORM wrk.authenticate(token);
+	canonical := wrk.channel_resolve(channel) ->> 'channel';
+	mask := wrk.role_mask(wrk.roles());
+	me := 'user:' || wrk.user_id();
+	FOR e IN
+		SELECT s.* FROM wrk.event_since(wrk.position_snapshot(since), upto::pg_snapshot) s
+		WHERE canonical = ANY (s.channels)
+	LOOP
+		CONTINUE WHEN cardinality(e.audience) > 0
+			AND NOT coalesce(me = ANY (e.audience), false)
+			AND wrk.gateway_audience_mask(e.audience) & mask = 0;
+		n := n + 1;
+		IF n > max_rows THEN
+			RAISE EXCEPTION 'more than % events to replay', max_rows USING ERRCODE = 'WK410',
+				HINT = 'Read the current state and subscribe from its position.';
+		END IF;
+		RETURN NEXT wrk.gateway_event_of(e);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_replay(text, text, text, text, integer) IS
+'events of a channel after the position since and up to the snapshot upto that the token may see now. Errors: WK410 unrecoverable (other epoch, older than retention, more than max_rows), WK400 for what is no position, and those of gateway_subscribe()';
+
+CREATE FUNCTION wrk.gateway_call(token text, method text, params jsonb, key text DEFAULT NULL,
+								 OUT result jsonb, OUT event_id bigint)
+RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	answer record;
+BEGIN
+	PERFORM wrk.authenticate(token);
+	answer := wrk.rpc_call(method, params, key);
+	result := answer.result;
+	event_id := answer.event_id;
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_call(text, text, jsonb, text) IS
+'runs a registered method as the user of the token; see wrk.rpc_call()';
+
+DO $$
+DECLARE
+	fn regprocedure;
+BEGIN
+	FOR fn IN
+		SELECT p.oid FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace = 'wrk'::pg_catalog.regnamespace AND pg_catalog.starts_with(p.proname, 'gateway_')
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', fn);
+	END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION wrk.gateway_hello(text, integer), wrk.gateway_open(text),
+	wrk.gateway_subscribe(text, text), wrk.gateway_fetch(text, text, bigint, integer),
+	wrk.gateway_replay(text, text, text, text, integer),
+	wrk.gateway_call(text, text, jsonb, text) TO wrk_gateway;

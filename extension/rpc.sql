@@ -1,0 +1,152 @@
+-- Calls from outside: which functions a browser may call, once per key.
+
+CREATE TABLE wrk.rpc (
+	method text PRIMARY KEY CHECK (method ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'),
+	function regprocedure NOT NULL,
+	roles text[],
+	description text
+);
+COMMENT ON TABLE wrk.rpc IS 'functions that may be called from outside, by their public name';
+COMMENT ON COLUMN wrk.rpc.function IS
+'function (params jsonb) returns jsonb; run as wrk_member, so it must be executable by that role';
+COMMENT ON COLUMN wrk.rpc.roles IS 'roles of which a caller needs one; NULL: every authenticated identity';
+SELECT pg_catalog.pg_extension_config_dump('wrk.rpc', '');
+REVOKE ALL ON wrk.rpc FROM PUBLIC;
+
+CREATE TABLE wrk.rpc_key (
+	tenant_id text NOT NULL,
+	user_id text NOT NULL,
+	key text NOT NULL CHECK (length(key) BETWEEN 1 AND 200),
+	request_sha256 bytea NOT NULL,
+	result jsonb,
+	event_id bigint,
+	created_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (tenant_id, user_id, key)
+);
+COMMENT ON TABLE wrk.rpc_key IS
+'idempotency keys of calls and what they were answered; the same key with the same request gets the same answer';
+CREATE INDEX rpc_key_created_idx ON wrk.rpc_key (created_at);
+COMMENT ON INDEX wrk.rpc_key_created_idx IS 'oldest first, for retention';
+SELECT pg_catalog.pg_extension_config_dump('wrk.rpc_key', '');
+REVOKE ALL ON wrk.rpc_key FROM PUBLIC;
+
+CREATE FUNCTION wrk.rpc_invoke(function regprocedure, params jsonb)
+RETURNS jsonb
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_rpc_invoke';
+COMMENT ON FUNCTION wrk.rpc_invoke(regprocedure, jsonb) IS
+'runs a function (jsonb) returns jsonb with the rights of wrk_member; internal to wrk.rpc_call()';
+REVOKE ALL ON FUNCTION wrk.rpc_invoke(regprocedure, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION wrk.rpc_event_key(key text)
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_rpc_event_key';
+COMMENT ON FUNCTION wrk.rpc_event_key(text) IS
+'stamps this key on the events of the rest of the transaction (NULL: no key); internal to wrk.rpc_call()';
+REVOKE ALL ON FUNCTION wrk.rpc_event_key(text) FROM PUBLIC;
+
+CREATE FUNCTION wrk.rpc_event_id()
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_rpc_event_id';
+COMMENT ON FUNCTION wrk.rpc_event_id() IS
+'id of the last event this transaction has emitted, NULL if none; internal to wrk.rpc_call()';
+REVOKE ALL ON FUNCTION wrk.rpc_event_id() FROM PUBLIC;
+
+-- Claims the key for this transaction, or finds the answer it got before. A call
+-- under way with the same key makes this one wait until it has ended.
+CREATE FUNCTION wrk.rpc_claim_key(claim_key text, request bytea, OUT answered boolean,
+								  OUT result jsonb, OUT event_id bigint)
+RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	earlier wrk.rpc_key;
+BEGIN
+	IF length(claim_key) NOT BETWEEN 1 AND 200 THEN
+		RAISE EXCEPTION 'idempotency key must have 1 to 200 characters, not %', length(claim_key)
+			USING ERRCODE = 'WK400';
+	END IF;
+	LOOP
+		INSERT INTO wrk.rpc_key AS k (tenant_id, user_id, key, request_sha256)
+		VALUES (wrk.tenant_id(), coalesce(wrk.user_id(), ''), claim_key, request)
+		ON CONFLICT DO NOTHING;
+		IF FOUND THEN
+			answered := false;
+			RETURN;
+		END IF;
+		SELECT * INTO earlier FROM wrk.rpc_key k
+		WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
+			AND k.key = claim_key;
+		-- not there any more: retention was quicker, claim it again
+		EXIT WHEN FOUND;
+	END LOOP;
+	IF earlier.request_sha256 <> request THEN
+		RAISE EXCEPTION 'idempotency key "%" was used for another request', claim_key
+			USING ERRCODE = 'WK4K2', HINT = 'Make a new key for every request.';
+	END IF;
+	answered := true;
+	result := earlier.result;
+	event_id := earlier.event_id;
+END
+$$;
+COMMENT ON FUNCTION wrk.rpc_claim_key(text, bytea) IS
+'claims an idempotency key of the identity or returns the answer given before. Errors: WK400 bad_request, WK4K2 key_reused';
+REVOKE ALL ON FUNCTION wrk.rpc_claim_key(text, bytea) FROM PUBLIC;
+
+CREATE FUNCTION wrk.rpc_call(method text, params jsonb DEFAULT '{}', key text DEFAULT NULL,
+							 OUT result jsonb, OUT event_id bigint)
+RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	entry wrk.rpc;
+	claim record;
+BEGIN
+	IF wrk.tenant_id() IS NULL THEN
+		RAISE EXCEPTION 'nobody is authenticated' USING ERRCODE = 'WK401',
+			HINT = 'Call wrk.authenticate() in this transaction first.';
+	END IF;
+	SELECT * INTO entry FROM wrk.rpc r WHERE r.method = rpc_call.method;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'no method "%"', method USING ERRCODE = 'WK404';
+	END IF;
+	IF entry.roles IS NOT NULL AND NOT entry.roles && wrk.roles() THEN
+		RAISE EXCEPTION 'method "%" is not for your role', method USING ERRCODE = 'WK403';
+	END IF;
+	IF key IS NOT NULL THEN
+		claim := wrk.rpc_claim_key(key, sha256(convert_to(method || E'\n' || coalesce(params::text, ''), 'UTF8')));
+		IF claim.answered THEN
+			result := claim.result;
+			event_id := claim.event_id;
+			RETURN;
+		END IF;
+	END IF;
+	PERFORM wrk.rpc_event_key(key);
+	result := wrk.rpc_invoke(entry.function, coalesce(params, '{}'));
+	event_id := wrk.rpc_event_id();
+	PERFORM wrk.rpc_event_key(NULL);
+	IF key IS NOT NULL THEN
+		UPDATE wrk.rpc_key k SET result = rpc_call.result, event_id = rpc_call.event_id
+		WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
+			AND k.key = rpc_call.key;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION wrk.rpc_call(text, jsonb, text) IS
+'calls a registered method as wrk_member for the identity of this transaction, once per key; event_id is that of the last event it emitted. Errors: WK401 unauthorized, WK403 forbidden, WK404 not_found, WK4K2 key_reused, and the method''s own';
+REVOKE ALL ON FUNCTION wrk.rpc_call(text, jsonb, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wrk.rpc_call(text, jsonb, text) TO wrk_member, wrk_service;
+
+CREATE FUNCTION wrk.rpc_key_retention()
+RETURNS bigint
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	WITH gone AS (
+		DELETE FROM wrk.rpc_key WHERE created_at < now() - interval '24 hours' RETURNING 1)
+	SELECT count(*) FROM gone
+$$;
+COMMENT ON FUNCTION wrk.rpc_key_retention() IS
+'forgets idempotency keys older than 24 hours; run by the background worker';
+REVOKE ALL ON FUNCTION wrk.rpc_key_retention() FROM PUBLIC;
