@@ -1,0 +1,141 @@
+-- The gateway may call gateway_* and nothing else; every call is verified again.
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
+SET client_min_messages = warning;
+CREATE ROLE regress_gateway LOGIN IN ROLE wrk_gateway;
+\set SHOW_CONTEXT never
+
+-- a small application: notes in rooms, of which "lobby" may be joined
+CREATE TABLE public.note (id bigint GENERATED ALWAYS AS IDENTITY, tenant_id text NOT NULL DEFAULT wrk.tenant_id(),
+	author text NOT NULL DEFAULT wrk.user_id(), body text NOT NULL, PRIMARY KEY (tenant_id, id));
+GRANT SELECT, INSERT ON public.note TO wrk_member;
+CREATE FUNCTION public.may_join_room(id text) RETURNS text[] LANGUAGE sql STABLE
+RETURN CASE WHEN id = 'lobby' AND current_user = 'wrk_member' THEN ARRAY['read', 'publish'] END;
+CREATE FUNCTION public.note_add(params jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE new_id bigint;
+BEGIN
+	INSERT INTO public.note (body) VALUES (params ->> 'body') RETURNING id INTO new_id;
+	RETURN jsonb_build_object('id', new_id, 'as', current_user, 'user', wrk.user_id());
+END $$;
+CREATE FUNCTION public.note_emit(params jsonb) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM wrk.emit('note.created', params, ARRAY['tenant:' || wrk.tenant_id() || ':room:lobby'],
+		ARRAY(SELECT jsonb_array_elements_text(params -> 'audience')));
+	RETURN params;
+END $$;
+CREATE FUNCTION public.note_secret(params jsonb) RETURNS jsonb LANGUAGE sql RETURN params;
+REVOKE ALL ON FUNCTION public.note_secret(jsonb) FROM PUBLIC;
+INSERT INTO wrk.role (name, bit) VALUES ('regress_client', 40), ('regress_ops', 41);
+INSERT INTO wrk.permission VALUES ('regress_client', 'read', 'note');
+INSERT INTO wrk.channel_rule (pattern, authorizer) VALUES ('room:{id}', 'public.may_join_room(text)');
+INSERT INTO wrk.rpc (method, function, roles) VALUES
+	('note.add', 'public.note_add(jsonb)', '{regress_client,regress_ops}'),
+	('note.emit', 'public.note_emit(jsonb)', NULL),
+	('note.secret', 'public.note_secret(jsonb)', NULL);
+SELECT wrk.api_key_create('acme', 'ann', '{regress_client}') AS ann,
+	wrk.api_key_create('acme', 'otto', '{regress_ops}') AS otto,
+	wrk.api_key_create('globex', 'gil', '{regress_client}') AS gil \gset
+
+SET ROLE regress_gateway;
+-- what it is for
+SELECT h ->> 'version' = '0.1.0' AS version, h ->> 'position' = (h ->> 'epoch') || '.' || (h ->> 'snapshot') AS position,
+	h -> 'listen' AS listen, h -> 'heartbeat' AS heartbeat, jsonb_array_length(h -> 'errors') > 20 AS errors
+FROM wrk.gateway_hello('test', 1) h;
+SELECT wrk.gateway_hello('test', 2);
+SELECT wrk.gateway_open(:'ann');
+SELECT wrk.gateway_open('wrk_live_no_key');
+SELECT wrk.gateway_open('no token');
+
+-- channels: short and canonical names, and one answer for all that cannot be joined
+SELECT wrk.gateway_subscribe(:'ann', 'room:lobby');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:acme:room:lobby');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:acme');
+SELECT wrk.gateway_subscribe(:'ann', 'me');
+SELECT wrk.gateway_subscribe(:'ann', 'user:ann');
+SELECT wrk.gateway_subscribe(:'ann', 'global');
+SELECT wrk.gateway_subscribe(:'ann', 'entity:note');
+SELECT wrk.gateway_subscribe(:'ann', 'entity:note:7');
+SELECT wrk.gateway_subscribe(:'otto', 'entity:note');
+SELECT wrk.gateway_subscribe(:'ann', 'room:cellar');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:globex:room:lobby');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:globex');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:acme2');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:acme:');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:acme:tenant:globex');
+SELECT wrk.gateway_subscribe(:'ann', 'tenant:acme:global');
+SELECT wrk.gateway_subscribe(:'ann', 'user:otto');
+SELECT wrk.gateway_subscribe(:'ann', 'room:');
+SELECT wrk.gateway_subscribe(:'ann', ':lobby');
+SELECT wrk.gateway_subscribe(:'ann', 'attic:lobby');
+SELECT wrk.gateway_subscribe(:'ann', '');
+SELECT wrk.gateway_subscribe(:'ann', E'room:lobby\n');
+SELECT wrk.gateway_subscribe(:'ann', repeat('x', 600));
+SELECT wrk.gateway_subscribe(:'ann', NULL);
+
+-- calls run as wrk_member, as the user, and once per key
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "hello"}', 'k1');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "hello"}', 'k1');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "other"}', 'k1');
+SELECT * FROM wrk.gateway_call(:'otto', 'note.add', '{"body": "the key of another user"}', 'k1');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "no key"}');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{}', 'k2');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "the failed call left the key free"}', 'k2');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{}', '');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.none', '{}');
+SELECT * FROM wrk.gateway_call(:'ann', 'note.secret', '{}');
+SELECT * FROM wrk.gateway_call(:'gil', 'note.add', '{"body": "another tenant"}', 'k1');
+RESET ROLE;
+SELECT tenant_id, author, body FROM public.note ORDER BY tenant_id, id;
+UPDATE wrk.rpc SET roles = '{regress_ops}' WHERE method = 'note.add';
+SET ROLE regress_gateway;
+SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "not your role"}');
+
+-- fetch, replay and rights
+SELECT h ->> 'snapshot' AS snapshot, h ->> 'position' AS position, h ->> 'epoch' AS epoch
+FROM wrk.gateway_hello('test') h \gset
+SELECT event_id IS NOT NULL AS call_names_its_event FROM wrk.gateway_call(:'ann', 'note.emit', '{"n": 1, "audience": []}', 'k3');
+SELECT event_id IS NOT NULL AS ok FROM wrk.gateway_call(:'ann', 'note.emit', '{"n": 2, "audience": ["role:regress_ops"]}');
+SELECT event_id IS NOT NULL AS ok FROM wrk.gateway_call(:'ann', 'note.emit', '{"n": 3, "audience": ["user:ann"]}');
+SELECT event_id IS NOT NULL AS ok FROM wrk.gateway_call(:'gil', 'note.emit', '{"n": 4, "audience": []}');
+SELECT type, tenant_id, channels, payload::jsonb -> 'n' AS n, sender_id, audience_mask, audience_users, class, key
+FROM wrk.gateway_fetch(:'snapshot') WHERE id IS NOT NULL;
+SELECT id, type, payload ~ '^\d+:\d+:' AS payload, class FROM wrk.gateway_fetch(:'snapshot') WHERE id IS NULL;
+-- in pages: the first says there is more, the next ones end at its snapshot
+SELECT max(id) AS last, max(payload) FILTER (WHERE id IS NULL) AS upto, max(class) FILTER (WHERE id IS NULL) AS more
+FROM wrk.gateway_fetch(:'snapshot', NULL, 0, 3) \gset
+SELECT event_id IS NOT NULL AS ok FROM wrk.gateway_call(:'ann', 'note.emit', '{"n": 5, "audience": []}');
+SELECT :'more' AS more;
+SELECT payload::jsonb -> 'n' AS n, class FROM wrk.gateway_fetch(:'snapshot', :'upto', :last, 3) WHERE id IS NOT NULL;
+SELECT payload::jsonb -> 'n' AS n FROM wrk.gateway_fetch(:'upto') WHERE id IS NOT NULL;
+
+SELECT payload::jsonb -> 'n' AS ann FROM wrk.gateway_replay(:'ann', 'room:lobby', :'position', :'upto');
+SELECT payload::jsonb -> 'n' AS otto FROM wrk.gateway_replay(:'otto', 'room:lobby', :'position', :'upto');
+SELECT payload::jsonb -> 'n' AS gil FROM wrk.gateway_replay(:'gil', 'room:lobby', :'position', :'upto');
+SELECT count(*) AS nothing_new FROM wrk.gateway_replay(:'ann', 'room:lobby', :'epoch' || '.' || :'upto', :'upto');
+SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', :'position', :'upto', 1);
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', 'ffff-1.' || :'upto', :'upto');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', 'rubbish', :'upto');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM wrk.gateway_replay(:'gil', 'tenant:acme:room:lobby', :'position', :'upto');
+
+-- and nothing else
+SELECT p.oid::regprocedure AS may_execute FROM pg_proc p
+WHERE pronamespace = 'wrk'::regnamespace AND has_function_privilege('regress_gateway', p.oid, 'EXECUTE')
+	AND proname ~ '^(gateway|rpc|emit|api_key|jwt_key|impersonate|enable|disable)' ORDER BY 1::text;
+SELECT count(*) AS tables_it_may_read FROM pg_class
+WHERE relnamespace = 'wrk'::regnamespace AND relkind IN ('r', 'p') AND has_table_privilege('regress_gateway', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE');
+SELECT count(*) FROM public.note;
+SELECT wrk.impersonate('acme', 'ann');
+SET ROLE wrk_member;
+RESET ROLE;
+
+DROP TABLE public.note;
+DELETE FROM wrk.rpc;
+DELETE FROM wrk.rpc_key;
+DELETE FROM wrk.channel_rule;
+DROP FUNCTION public.may_join_room(text), public.note_add(jsonb), public.note_emit(jsonb), public.note_secret(jsonb);
+DELETE FROM wrk.api_key;
+DELETE FROM wrk.role WHERE name LIKE 'regress%';
+DROP ROLE regress_gateway;
