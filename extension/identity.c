@@ -281,7 +281,8 @@ identity_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOn
 
 	if (IsA(stmt, DeclareCursorStmt) && (((DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD))
 	{
-		if (identity_parsed != NULL)
+		/* not identity_parsed: a function's SET clause may hide the identity for a while */
+		if (pinned_tenant != NULL)
 			refuse_holdable();
 		holdable_declared = true;
 	}

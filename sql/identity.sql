@@ -102,6 +102,13 @@ BEGIN;
 DECLARE c CURSOR WITH HOLD FOR SELECT wrk.tenant_id();
 SELECT wrk.impersonate('acme', 'u1');
 ROLLBACK;
+-- nor behind a function that hides the identity for a while
+CREATE FUNCTION pg_temp.hide() RETURNS void LANGUAGE plpgsql SET wrk_copilot.identity = ''
+AS $$ BEGIN EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT wrk.tenant_id()'; END $$;
+BEGIN;
+SELECT wrk.impersonate('acme', 'u1') ->> 'tenant_id' AS tenant;
+SELECT pg_temp.hide();
+ROLLBACK;
 -- the same in a session that had not loaded the library when the cursor was declared
 \c -
 BEGIN;
