@@ -8,8 +8,8 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION)
 
 MODULE_big = wrk_copilot
 # One stem is one module: extension/STEM.c and extension/STEM.sql, sql/STEM.sql tests it.
-C_STEMS    = wrk_copilot wrk_json identity api_key jwt rbac
-SQL_STEMS  = wrk_copilot identity api_key rbac
+C_STEMS    = wrk_copilot wrk_json identity api_key jwt rbac tenancy
+SQL_STEMS  = wrk_copilot identity api_key rbac tenancy
 COPILOT    =
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -18,7 +18,7 @@ SCRIPT     = extension/$(EXTENSION)--$(EXTVERSION).sql
 DATA       = $(wildcard extension/updates/*.sql)
 DATA_built = $(SCRIPT)
 
-REGRESS    = identity api_key rbac
+REGRESS    = identity api_key rbac tenancy
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  =
 ISOLATION_OPTS = --inputdir=regress
