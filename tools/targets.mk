@@ -1,6 +1,7 @@
 # Targets of the whole project, beside what PGXS brings (all, install, clean ...).
 
-.PHONY: help deps gateway test demo bench lint sanitize check check-sql check-tap check-gateway check-node
+.PHONY: help deps gateway install-gateway test demo bench lint format sanitize clean-gateway
+.DEFAULT_GOAL := all
 
 help:
 	@echo "make              build the extension and the gateway"
@@ -8,41 +9,62 @@ help:
 	@echo "make demo         run everything on a private cluster and watch changes arrive"
 	@echo "                  (DEMO_ONCE=1 ends by itself with an exit status)"
 	@echo "make test         the whole test suite, on private temporary clusters"
+	@echo "                  (PARTS=\"sql tap\" only some of: sql isolation unit tap node)"
 	@echo "make install      install the extension and the gateway into the system"
 	@echo "make installcheck pg_regress and isolation tests against a running server"
 	@echo "make sanitize     gateway tests under AddressSanitizer and UBSan"
 	@echo "make bench        every figure we claim (bench/README.md)"
 	@echo "make lint         formatting, sizes, include layers, static analysis"
+	@echo "make format       lay the C sources out"
 	@echo "make clean        remove what was built"
 
 deps:
-	tools/deps
+	@tools/deps
 
 ifneq ($(wildcard $(PGXS)),)
 all: gateway
+install: install-gateway
+else
+all install installcheck:
+	@echo "the server's headers are missing (pg_config --pgxs); run: make deps" >&2; exit 1
+endif
+
+install-gateway: gateway
+ifneq ($(wildcard sidecar/main.c),)
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) sidecar/wrk_copilot_gateway '$(DESTDIR)$(bindir)'
 endif
 
 gateway:
 	$(MAKE) -C sidecar
 
 clean: clean-gateway
-.PHONY: clean-gateway
 clean-gateway:
 	$(MAKE) -C sidecar clean
-	rm -rf build tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
+	rm -rf build tmp/check tmp/demo tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
 
-# test and demo run as an ordinary user; tools/unroot sees to it
+# What PostgreSQL has a part in runs as an ordinary user; tools/unroot sees to it.
+# The recipes call make anew, so that it looks again for what deps has installed.
 test: deps
-	tools/unroot tools/check
+	@tools/unroot tools/check $(PARTS)
 
 demo: deps
-	tools/unroot tools/demo
+	@tools/unroot tools/demo
 
 bench: deps
-	tools/unroot bench/run $(BENCH)
+	@tools/unroot bench/run $(BENCH)
 
 sanitize: deps
-	tools/unroot tools/sanitize
+	@tools/unroot tools/sanitize
 
 lint:
-	tools/lint
+	@tools/deps lint
+	@tools/unroot tools/lint
+
+# lays the C sources out as .clang-format says
+format:
+	clang-format-14 -i $$(find extension sidecar bench -name '*.[ch]')
+
+# the value of a variable, for scripts: make -s print-REGRESS
+print-%:
+	@echo '$($*)'
