@@ -1,0 +1,102 @@
+# A dump keeps what the engine knows and what the application's tables do; and a
+# restored database does not pass for the one it was taken from.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Wrk;
+
+my $tenant = '00000000-0000-4000-8000-00000000000a';
+my $old = wrk_node('old', install => 1);
+
+$old->safe_psql('wrk', "SELECT wrk.jwt_key_import('" . key_jwk() . "')");
+my $api_key = $old->safe_psql('wrk', "SELECT wrk.api_key_create('$tenant', NULL, '{ops}')");
+$old->safe_psql('wrk', qq{
+	INSERT INTO copilot.tenants (id, name, slug) VALUES ('$tenant', 'Northwind', 'northwind');
+	CREATE TABLE invoice (
+		tenant_id uuid NOT NULL, id int, project text, total numeric, PRIMARY KEY (tenant_id, id));
+	SELECT wrk.enable_tenancy('invoice');
+	SELECT wrk.enable_events('invoice', 'invoice');
+	GRANT SELECT ON invoice TO wrk_member;
+	INSERT INTO invoice SELECT '$tenant', i, 'p', i FROM generate_series(1, 100) i;
+	INSERT INTO wrk.role (name, bit, label) VALUES ('auditor', 40, 'Auditor');
+});
+my $position = $old->safe_psql('wrk', 'SELECT wrk.position()');
+$old->safe_psql('wrk', "UPDATE invoice SET total = total + 1 WHERE id <= 10");
+
+# xids of the old server run ahead of those of a fresh one, as after years of use
+$old->safe_psql('wrk', join(';', ('SELECT pg_current_xact_id()') x 500));
+$old->safe_psql('wrk', "UPDATE invoice SET total = total + 1 WHERE id = 1");
+
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/wrk.dump';
+$old->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $old->connstr('wrk') ], 'the database can be dumped');
+
+my $new = wrk_node('new', extension => 0);
+$new->command_ok(
+	[ 'pg_restore', '--exit-on-error', '-d', $new->connstr('wrk'), $dump ],
+	'and restored without an error into a fresh server');
+
+# rows of the engine
+my @engine = split /\n/, $old->safe_psql('wrk', q{
+	SELECT c.oid::regclass FROM pg_extension e, unnest(e.extconfig) t JOIN pg_class c ON c.oid = t
+	WHERE e.extname = 'wrk_copilot' AND c.relkind = 'r' ORDER BY 1});
+cmp_ok(scalar @engine, '>', 5, 'the engine marks its tables for the dump');
+is(rows_of($new, $_), rows_of($old, $_), "rows of $_ are kept") for grep { !/^wrk\.event/ } @engine;
+
+# the application's tables
+my @tables = split /\n/, $old->safe_psql('wrk', q{
+	SELECT c.oid::regclass FROM pg_class c
+	WHERE c.relkind = 'r' AND c.relnamespace::regnamespace::text IN ('copilot', 'public') ORDER BY 1});
+cmp_ok(scalar @tables, '>', 8, 'the application has tables');
+is(rows_of($new, $_), rows_of($old, $_), "rows of $_ are kept") for @tables;
+
+my %catalog = (
+	triggers => q{SELECT tgrelid::regclass, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2},
+	policies => q{SELECT p.* FROM pg_policies p ORDER BY schemaname, tablename, policyname},
+	'row-level security' => q{SELECT oid::regclass, relrowsecurity, relforcerowsecurity FROM pg_class
+		WHERE relkind IN ('r', 'p') AND relnamespace::regnamespace::text IN ('copilot', 'public', 'wrk') ORDER BY 1::text},
+	grants => q{SELECT c.oid::regclass, a.* FROM pg_class c,
+			LATERAL (SELECT grantee::regrole, privilege_type FROM aclexplode(c.relacl)) a
+		WHERE relnamespace::regnamespace::text IN ('copilot', 'public', 'wrk') ORDER BY 1::text, 2::text, 3},
+	'column defaults' => q{SELECT adrelid::regclass, adnum, pg_get_expr(adbin, adrelid) FROM pg_attrdef ORDER BY 1::text, 2},
+	comments => q{SELECT c.oid::regclass, d.objsubid, d.description FROM pg_description d JOIN pg_class c ON c.oid = d.objoid
+		WHERE d.classoid = 'pg_class'::regclass AND relnamespace::regnamespace::text IN ('copilot', 'wrk') ORDER BY 1::text, 2});
+is($new->safe_psql('wrk', $catalog{$_}), $old->safe_psql('wrk', $catalog{$_}), "$_ are kept") for sort keys %catalog;
+
+# credentials go on working
+like($new->safe_psql('wrk', "SELECT wrk.authenticate('$api_key')"), qr/"tenant_id": *"$tenant"/, 'an API key still works');
+my $token = $old->safe_psql('wrk', qq{SELECT wrk.jwt_sign(jsonb_build_object('sub', 'u', 'tenant_id', '$tenant',
+	'roles', '["ops"]'::jsonb, 'exp', extract(epoch FROM now())::bigint + 600), '} . key_jwk() . qq{'::jsonb)});
+like($new->safe_psql('wrk', "SELECT wrk.authenticate('$token')"), qr/"tenant_id": *"$tenant"/, 'so does a signing key');
+is($new->safe_psql('wrk', qq{
+	BEGIN; SELECT wrk.authenticate('$api_key') \\g /dev/null
+	SET LOCAL ROLE wrk_member; SELECT count(*) FROM invoice; COMMIT}), 100, 'a member sees its rows');
+is($new->safe_psql('wrk', 'SET ROLE wrk_member; SELECT count(*) FROM invoice'), 0, 'nobody sees none');
+
+# events
+isnt($new->safe_psql('wrk', 'SELECT wrk.epoch()'), $old->safe_psql('wrk', 'SELECT wrk.epoch()'), 'the epoch is another one');
+is(sqlstate_of($old, "SELECT wrk.position_snapshot('$position')"), '', 'the old database recovers from its position');
+is(sqlstate_of($new, "SELECT wrk.position_snapshot('$position')"), 'WK410', 'the restored one refuses it');
+is($new->safe_psql('wrk', q{
+	SELECT count(*) FROM wrk.gateway_fetch((SELECT pg_current_snapshot()::text)) WHERE id IS NOT NULL}), 0,
+	'restored events are history, not news');
+
+my $last = $old->safe_psql('wrk', 'SELECT max(id) FROM wrk.event');
+my $before = $new->safe_psql('wrk', 'SELECT pg_current_snapshot()');
+$new->safe_psql('wrk', 'UPDATE invoice SET total = total + 1 WHERE id = 7');
+my $fresh = $new->safe_psql('wrk', "SELECT id, type FROM wrk.gateway_fetch('$before') WHERE id IS NOT NULL");
+like($fresh, qr/^\d+\|invoice\.updated$/, 'a change makes one event');
+my ($id) = $fresh =~ /^(\d+)/;
+cmp_ok($id, '>', $last, 'with an id that was never used');
+
+is(sqlstate_of($new, 'SELECT copilot.install()'), '', 'install() runs again over what was restored');
+
+$old->stop;
+$new->stop;
+done_testing();

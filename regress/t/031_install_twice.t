@@ -1,0 +1,74 @@
+# copilot.install() is the way in and the way forward: it can always run again,
+# and it changes nothing that is as it should be.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Wrk;
+
+my $node = wrk_node('main', install => 1);
+
+sub schema
+{
+	my ($db) = @_;
+	my ($out, $err) = run_command([ 'pg_dump', '--schema-only', '-d', $node->connstr($db) ]);
+	# lines that are new each time
+	return join("\n", grep { !/^\\(un)?restrict / } split /\n/, $out);
+}
+
+$node->safe_psql('wrk', q{
+	INSERT INTO copilot.tenants (name, slug) VALUES ('Northwind', 'northwind');
+	DELETE FROM wrk.permission WHERE role = 'client' AND action = 'create' AND resource_type = 'automation';
+	UPDATE wrk.role SET label = 'Our clients' WHERE name = 'client'});
+my $schema = schema('wrk');
+my %before = map { $_ => rows_of($node, $_) } qw(copilot.tenants wrk.rpc wrk.channel_rule wrk.role);
+
+$node->safe_psql('wrk', 'SELECT copilot.install()');
+is(schema('wrk'), $schema, 'a second install() leaves the schema as it is');
+is(rows_of($node, $_), $before{$_}, "and the rows of $_") for sort keys %before;
+
+# what a half-done installation or an older version lacks comes back
+$node->safe_psql('wrk', q{
+	DROP TABLE copilot.messages;
+	DROP POLICY visible ON copilot.automations;
+	DELETE FROM wrk.rpc});
+$node->safe_psql('wrk', 'SELECT copilot.install()');
+is(rows_of($node, 'wrk.rpc'), $before{'wrk.rpc'}, 'install() brings back missing methods');
+is($node->safe_psql('wrk', q{SELECT count(*) FROM pg_policies WHERE tablename = 'automations' AND policyname = 'visible'}),
+	1, 'and missing policies');
+is($node->safe_psql('wrk', q{SELECT to_regclass('copilot.messages') IS NOT NULL}), 't', 'and missing tables');
+is($node->safe_psql('wrk', 'SELECT * FROM wrk.lint()'), '', 'after which lint() finds nothing');
+
+# a second database of the same server, whose roles are there already
+$node->safe_psql('postgres', 'CREATE DATABASE second');
+is($node->psql('second', 'CREATE EXTENSION wrk_copilot; SELECT copilot.install()'), 0, 'a second database can have it too');
+
+# without the application, and away again
+$node->safe_psql('postgres', 'CREATE DATABASE third');
+$node->safe_psql('third', 'CREATE EXTENSION wrk_copilot');
+is($node->safe_psql('third', q{SELECT count(*) FROM pg_class WHERE relnamespace = 'copilot'::regnamespace AND relkind = 'r'}),
+	0, 'without install() there are no tables of the application');
+$node->safe_psql('third', 'DROP EXTENSION wrk_copilot');
+is($node->safe_psql('third', q{SELECT count(*) FROM pg_namespace WHERE nspname IN ('wrk', 'copilot')}), 0, 'DROP EXTENSION leaves nothing');
+is($node->psql('third', 'CREATE EXTENSION wrk_copilot; SELECT copilot.install()'), 0, 'and it can come again');
+
+# who may not
+$node->safe_psql('postgres', 'CREATE ROLE ordinary LOGIN; CREATE DATABASE fourth OWNER ordinary');
+my ($status, $out, $err) = $node->psql('fourth', 'CREATE EXTENSION wrk_copilot', extra_params => [ '-U', 'ordinary' ]);
+like($err, qr/permission denied to create extension/, 'an ordinary role cannot create it');
+is(sqlstate_of($node, 'SELECT copilot.install()', as => 'ordinary'), '42501', 'nor install the application');
+
+$node->stop;
+
+# not preloaded: the doorbell is rung by the transaction itself
+my $plain = wrk_node('plain', preload => 0, install => 1);
+is($plain->safe_psql('wrk', q{SELECT wrk.gateway_hello('tap') ->> 'doorbell'}), 'transaction', 'works without being preloaded');
+$plain->stop;
+
+done_testing();

@@ -1,0 +1,192 @@
+// The demo: what design and README claim, shown on a running system. See tools/demo for what it is.
+//
+// Every step states what each client must see; the exit status says whether it did. "Nothing arrived" is
+// proven, not waited for: after each change every tenant gets one more event, and what has not come before
+// that one never will, because events of one feed arrive in order.
+
+import { connect } from '../sidecar/test/ws_client.mjs';
+import { Follower } from './follower.mjs';
+import { Lab, until } from './lab.mjs';
+import { helios, northwind, seed, steps } from './demo_data.mjs';
+import { bold, dim, good, bad, heading, note, Table } from './terminal.mjs';
+
+const BURST = 1000;
+const once = process.env.DEMO_ONCE === '1';
+const lab = new Lab('tmp/demo', { settings: { track_commit_timestamp: 'on' } });
+let mistakes = 0;
+
+// prints a verdict and remembers a bad one
+function verdict(isRight, text = isRight ? 'as it should be' : 'WRONG') {
+  if (!isRight) mistakes++;
+  return isRight ? good(text) : bad(text);
+}
+
+// ---------- who takes part ----------
+
+const people = {
+  clara: { ...northwind.clara, tenant: northwind, roles: ['client'], channels: [`project:${northwind.project}`] },
+  oskar: { ...northwind.oskar, tenant: northwind, roles: ['ops'], channels: [`project:${northwind.project}`] },
+  bea: { ...helios.bea, tenant: helios, roles: ['client'], channels: [`project:${helios.project}`] },
+};
+const eve = { ...northwind.eve, tenant: northwind, roles: ['client'] };
+
+const tokenOf = ({ id, tenant, roles }, seconds) =>
+  lab.issuer.token({ sub: id, tenant_id: tenant.id, roles, sid: `demo-${id.slice(-4)}` }, seconds);
+
+async function join(gateway) {
+  const table = new Table(['', 'tenant', 'role', 'follows'], [8, 22, 8, 30]);
+  for (const person of Object.values(people)) {
+    const { name, tenant, channels, roles } = person;
+    person.follower = new Follower({ name, url: gateway.url, token: () => tokenOf(person), channels });
+    await person.follower.start();
+    table.row([name, tenant.name, roles[0], `project "${tenant.projectName}", own tenant`]);
+  }
+  const refused = await attempt(gateway, tokenOf(eve, -60));
+  table.row([eve.name, eve.tenant.name, 'client', verdict(refused.code === 'token_expired', `refused: ${refused.code}`)]);
+
+  const foreign = await attempt(gateway, tokenOf(people.bea), `project:${northwind.project}`);
+  const nowhere = await attempt(gateway, tokenOf(people.bea), 'project:00000000-0000-4000-8000-000000000000');
+  note(`${people.bea.name} asks for ${northwind.name}'s project: ${foreign.code}; for one that does not exist: ${nowhere.code}`);
+  verdict(foreign.code === 'not_found' && foreign.message === nowhere.message);
+}
+
+// The refusal that a token, or a token and a channel, meets: { code, message }
+async function attempt(gateway, token, channel) {
+  const client = await connect(gateway.url);
+  try {
+    await client.authenticate(token);
+    if (channel) await client.subscribe(channel);
+    return { code: 'none' };
+  } catch ({ code, frame }) {
+    return { code, message: frame?.payload.message };
+  } finally {
+    client.destroy();
+  }
+}
+
+// ---------- changes and who sees them ----------
+
+let fences = 0;
+
+// Resolves when every client has everything that was committed before.
+async function fence() {
+  const n = ++fences;
+  for (const { id } of [northwind, helios]) {
+    await lab.sql.query(`SELECT wrk.emit('demo.fence', '{"n": ${n}}', '{tenant:${id}}', tenant_id => '${id}')`);
+  }
+  const arrived = ({ follower }) => follower.events.some((e) => e.type === 'demo.fence' && e.payload.n === n);
+  await until('the fence at every client', () => Object.values(people).every(arrived), { timeout: 30000, every: 2 });
+}
+
+// Runs SQL in one transaction; resolves with the time of its commit, ms since 1970.
+async function commit(sql) {
+  const xid = await lab.sql.query(`BEGIN; ${sql}; SELECT pg_current_xact_id()::xid; COMMIT`);
+  const stamp = `SELECT extract(epoch FROM pg_xact_commit_timestamp('${xid.split('\n').pop()}')) * 1000`;
+  return Number(await lab.sql.query(stamp));
+}
+
+const isNews = (event) => event.type !== 'demo.fence';
+
+async function show(table, { what, sql, sees, rolledBack }) {
+  const from = Object.fromEntries(Object.entries(people).map(([key, { follower }]) => [key, follower.events.length]));
+  const at = rolledBack ? (await lab.sql.query(`BEGIN; ${sql}; ROLLBACK`), 0) : await commit(sql);
+  await fence();
+  const cells = Object.entries(people).map(([key, { follower }]) => {
+    const got = follower.events.slice(from[key]).filter(isNews);
+    const isRight = got.length > 0 === sees.includes(key);
+    if (got.length === 0) return isRight ? dim('–') : verdict(false, 'nothing!');
+    return isRight ? `${(got[0].at - at).toFixed(1)} ms` : verdict(false, got[0].type);
+  });
+  const types = new Set(Object.entries(people).flatMap(([key, { follower }]) => follower.events.slice(from[key]).filter(isNews).map((e) => e.type)));
+  table.row([what, ...cells, dim([...types].join(', '))]);
+}
+
+// ---------- the gateway dies ----------
+
+async function crash(gateway) {
+  const seen = (person) => person.follower.events.filter((e) => e.type === 'task.created' && e.payload.data.title.startsWith('Burst'));
+  const burst = lab.session();
+  const sending = burst.query(
+    Array.from({ length: BURST }, (_, i) => `INSERT INTO copilot.tasks (tenant_id, project_id, title)
+      VALUES ('${northwind.id}', '${northwind.project}', 'Burst ${i}')`).join('; SELECT pg_sleep(0.001) \\g /dev/null\n;'),
+  );
+  await until('a part of the burst', () => seen(people.clara).length > BURST / 3, { every: 1 });
+  const killed = seen(people.clara).length;
+  await gateway.stop('SIGKILL');
+  await gateway.start();
+  note(`killed with -9 when ${people.clara.name} had ${killed} of them, started again`);
+  await sending;
+  await fence();
+
+  const table = new Table(['', 'expected', 'seen', 'missed', 'twice'], [10, 10, 8, 8, 8]);
+  for (const [key, person] of Object.entries(people)) {
+    const expected = key === 'bea' ? 0 : BURST;
+    const ids = seen(person).map((e) => e.payload.data.title);
+    const distinct = new Set(ids).size;
+    const [missed, twice] = [expected - distinct, ids.length - distinct];
+    const isRight = missed === 0 && twice === 0;
+    table.row([person.name, expected, distinct, verdict(isRight, String(missed)), verdict(isRight, String(twice))]);
+  }
+  const again = Object.values(people).reduce((sum, { follower }) => sum + follower.duplicates, 0);
+  note(dim(`Sent again after the crash and recognized by id: ${again}.`));
+}
+
+// ---------- playing on ----------
+
+function invite(gateway) {
+  heading('Play on');
+  const { PGPORT } = lab.env;
+  console.log(`  SQL        psql -h 127.0.0.1 -p ${PGPORT} -U postgres ${lab.database}`);
+  console.log(`  WebSocket  ${gateway.url}   (sub-protocol wrk.v1)`);
+  console.log(`  pages      http://127.0.0.1:${gateway.port}/healthz  /readyz  /metrics`);
+  console.log(`  a token    ${tokenOf(people.clara, 12 * 3600)}`);
+  console.log(`\n  For example: UPDATE copilot.projects SET name = 'Renamed' WHERE id = '${northwind.project}';`);
+  console.log(dim('  What arrives is printed here. Ctrl-C ends the demo and removes the cluster.\n'));
+  for (const { name, follower } of Object.values(people)) {
+    follower.onEvent = ({ type, payload, at }) =>
+      console.log(`  ${new Date(at).toISOString().slice(11, 23)}  ${bold(name.padEnd(7))} ${type.padEnd(34)} ${dim(JSON.stringify(payload).slice(0, 90))}`);
+  }
+}
+
+const interrupted = new Promise((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => resolve(signal));
+});
+
+async function main() {
+  heading('Starting');
+  await lab.open();
+  const version = await lab.sql.query(`SELECT split_part(version(), ' ', 2)`);
+  await lab.sql.query('SELECT copilot.install()');
+  await seed(lab.sql);
+  console.log(`  PostgreSQL ${version} on port ${lab.env.PGPORT}, extension installed, tenants: ${northwind.name}, ${helios.name}`);
+  const gateway = await lab.gateway().start();
+  console.log(`  gateway on ${gateway.url}, process ${gateway.pid}`);
+
+  heading('Who is there');
+  await join(gateway);
+
+  heading('Rows change; time from the commit to each client');
+  await fence();
+  const table = new Table(['', ...Object.values(people).map((p) => p.name), ''], [50, 10, 10, 10, 0]);
+  for (const step of steps) await show(table, step);
+
+  heading(`The gateway dies in the middle of ${BURST} events`);
+  await crash(gateway);
+
+  console.log(`\n  ${mistakes === 0 ? good('Everything was as it should be.') : bad(`${mistakes} things were not as they should be.`)}`);
+  if (once) return;
+  invite(gateway);
+  await interrupted;
+}
+
+try {
+  await Promise.race([main(), interrupted]);
+} catch (error) {
+  mistakes++;
+  console.error(`\n${bad('The demo broke off:')} ${error.stack}`);
+} finally {
+  if (!once) console.log('\n  Stopping ...');
+  await Promise.allSettled(Object.values(people).map(({ follower }) => follower?.stop()));
+  await lab.close();
+}
+process.exit(mistakes === 0 ? 0 : 1);
