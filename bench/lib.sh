@@ -1,13 +1,20 @@
 # lib.sh: what the benchmark scripts share.  Sourced, not run.
 #
-# Everything a script starts is in its work directory or in the list of
-# processes below, and is gone when the script ends, however it ends.
+# A script calls begin_work first.  Everything it starts afterwards lives below
+# its work directory or is remembered with started(), and is gone when the
+# script ends, however it ends.
+#
+# Ports: BENCH_PORT (54420) for PostgreSQL and the three above it for servers.
 # shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
 
 bench_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top_dir=$(dirname "$bench_dir")
+pg_port=${BENCH_PORT:-54420}
+gateway_port=$((pg_port + 1))
+bare_port=$((pg_port + 2))
+selftest_port=$((pg_port + 3))
 work_dir=
 pids=()
 
@@ -20,6 +27,14 @@ die()
 {
 	printf '%s\n' "$*" >&2
 	exit 1
+}
+
+# PostgreSQL refuses root: run this script again as an ordinary user.
+leave_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		exec "$top_dir/tools/unroot" "bench/$(basename "$0")" "$@"
+	fi
 }
 
 # Remember a process, so that the end of the script ends it.
@@ -44,8 +59,8 @@ clean_up()
 	for pid in ${pids[@]+"${pids[@]}"}; do
 		end_process "$pid"
 	done
-	if declare -F stop_cluster >/dev/null; then
-		stop_cluster || true
+	if [ -n "${CLUSTER_DIR:-}" ] && [ -d "$CLUSTER_DIR" ]; then
+		"$top_dir/tools/cluster" destroy || true
 	fi
 	if [ -n "$work_dir" ]; then
 		rm -rf "$work_dir"
@@ -53,13 +68,34 @@ clean_up()
 	exit "$status"
 }
 
-# Make the work directory; from here on the script cleans up behind itself.
+# Build the programs and make the work directory; from here on the script
+# cleans up behind itself.
 begin_work()
 {
+	make -s -C "$bench_dir" || die "the benchmark programs cannot be built"
 	trap clean_up EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	work_dir=$(mktemp -d "${TMPDIR:-/tmp}/wrk_bench.XXXXXX")
+	mkdir -p "$top_dir/tmp"
+	work_dir=$(mktemp -d "$top_dir/tmp/bench.XXXXXX")
+}
+
+# start_cluster [SETTING=VALUE ...]: a private PostgreSQL with the extension in
+# database "wrk", which psql and libpq find through the environment.
+start_cluster()
+{
+	export CLUSTER_DIR=$work_dir/cluster CLUSTER_PORT=$pg_port
+	"$top_dir/tools/cluster" start "$@" || die "the cluster did not start"
+	eval "$("$top_dir/tools/cluster" env)"
+	createdb wrk
+	export PGDATABASE=wrk PGOPTIONS="--client-min-messages=warning"
+	sql "CREATE EXTENSION wrk_copilot" || die "the extension cannot be created"
+}
+
+# sql STATEMENT: run it, print values only
+sql()
+{
+	psql -XqAt -v ON_ERROR_STOP=1 -c "$1"
 }
 
 # field NAME [FILE]: a number or string of the last flat JSON line of FILE or stdin.
@@ -78,19 +114,38 @@ median()
 		END { if (NR % 2) print v[(NR + 1) / 2]; else print (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
-# ratio A B [DIGITS]: A / B
+# ratio A B: A / B
 ratio()
 {
-	awk -v a="$1" -v b="$2" -v d="${3:-2}" 'BEGIN { if (b + 0 == 0) print "-"; else printf "%.*f\n", d, a / b }'
+	awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 == 0) print "-"; else printf "%.2f\n", a / b }'
 }
 
-# on_core N COMMAND...: pinned when there is such a core.
+# less A B: is the number A less than B?
+less()
+{
+	awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 < b + 0) }'
+}
+
+# record KEY=VALUE ...: append a line of JSON to the file BENCH_JSON, if it is set.
+record()
+{
+	local pair line='' separator=''
+
+	[ -n "${BENCH_JSON:-}" ] || return 0
+	for pair in "bench=$(basename "$0")" "$@"; do
+		line+=$separator\"${pair%%=*}\":\"${pair#*=}\"
+		separator=,
+	done
+	printf '{%s}\n' "$line" >>"$BENCH_JSON"
+}
+
+# on_core N COMMAND...: pinned to this core when there is such a core.
 on_core()
 {
 	local core=$1
 
 	shift
-	if [ "$core" -lt "$(nproc)" ] && command -v taskset >/dev/null; then
+	if [ "$core" -lt "$(nproc --all)" ] && command -v taskset >/dev/null; then
 		exec taskset -c "$core" "$@"
 	fi
 	exec "$@"
@@ -109,8 +164,9 @@ wait_for()
 	done
 }
 
-# Is something listening on this port of 127.0.0.1?
-port_open()
+# listening PORT: is a socket of 127.0.0.1 listening there?  (Asking by
+# connecting would count as a client.)
+listening()
 {
-	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+	grep -qi "0100007F:$(printf '%04X' "$1") 00000000:0000 0A" /proc/net/tcp
 }
