@@ -8,6 +8,7 @@
 # shellcheck shell=bash disable=SC2034
 
 set -euo pipefail
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES "${!PG@}"
 
 bench_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top_dir=$(dirname "$bench_dir")
@@ -18,40 +19,34 @@ selftest_port=$((pg_port + 3))
 work_dir=
 pids=()
 
-say()
-{
+say() {
 	printf '%s\n' "$*"
 }
 
-die()
-{
+die() {
 	printf '%s\n' "$*" >&2
 	exit 1
 }
 
 # PostgreSQL refuses root: run this script again as an ordinary user.
-leave_root()
-{
+leave_root() {
 	if [ "$(id -u)" = 0 ]; then
 		exec "$top_dir/tools/unroot" "bench/$(basename "$0")" "$@"
 	fi
 }
 
 # Remember a process, so that the end of the script ends it.
-started()
-{
+started() {
 	pids+=("$1")
 }
 
 # End one process we started, and wait for it.
-end_process()
-{
+end_process() {
 	kill -TERM "$1" 2>/dev/null || return 0
 	wait "$1" 2>/dev/null || true
 }
 
-clean_up()
-{
+clean_up() {
 	local status=$? pid
 
 	trap - EXIT
@@ -70,8 +65,7 @@ clean_up()
 
 # Build the programs and make the work directory; from here on the script
 # cleans up behind itself.
-begin_work()
-{
+begin_work() {
 	make -s -C "$bench_dir" || die "the benchmark programs cannot be built"
 	trap clean_up EXIT
 	trap 'exit 130' INT
@@ -82,8 +76,7 @@ begin_work()
 
 # start_cluster [SETTING=VALUE ...]: a private PostgreSQL with the extension in
 # database "wrk", which psql and libpq find through the environment.
-start_cluster()
-{
+start_cluster() {
 	export CLUSTER_DIR=$work_dir/cluster CLUSTER_PORT=$pg_port
 	"$top_dir/tools/cluster" start "$@" || die "the cluster did not start"
 	eval "$("$top_dir/tools/cluster" env)"
@@ -93,14 +86,12 @@ start_cluster()
 }
 
 # sql STATEMENT: run it, print values only
-sql()
-{
+sql() {
 	psql -XqAt -v ON_ERROR_STOP=1 -c "$1"
 }
 
 # field NAME [FILE]: a number or string of the last flat JSON line of FILE or stdin.
-field()
-{
+field() {
 	local name=$1
 
 	shift
@@ -108,27 +99,23 @@ field()
 }
 
 # median NUMBER...: the middle one, the mean of the two middle ones of an even count.
-median()
-{
+median() {
 	printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 }
 		END { if (NR % 2) print v[(NR + 1) / 2]; else print (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
 # ratio A B: A / B
-ratio()
-{
+ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { if (b + 0 == 0) print "-"; else printf "%.2f\n", a / b }'
 }
 
 # less A B: is the number A less than B?
-less()
-{
+less() {
 	awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 < b + 0) }'
 }
 
 # record KEY=VALUE ...: append a line of JSON to the file BENCH_JSON, if it is set.
-record()
-{
+record() {
 	local pair line='' separator=''
 
 	[ -n "${BENCH_JSON:-}" ] || return 0
@@ -140,8 +127,7 @@ record()
 }
 
 # on_core N COMMAND...: pinned to this core when there is such a core.
-on_core()
-{
+on_core() {
 	local core=$1
 
 	shift
@@ -152,8 +138,7 @@ on_core()
 }
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
-wait_for()
-{
+wait_for() {
 	local tries=$(($1 * 20))
 
 	shift
@@ -166,7 +151,6 @@ wait_for()
 
 # listening PORT: is a socket of 127.0.0.1 listening there?  (Asking by
 # connecting would count as a client.)
-listening()
-{
+listening() {
 	grep -qi "0100007F:$(printf '%04X' "$1") 00000000:0000 0A" /proc/net/tcp
 }
