@@ -8,8 +8,9 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION)
 
 MODULE_big = wrk_copilot
 # One stem is one module: extension/STEM.c and extension/STEM.sql, sql/STEM.sql tests it.
-C_STEMS    = wrk_copilot wrk_json identity api_key jwt rbac tenancy
-SQL_STEMS  = wrk_copilot identity api_key rbac tenancy
+C_STEMS    = wrk_copilot wrk_json identity api_key jwt rbac tenancy \
+             position event event_check event_store event_since doorbell
+SQL_STEMS  = wrk_copilot identity api_key rbac tenancy event doorbell
 COPILOT    =
 
 OBJS       = $(C_STEMS:%=extension/%.o)

@@ -21,6 +21,8 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "doorbell.h"
+#include "event.h"
 #include "identity.h"
 #include "rbac.h"
 
@@ -36,6 +38,8 @@ _PG_init(void)
 {
 	identity_init();
 	rbac_init();
+	event_init();
+	doorbell_init();
 	wrk_reserve_guc_prefix("wrk_copilot");
 }
 

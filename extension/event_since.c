@@ -1,0 +1,210 @@
+/*
+ * event_since.c
+ *	  wrk.event_since(): the events that one snapshot could not see and another can.
+ *
+ * They are those of the transactions from the snapshot's xmax on and of those
+ * it lists as unfinished.  In each slot the index on xid is walked from one
+ * such transaction to the next, so the cost is that of the events found, not of
+ * those kept, and no planner with wrong statistics has a say in it.
+ *
+ * A long backlog is read page by page, in id order.  For a later page the index
+ * on id is tried first: right after the last id there are usually only unseen
+ * events.  If what is passed on the way gets too much, the first method takes over.
+ *
+ * Must stay true: the slots are locked before anything is decided, and a
+ * snapshot that misses a thrown-away event is an error, never a shorter answer.
+ */
+#include "event_store.h"
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_operator.h"
+#include "executor/tuptable.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
+
+#define INT8_LESS_OPERATOR 412
+
+/* seen entries that are stepped over before it is cheaper to descend the index again */
+#define STEPS_BEFORE_SEEK 16
+
+/* one of these for each call */
+typedef struct Fetch
+{
+	const XidSnapshot *since;
+	const XidSnapshot *upto; /* NULL = the current snapshot */
+	int64 after_id;
+	int64 limit; /* 0 = none */
+	Relation slots[EVENT_SLOTS];
+	Tuplesortstate *sort; /* by id */
+	TupleTableSlot *input;
+} Fetch;
+
+PG_FUNCTION_INFO_V1(wrk_event_since);
+
+
+static uint64
+tuple_xid(HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+
+	return DatumGetUInt64(fastgetattr(tuple, EVENT_XID, desc, &isnull));
+}
+
+static int64
+tuple_id(HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+
+	return DatumGetInt64(fastgetattr(tuple, EVENT_ID, desc, &isnull));
+}
+
+/* opens the slot's index that begins with the column */
+static Relation
+open_index(Relation slot, int column)
+{
+	ListCell *cell;
+
+	foreach (cell, RelationGetIndexList(slot))
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (index->rd_index->indkey.values[0] == column && index->rd_index->indisvalid)
+			return index;
+		index_close(index, AccessShareLock);
+	}
+	elog(ERROR, "no index on column %d of \"%s\"", column, RelationGetRelationName(slot));
+}
+
+/* one event found: takes it if it is asked for */
+static void
+take(Fetch *fetch, HeapTuple tuple, TupleDesc desc, uint64 xid)
+{
+	if (fetch->upto != NULL && !snapshot_sees(fetch->upto, xid))
+		return;
+	if (tuple_id(tuple, desc) <= fetch->after_id)
+		return;
+	ExecForceStoreHeapTuple(tuple, fetch->input, false);
+	tuplesort_puttupleslot(fetch->sort, fetch->input);
+}
+
+/* reads from transaction xid on; returns where to go on, 0 = the slot is done */
+static uint64
+walk_xids(Fetch *fetch, Relation slot, Relation index, uint64 xid)
+{
+	TupleDesc desc = RelationGetDescr(slot);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	int steps = 0;
+	uint64 go_on = 0;
+
+	ScanKeyInit(&key, EVENT_XID, BTGreaterEqualStrategyNumber, F_XID8GE,
+				UInt64GetDatum(xid));
+	scan = systable_beginscan_ordered(slot, index, GetActiveSnapshot(), 1, &key);
+	while (go_on == 0 &&
+		   HeapTupleIsValid(tuple = systable_getnext_ordered(scan, ForwardScanDirection)))
+	{
+		uint64 found = tuple_xid(tuple, desc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!snapshot_sees(fetch->since, found))
+			take(fetch, tuple, desc, found);
+		else if (++steps > STEPS_BEFORE_SEEK)
+			go_on = snapshot_next_unseen(fetch->since, found);
+	}
+	systable_endscan_ordered(scan);
+	return go_on;
+}
+
+/* finds everything by transaction id */
+static void
+fetch_by_xid(Fetch *fetch)
+{
+	for (int i = 0; i < EVENT_SLOTS; i++)
+	{
+		Relation index = open_index(fetch->slots[i], EVENT_XID);
+		uint64 xid = snapshot_next_unseen(fetch->since, fetch->since->xmin);
+
+		while (xid != 0)
+			xid = walk_xids(fetch, fetch->slots[i], index, xid);
+		index_close(index, NoLock);
+	}
+}
+
+static void
+refuse_unrecoverable(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRK_UNRECOVERABLE),
+					errmsg("events since this snapshot are not kept any more"),
+					errhint("Read the current state and go on from its position.")));
+}
+
+static void
+begin_fetch(Fetch *fetch, FunctionCallInfo fcinfo)
+{
+	TupleDesc desc;
+	AttrNumber id_column = EVENT_ID;
+	Oid less = INT8_LESS_OPERATOR;
+	Oid collation = InvalidOid;
+	bool nulls_first = false;
+
+	fetch->since = snapshot_from_datum(PG_GETARG_DATUM(0));
+	fetch->upto = PG_ARGISNULL(1) ? NULL : snapshot_from_datum(PG_GETARG_DATUM(1));
+	fetch->after_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
+	fetch->limit = PG_ARGISNULL(3) ? 0 : Max(PG_GETARG_INT32(3), 1);
+	event_store_open_all(fetch->slots);
+	if (!event_store_keeps(fetch->since))
+		refuse_unrecoverable();
+
+	desc = RelationGetDescr(fetch->slots[0]);
+	fetch->input = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
+	fetch->sort =
+		tuplesort_begin_heap(desc, 1, &id_column, &less, &collation, &nulls_first,
+							 work_mem, NULL, TUPLESORT_ALLOWBOUNDED);
+	if (fetch->limit > 0)
+		tuplesort_set_bound(fetch->sort, fetch->limit);
+}
+
+/* hands the events over in id order and closes everything but the locks */
+static void
+end_fetch(Fetch *fetch, ReturnSetInfo *rsinfo)
+{
+	TupleTableSlot *output =
+		MakeSingleTupleTableSlot(RelationGetDescr(fetch->slots[0]), &TTSOpsMinimalTuple);
+	int64 n = 0;
+
+	tuplesort_performsort(fetch->sort);
+	while ((fetch->limit == 0 || n++ < fetch->limit) &&
+		   tuplesort_gettupleslot(fetch->sort, true, false, output, NULL))
+		tuplestore_puttupleslot(rsinfo->setResult, output);
+	tuplesort_end(fetch->sort);
+	ExecDropSingleTupleTableSlot(output);
+	ExecDropSingleTupleTableSlot(fetch->input);
+	for (int i = 0; i < EVENT_SLOTS; i++)
+		table_close(fetch->slots[i], NoLock);
+}
+
+Datum
+wrk_event_since(PG_FUNCTION_ARGS)
+{
+	Fetch fetch = {0};
+
+	wrk_require_arg(fcinfo, 0, "since");
+	InitMaterializedSRF(fcinfo, 0);
+	begin_fetch(&fetch, fcinfo);
+	fetch_by_xid(&fetch);
+	end_fetch(&fetch, (ReturnSetInfo *) fcinfo->resultinfo);
+	/* the caller will go on from the snapshot of this statement */
+	if (fetch.upto == NULL)
+		position_make_durable();
+	return (Datum) 0;
+}
