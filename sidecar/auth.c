@@ -1,0 +1,311 @@
+/*
+ * auth.c: see auth.h.
+ */
+#include "auth.h"
+
+#include "clock.h"
+#include "feed.h"
+#include "mem.h"
+#include "stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* What gateway_open() answers, borrowed from the parsed JSON. */
+typedef struct Opened
+{
+	json_t *root;
+	const char *tenant;
+	const char *user; /* "" for a service without a user */
+	const char *session;
+	int64_t expires_at;
+	int64_t mask;
+	json_int_t max_subs;
+} Opened;
+
+static bool
+read_opened(const PgAnswer *answer, Opened *opened)
+{
+	const char *text = pg_value(answer, 0, 0);
+	const json_t *user;
+	const char *mask;
+
+	*opened = (Opened){.root = json_loads(text ? text : "", 0, NULL)};
+	user = json_object_get(opened->root, "user");
+	opened->tenant = json_string_value(json_object_get(opened->root, "tenant"));
+	opened->user = json_string_value(json_object_get(user, "id"));
+	opened->session = json_string_value(json_object_get(opened->root, "session"));
+	opened->expires_at =
+		json_integer_value(json_object_get(opened->root, "expiresAt"));
+	mask = json_string_value(json_object_get(opened->root, "audience"));
+	opened->mask = mask ? strtoll(mask, NULL, 10) : 0;
+	opened->max_subs = json_integer_value(json_object_get(
+		json_object_get(opened->root, "limits"), "subscriptions"));
+	if (opened->user == NULL)
+		opened->user = "";
+	return opened->tenant != NULL;
+}
+
+/* A name for the session when the token carries none. */
+static void
+random_session(char out[33])
+{
+	unsigned char bytes[16];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		memset(bytes, 0, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void
+adopt(Conn *conn, const Opened *opened, const char *token)
+{
+	char session[33];
+	const Config *config = conn->table->config;
+
+	random_session(session);
+	conn_set_identity(conn, opened->tenant, opened->user,
+					  opened->session ? opened->session : session);
+	conn_set_token(conn, token);
+	conn->mask = opened->mask;
+	conn->expires_at = opened->expires_at;
+	conn->warned = false;
+	conn->max_subs = (uint32_t) config->subscriptions_max;
+	if (opened->max_subs > 0 && opened->max_subs < config->subscriptions_max)
+		conn->max_subs = (uint32_t) opened->max_subs;
+}
+
+static void
+subscribe_defaults(Gateway *gateway, Conn *conn, const Opened *opened)
+{
+	size_t index;
+	json_t *item;
+
+	json_array_foreach(json_object_get(opened->root, "channels"), index, item)
+	{
+		const char *name = json_string_value(item);
+
+		if (name != NULL && hub_find_sub(conn, name) == NULL)
+			feed_join(gateway->feed, hub_subscribe(&gateway->hub, conn, name));
+	}
+}
+
+static void
+append_json(Buf *out, const json_t *value)
+{
+	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+
+	buf_puts(out, text ? text : "null");
+	free(text);
+}
+
+/* What connected and the answer to auth both tell. */
+static void
+append_identity(Buf *out, const Conn *conn, const Opened *opened)
+{
+	buf_puts(out, "{\"session\":");
+	buf_json_string(out, conn->session);
+	buf_puts(out, ",\"user\":");
+	append_json(out, json_object_get(opened->root, "user"));
+	buf_puts(out, ",\"tenant\":");
+	buf_json_string(out, conn->tenant);
+	buf_puts(out, ",\"expiresAt\":");
+	wire_number_or_null(out, conn->expires_at);
+}
+
+static void
+send_connected(Gateway *gateway, Conn *conn, const char *id, const Opened *opened,
+			   const char *snapshot)
+{
+	const Config *config = &gateway->config;
+	Buf json = {0};
+	Buf position = {0};
+
+	feed_append_position(gateway->feed, &position, snapshot);
+	wire_open(&json, "connected", id, NULL);
+	append_identity(&json, conn, opened);
+	buf_puts(&json, ",\"resumed\":false,\"channels\":");
+	append_json(&json, json_object_get(opened->root, "channels"));
+	buf_printf(&json,
+			   ",\"heartbeat\":%" PRId64 ",\"limits\":{\"subscriptions\":%" PRIu32
+			   ",\"frame\":%" PRId64 ",\"rate\":%" PRId64 "},\"position\":",
+			   config->heartbeat, conn->max_subs, config->frame_max, config->rate_limit);
+	buf_json_string(&json, buf_cstr(&position));
+	buf_puts(&json, "}");
+	wire_close(&json);
+	conn_send(conn, &json);
+	buf_free(&json);
+	buf_free(&position);
+}
+
+/* The snapshot that a subscription made now goes on from; borrowed. */
+static const char *
+present_snapshot(Gateway *gateway)
+{
+	Sub unused = {0};
+
+	return feed_join(gateway->feed, &unused);
+}
+
+static void
+accept_client(Pending *pending, const Opened *opened)
+{
+	Gateway *gateway = pending->gateway;
+	Conn *conn = pending->conn;
+	char *snapshot = mem_strdup(present_snapshot(gateway));
+
+	stats.auth_ok_total++;
+	adopt(conn, opened, pending->text);
+	conn_set_state(conn, CONN_READY);
+	subscribe_defaults(gateway, conn, opened);
+	send_connected(gateway, conn, pending->id, opened, snapshot);
+	conn->position_at = clock_now_ms();
+	free(snapshot);
+}
+
+/* A refused token ends the connection with the code that says what to do. */
+static void
+refuse_client(Conn *conn, const ErrorCode *code)
+{
+	if (code->status == 401)
+		conn_close_after_flush(conn, 4401, code->code);
+	else if (code->status == 403)
+		conn_close_after_flush(conn, 4503, code->code);
+	else
+		conn_set_state(conn, CONN_OPEN);
+}
+
+static void
+on_connect_answer(void *arg, const PgAnswer *answer)
+{
+	Pending *pending = arg;
+	Conn *conn = pending->conn;
+	Opened opened = {0};
+
+	if (conn != NULL && conn->state == CONN_AUTHENTICATING)
+	{
+		if (answer->status != PG_ROWS)
+		{
+			stats.auth_refused_total += answer->status == PG_ERROR;
+			refuse_client(conn, reply_database_error(conn, pending->id, NULL, answer));
+		}
+		else if (!feed_is_up(pending->gateway->feed) || !read_opened(answer, &opened))
+		{
+			reply_unavailable(conn, pending->id, NULL);
+			conn_set_state(conn, CONN_OPEN);
+		}
+		else
+			accept_client(pending, &opened);
+	}
+	json_decref(opened.root);
+	pending_end(pending);
+}
+
+void
+auth_connect(Gateway *gateway, Conn *conn, const Request *request, const char *token)
+{
+	const char *values[1] = {token};
+	Pending *pending;
+
+	if (!feed_is_up(gateway->feed))
+	{
+		reply_unavailable(conn, request->id, NULL);
+		return;
+	}
+	pending = pending_begin(gateway, conn, request);
+	if (pending == NULL)
+		return;
+	pending->text = mem_strdup(token);
+	conn_set_state(conn, CONN_AUTHENTICATING);
+	if (!pending_send(pending, STMT_OPEN, values, on_connect_answer))
+		conn_set_state(conn, CONN_OPEN);
+}
+
+static void
+send_refreshed(Conn *conn, const char *id, const Opened *opened)
+{
+	Buf json = {0};
+
+	wire_open(&json, "result", id, NULL);
+	append_identity(&json, conn, opened);
+	buf_puts(&json, "}");
+	wire_close(&json);
+	conn_send(conn, &json);
+	buf_free(&json);
+}
+
+static void
+refresh_with(Pending *pending, const Opened *opened)
+{
+	Conn *conn = pending->conn;
+
+	if (strcmp(opened->tenant, conn->tenant) != 0 ||
+		strcmp(opened->user, conn->user) != 0)
+	{
+		stats.auth_refused_total++;
+		reply_error(conn, pending->id, NULL, &error_forbidden,
+					"the token is for somebody else");
+		return;
+	}
+	stats.auth_ok_total++;
+	adopt(conn, opened, pending->text);
+	send_refreshed(conn, pending->id, opened);
+}
+
+static void
+on_refresh_answer(void *arg, const PgAnswer *answer)
+{
+	Pending *pending = arg;
+	Conn *conn = pending->conn;
+	Opened opened = {0};
+
+	if (conn != NULL && conn->state == CONN_READY)
+	{
+		if (answer->status != PG_ROWS)
+			reply_database_error(conn, pending->id, NULL, answer);
+		else if (!read_opened(answer, &opened))
+			reply_error(conn, pending->id, NULL, &error_internal, "internal error");
+		else
+			refresh_with(pending, &opened);
+	}
+	json_decref(opened.root);
+	pending_end(pending);
+}
+
+void
+auth_refresh(Gateway *gateway, Conn *conn, const Request *request, const char *token)
+{
+	const char *values[1] = {token};
+	Pending *pending = pending_begin(gateway, conn, request);
+
+	if (pending == NULL)
+		return;
+	pending->text = mem_strdup(token);
+	pending_send(pending, STMT_OPEN, values, on_refresh_answer);
+}
+
+void
+auth_check_expiry(Conn *conn, int64_t wall_ms)
+{
+	Buf json = {0};
+
+	if (conn->state != CONN_READY || conn->expires_at == 0)
+		return;
+	if (wall_ms >= conn->expires_at)
+	{
+		conn_close_after_flush(conn, 4401, "token_expired");
+		return;
+	}
+	if (conn->warned || conn->expires_at - wall_ms > conn->table->config->token_warning)
+		return;
+	conn->warned = true;
+	wire_open(&json, "token_expiring", NULL, NULL);
+	buf_printf(&json, "{\"expiresAt\":%" PRId64 "}", conn->expires_at);
+	wire_close(&json);
+	conn_send(conn, &json);
+	buf_free(&json);
+}

@@ -1,0 +1,401 @@
+/*
+ * config.c: see config.h.
+ *
+ * To add an option: a member in Config and a line in options[].
+ */
+#include "config.h"
+
+#include "mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef WRK_VERSION
+#define WRK_VERSION "unknown"
+#endif
+
+typedef struct Option
+{
+	const char *name;
+	size_t offset;
+	const char *initial; /* default, as text */
+	const char *unit;    /* NULL = the value is text */
+	int64_t min;
+	int64_t max;
+	const char *meaning;
+} Option;
+
+#define TEXT(member, initial, meaning)                                                   \
+	{#member, offsetof(Config, member), initial, NULL, 0, 0, meaning}
+#define NUMBER(member, initial, unit, min, max, meaning)                                 \
+	{#member, offsetof(Config, member), initial, unit, min, max, meaning}
+
+static const Option options[] = {
+	TEXT(listen, "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all"),
+	NUMBER(port, "8787", "port", 0, 65535, "TCP port; 0 takes a free one and logs it"),
+	NUMBER(backlog, "4096", "connections", 1, 65535, "queue of the listening socket"),
+	NUMBER(reuse_port, "0", "0 or 1", 0, 1,
+		   "several gateways share the port (SO_REUSEPORT), one for each core"),
+	TEXT(database, "", "libpq connection string; empty means PGHOST, PGDATABASE, ..."),
+	TEXT(name, "", "name told to the database; empty means host name and process id"),
+	TEXT(log_level, "info", "error, warn, info or debug"),
+	NUMBER(pool_size, "4", "connections", 1, 64, "database connections for requests"),
+	NUMBER(pool_queue, "4096", "requests", 1, 1000000,
+		   "requests waiting for the database; past it: unavailable"),
+	NUMBER(query_timeout, "15000", "ms", 100, 600000, "statement_timeout of requests"),
+	NUMBER(reconnect_min, "100", "ms", 1, 60000, "first step of the reconnect backoff"),
+	NUMBER(reconnect_max, "10000", "ms", 1, 600000, "cap of the reconnect backoff"),
+	NUMBER(fetch_rows, "2000", "events", 1, 100000, "most events of one fetch"),
+	NUMBER(fetch_bytes, "16777216", "bytes", 65536, 1073741824,
+		   "a fetch asks for fewer events when they are larger than this"),
+	NUMBER(fetch_pause_max, "40", "ms", 0, 1000,
+		   "longest pause between fetches when writing is the bottleneck"),
+	NUMBER(replay_rows, "1000", "events", 1, 100000,
+		   "most events replayed to a subscription; more: recovered false"),
+	NUMBER(poll_safety, "5000", "ms", 50, 600000, "poll while the doorbell works"),
+	NUMBER(poll_fast, "250", "ms", 10, 60000, "poll while the doorbell is not heard"),
+	NUMBER(probe_interval, "30000", "ms", 100, 3600000, "time between doorbell probes"),
+	NUMBER(probe_timeout, "5000", "ms", 50, 60000, "a probe not heard by then is lost"),
+	NUMBER(max_connections, "16000", "connections", 1, 1000000,
+		   "open sockets; raises the soft limit of file descriptors as far as allowed"),
+	NUMBER(frame_max, "65536", "bytes", 1024, 16777216, "longest message of a client"),
+	NUMBER(subscriptions_max, "50", "channels", 1, 10000, "subscriptions a connection"),
+	NUMBER(requests_max, "32", "requests", 1, 10000, "requests in flight a connection"),
+	NUMBER(auth_timeout, "10000", "ms", 10, 600000, "time to present a token"),
+	NUMBER(heartbeat, "25000", "ms", 10, 600000, "silence after which a ping is sent"),
+	NUMBER(token_warning, "60000", "ms", 0, 3600000, "token_expiring is sent this early"),
+	NUMBER(outbox_max, "4194304", "bytes", 4096, 1073741824,
+		   "unsent bytes of a connection; past it: closed 4430"),
+	NUMBER(ephemeral_max, "65536", "bytes", 0, 1073741824,
+		   "unsent bytes past which ephemeral frames are dropped"),
+	NUMBER(write_max, "262144", "bytes", 4096, 16777216, "most bytes of one write"),
+	NUMBER(rate_limit, "50", "frames/s", 1, 1000000, "frames a client may send"),
+	NUMBER(rate_burst, "200", "frames", 1, 1000000, "and at once"),
+	NUMBER(abuse_limit, "200", "frames", 1, 1000000,
+		   "refused frames (one forgiven a second) after which it is closed 4429"),
+	NUMBER(drain_timeout, "5000", "ms", 0, 600000, "time SIGTERM leaves to say good-bye"),
+};
+
+#define NOPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const Option *
+find_option(const char *name)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
+static void *
+member(const Config *config, const Option *option)
+{
+	return (char *) (uintptr_t) config + option->offset;
+}
+
+static bool
+parse_number(const Option *option, const char *value, int64_t *number, Buf *error)
+{
+	char *end;
+	long long parsed;
+
+	errno = 0;
+	parsed = strtoll(value, &end, 10);
+	if (errno != 0 || end == value || *end != '\0')
+	{
+		buf_printf(error, "%s: \"%s\" is not a whole number", option->name, value);
+		return false;
+	}
+	if (parsed < option->min || parsed > option->max)
+	{
+		buf_printf(error, "%s: %lld is not between %" PRId64 " and %" PRId64 " (%s)",
+				   option->name, parsed, option->min, option->max, option->unit);
+		return false;
+	}
+	*number = parsed;
+	return true;
+}
+
+bool
+config_set(Config *config, const char *name, const char *value, Buf *error)
+{
+	const Option *option = find_option(name);
+	char **text;
+
+	if (option == NULL)
+	{
+		buf_printf(error, "there is no option \"%s\"", name);
+		return false;
+	}
+	if (option->unit != NULL)
+		return parse_number(option, value, member(config, option), error);
+	text = member(config, option);
+	free(*text);
+	*text = mem_strdup(value);
+	return true;
+}
+
+static char *
+trim(char *text)
+{
+	char *end;
+
+	while (isspace((unsigned char) *text))
+		text++;
+	end = text + strlen(text);
+	while (end > text && isspace((unsigned char) end[-1]))
+		end--;
+	*end = '\0';
+	return text;
+}
+
+/* One line of the file: nothing, # comment, or key = value ('quotes' optional). */
+static bool
+set_from_line(Config *config, char *line, Buf *error)
+{
+	char *equals;
+	char *value;
+	size_t len;
+
+	line = trim(line);
+	if (*line == '\0' || *line == '#')
+		return true;
+	equals = strchr(line, '=');
+	if (equals == NULL)
+	{
+		buf_printf(error, "expected key = value");
+		return false;
+	}
+	*equals = '\0';
+	value = trim(equals + 1);
+	len = strlen(value);
+	if (len >= 2 && (*value == '"' || *value == '\'') && value[len - 1] == *value)
+	{
+		value[len - 1] = '\0';
+		value++;
+	}
+	return config_set(config, trim(line), value, error);
+}
+
+static bool
+load_file(Config *config, const char *path, Buf *error)
+{
+	FILE *file = fopen(path, "re");
+	char *line = NULL;
+	size_t size = 0;
+	int number = 0;
+	bool ok = true;
+
+	if (file == NULL)
+	{
+		buf_printf(error, "cannot open \"%s\": %s", path, strerror(errno));
+		return false;
+	}
+	while (ok && getline(&line, &size, file) >= 0)
+	{
+		Buf detail = {0};
+
+		number++;
+		ok = set_from_line(config, line, &detail);
+		if (!ok)
+			buf_printf(error, "%s line %d: %s", path, number, buf_cstr(&detail));
+		buf_free(&detail);
+	}
+	free(line);
+	fclose(file);
+	return ok;
+}
+
+/* WRK_GATEWAY_POOL_SIZE for pool_size */
+static const char *
+from_environment(const char *name)
+{
+	char variable[64] = "WRK_GATEWAY_";
+	size_t at = strlen(variable);
+
+	for (; *name && at < sizeof(variable) - 1; name++)
+		variable[at++] = (char) toupper((unsigned char) *name);
+	variable[at] = '\0';
+	return getenv(variable);
+}
+
+static bool
+load_environment(Config *config, Buf *error)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		const char *value = from_environment(options[i].name);
+
+		if (value != NULL && !config_set(config, options[i].name, value, error))
+			return false;
+	}
+	return true;
+}
+
+static void
+print_help(Buf *out)
+{
+	buf_puts(out, "wrk_copilot_gateway: WebSocket gateway of wrk_copilot\n\n"
+				  "Usage: wrk_copilot_gateway [--config FILE] [--OPTION VALUE]...\n\n"
+				  "  --config FILE      read key = value lines first\n"
+				  "  --print-config     print the settings in force and exit\n"
+				  "  --help, --version  print and exit\n\n"
+				  "Options, also as lines of the file (port = 8787) and as environment\n"
+				  "variables (WRK_GATEWAY_PORT=8787):\n\n");
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		const Option *option = &options[i];
+
+		buf_printf(out, "  --%-18s %s\n", option->name, option->meaning);
+		buf_printf(out, "  %-20s [%s%s%s]\n", "", option->initial,
+				   option->unit ? " " : "", option->unit ? option->unit : "");
+	}
+}
+
+static void
+print_values(const Config *config, Buf *out)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		const Option *option = &options[i];
+		const void *at = member(config, option);
+
+		if (option->unit != NULL)
+			buf_printf(out, "%s = %" PRId64 "\n", option->name, *(const int64_t *) at);
+		else if (strcmp(option->name, "database") == 0 && strstr(config->database, "pass"))
+			buf_puts(out, "# database = (holds a password)\n");
+		else
+			buf_printf(out, "%s = '%s'\n", option->name, *(char *const *) at);
+	}
+}
+
+void
+config_print_table(Buf *out)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		const Option *option = &options[i];
+
+		buf_printf(out, "| `%s` | %s%s%s | %s | %s |\n", option->name,
+				   *option->initial ? "`" : "", option->initial,
+				   *option->initial ? "`" : "", option->unit ? option->unit : "text",
+				   option->meaning);
+	}
+}
+
+enum
+{
+	FLAG_HELP = 1000,
+	FLAG_VERSION,
+	FLAG_PRINT,
+	FLAG_TABLE,
+	FLAG_CONFIG
+};
+
+static void
+make_flags(struct option *flags)
+{
+	static const struct option general[] = {
+		{"help", no_argument, NULL, FLAG_HELP},
+		{"version", no_argument, NULL, FLAG_VERSION},
+		{"print-config", no_argument, NULL, FLAG_PRINT},
+		{"print-option-table", no_argument, NULL, FLAG_TABLE},
+		{"config", required_argument, NULL, FLAG_CONFIG},
+		{NULL, 0, NULL, 0}};
+
+	for (size_t i = 0; i < NOPTIONS; i++)
+		flags[i] = (struct option){options[i].name, required_argument, NULL, (int) i};
+	memcpy(flags + NOPTIONS, general, sizeof(general));
+}
+
+/*
+ * One pass over the flags. file_only: just find --config; else set the options
+ * and note in *print which general flag was there.
+ */
+static bool
+scan_flags(Config *config, int argc, char **argv, const char **file, int *print,
+		   Buf *error)
+{
+	struct option flags[NOPTIONS + 6];
+	int flag;
+
+	make_flags(flags);
+	optind = 0; /* glibc: start over */
+	opterr = 0;
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) >= 0)
+	{
+		if (flag == '?')
+		{
+			buf_printf(error, "unknown flag or missing value: %s", argv[optind - 1]);
+			return false;
+		}
+		if (flag == FLAG_CONFIG)
+			*file = optarg;
+		else if (flag >= FLAG_HELP)
+			*print = flag;
+		else if (config && !config_set(config, options[flag].name, optarg, error))
+			return false;
+	}
+	if (optind < argc)
+	{
+		buf_printf(error, "unexpected argument: %s", argv[optind]);
+		return false;
+	}
+	return true;
+}
+
+static void
+answer(const Config *config, int flag, Buf *out)
+{
+	if (flag == FLAG_HELP)
+		print_help(out);
+	else if (flag == FLAG_VERSION)
+		buf_puts(out, "wrk_copilot_gateway " WRK_VERSION "\n");
+	else if (flag == FLAG_TABLE)
+		config_print_table(out);
+	else
+		print_values(config, out);
+}
+
+ConfigResult
+config_load(Config *config, int argc, char **argv, Buf *out, Buf *error)
+{
+	const char *file = from_environment("config");
+	int print = 0;
+
+	memset(config, 0, sizeof(*config));
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		if (!config_set(config, options[i].name, options[i].initial, error))
+			return CONFIG_WRONG;
+	}
+	if (!scan_flags(NULL, argc, argv, &file, &print, error))
+		return CONFIG_WRONG;
+	if (file != NULL && *file != '\0' && !load_file(config, file, error))
+		return CONFIG_WRONG;
+	if (!load_environment(config, error) ||
+		!scan_flags(config, argc, argv, &file, &print, error))
+		return CONFIG_WRONG;
+	if (print == 0)
+		return CONFIG_RUN;
+	answer(config, print, out);
+	return CONFIG_DONE;
+}
+
+void
+config_free(Config *config)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		if (options[i].unit == NULL)
+			free(*(char **) member(config, &options[i]));
+	}
+	memset(config, 0, sizeof(*config));
+}

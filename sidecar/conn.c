@@ -1,0 +1,288 @@
+/*
+ * conn.c: see conn.h.
+ */
+#include "conn.h"
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "stats.h"
+#include "wire.h"
+#include "wsframe.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(state) (1u << (state))
+
+/* Where each state may go. */
+static const unsigned legal_moves[] = {
+	[CONN_HEAD] = BIT(CONN_HTTP) | BIT(CONN_OPEN) | BIT(CONN_DEAD),
+	[CONN_HTTP] = BIT(CONN_DEAD),
+	[CONN_OPEN] = BIT(CONN_AUTHENTICATING) | BIT(CONN_CLOSING) | BIT(CONN_DEAD),
+	[CONN_AUTHENTICATING] =
+		BIT(CONN_OPEN) | BIT(CONN_READY) | BIT(CONN_CLOSING) | BIT(CONN_DEAD),
+	[CONN_READY] = BIT(CONN_CLOSING) | BIT(CONN_DEAD),
+	[CONN_CLOSING] = BIT(CONN_DEAD),
+	[CONN_DEAD] = 0,
+};
+
+const char *
+conn_state_name(ConnState state)
+{
+	static const char *const names[] = {"head",  "http",    "open", "authenticating",
+										"ready", "closing", "dead"};
+
+	return names[state];
+}
+
+static bool
+is_websocket(ConnState state)
+{
+	return state >= CONN_OPEN && state <= CONN_CLOSING;
+}
+
+void
+conn_set_state(Conn *conn, ConnState state)
+{
+	if ((legal_moves[conn->state] & BIT(state)) == 0)
+	{
+		log_error("illegal move of a connection", "from=%s to=%s",
+				  conn_state_name(conn->state), conn_state_name(state));
+		abort();
+	}
+	stats.connections += is_websocket(state) - is_websocket(conn->state);
+	conn->state = state;
+	conn->since = clock_now_ms();
+}
+
+bool
+conn_is_open(const Conn *conn)
+{
+	return conn->state >= CONN_OPEN && conn->state <= CONN_READY;
+}
+
+void
+conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops)
+{
+	memset(table, 0, sizeof(*table));
+	list_init(&table->all);
+	list_init(&table->dirty);
+	list_init(&table->doomed);
+	table->config = config;
+	table->ops = *ops;
+	table->limits.max = (uint64_t) config->outbox_max;
+	table->limits.ephemeral_max = (uint64_t) config->ephemeral_max;
+}
+
+Conn *
+conn_create(ConnTable *table, void *socket)
+{
+	Conn *conn = mem_zalloc(sizeof(Conn));
+	int64_t now = clock_now_ms();
+
+	list_push_tail(&table->all, &conn->in_table);
+	list_init(&conn->in_dirty);
+	list_init(&conn->in_doomed);
+	list_init(&conn->in_got);
+	list_init(&conn->subs);
+	list_init(&conn->requests);
+	conn->table = table;
+	conn->socket = socket;
+	conn->state = CONN_HEAD;
+	conn->since = now;
+	conn->heard_at = now;
+	table->count++;
+	stats.sockets++;
+	return conn;
+}
+
+static void
+conn_free(Conn *conn)
+{
+	list_remove(&conn->in_table);
+	list_remove(&conn->in_dirty);
+	list_remove(&conn->in_got);
+	outbox_clear(&conn->out, false);
+	buf_free(&conn->in);
+	buf_free(&conn->message);
+	free(conn->tenant);
+	free(conn->token);
+	conn->table->count--;
+	stats.sockets--;
+	free(conn);
+}
+
+void
+conn_table_flush(ConnTable *table)
+{
+	ListNode *node;
+
+	while ((node = list_pop_head(&table->dirty)) != NULL)
+	{
+		Conn *conn = list_entry(node, Conn, in_dirty);
+
+		if (conn->state != CONN_DEAD && !conn->blocked)
+			table->ops.write(conn);
+	}
+}
+
+void
+conn_table_reap(ConnTable *table)
+{
+	ListNode *node;
+
+	while ((node = list_pop_head(&table->doomed)) != NULL)
+	{
+		Conn *conn = list_entry(node, Conn, in_doomed);
+
+		if (conn->socket != NULL)
+			table->ops.kill(conn);
+		assert(conn->socket == NULL);
+		table->ops.gone(conn);
+		conn_free(conn);
+	}
+}
+
+void
+conn_set_identity(Conn *conn, const char *tenant, const char *user, const char *session)
+{
+	size_t tenant_size = strlen(tenant) + 1;
+	size_t user_size = strlen(user) + 1;
+	size_t session_size = strlen(session) + 1;
+	char *block = mem_alloc(tenant_size + user_size + session_size);
+
+	free(conn->tenant);
+	conn->tenant = memcpy(block, tenant, tenant_size);
+	conn->user = memcpy(block + tenant_size, user, user_size);
+	conn->session = memcpy(block + tenant_size + user_size, session, session_size);
+}
+
+void
+conn_set_token(Conn *conn, const char *token)
+{
+	free(conn->token);
+	conn->token = mem_strdup(token);
+}
+
+static void
+mark_dirty(Conn *conn)
+{
+	if (!list_is_linked(&conn->in_dirty))
+		list_push_tail(&conn->table->dirty, &conn->in_dirty);
+}
+
+void
+conn_push(Conn *conn, Chunk *chunk)
+{
+	if (!conn_is_open(conn))
+		return;
+	switch (outbox_push(&conn->out, chunk, &conn->table->limits))
+	{
+		case OUTBOX_TAKEN:
+			stats.frames_out_total += chunk->frames;
+			mark_dirty(conn);
+			break;
+		case OUTBOX_DROPPED:
+			break;
+		case OUTBOX_FULL:
+			stats.slow_consumers_total++;
+			conn_close(conn, 4430, "slow consumer");
+			break;
+	}
+}
+
+void
+conn_send(Conn *conn, const Buf *json)
+{
+	Chunk *chunk = chunk_from_json(CLASS_CRITICAL, json, NULL);
+
+	conn_push(conn, chunk);
+	chunk_unref(chunk);
+}
+
+/* Past every check: what the transport itself has to say always fits. */
+static void
+force(Conn *conn, const Buf *bytes, uint32_t frames)
+{
+	static const OutboxLimits none = {UINT64_MAX, UINT64_MAX};
+	Chunk *chunk = chunk_new(CLASS_CRITICAL, bytes->data, bytes->len, frames, NULL);
+
+	outbox_push(&conn->out, chunk, &none);
+	chunk_unref(chunk);
+	mark_dirty(conn);
+}
+
+void
+conn_send_raw(Conn *conn, const Buf *bytes)
+{
+	if (conn->state != CONN_CLOSING && conn->state != CONN_DEAD)
+		force(conn, bytes, 1);
+}
+
+/* What a client should do about a close code. */
+static const char *
+retry_of(int code)
+{
+	if (code == 4401)
+		return "refresh";
+	return code >= 4500 ? "no" : "backoff";
+}
+
+void
+conn_close_after_flush(Conn *conn, int code, const char *reason)
+{
+	Buf json = {0};
+	Buf frames = {0};
+
+	if (!conn_is_open(conn))
+		return;
+	wire_open(&json, "bye", NULL, NULL);
+	buf_printf(&json, "{\"code\":%d,\"reason\":", code);
+	buf_json_string(&json, reason);
+	buf_printf(&json, ",\"retry\":\"%s\",\"retryAfter\":%d}", retry_of(code),
+			   code == 4429 ? 5000 : 0);
+	wire_close(&json);
+	wsframe_append(&frames, WS_TEXT, json.data, json.len);
+	wsframe_append_close(&frames, code, reason);
+	force(conn, &frames, 2);
+	buf_free(&json);
+	buf_free(&frames);
+	conn_set_state(conn, CONN_CLOSING);
+}
+
+void
+conn_close(Conn *conn, int code, const char *reason)
+{
+	if (!conn_is_open(conn))
+		return;
+	outbox_clear(&conn->out, true);
+	conn_close_after_flush(conn, code, reason);
+}
+
+void
+conn_peer_closed(Conn *conn, int code)
+{
+	Buf frame = {0};
+
+	conn->peer_closed = true;
+	if (conn_is_open(conn))
+	{
+		outbox_clear(&conn->out, true);
+		wsframe_append_close(&frame, code == 1005 ? 1000 : code, "");
+		force(conn, &frame, 1);
+		buf_free(&frame);
+		conn_set_state(conn, CONN_CLOSING);
+	}
+	mark_dirty(conn);
+}
+
+void
+conn_doom(Conn *conn)
+{
+	if (conn->state == CONN_DEAD)
+		return;
+	conn_set_state(conn, CONN_DEAD);
+	list_push_tail(&conn->table->doomed, &conn->in_doomed);
+}

@@ -1,0 +1,147 @@
+/*
+ * conn.h: one client's connection, from its first byte to its last (layer 2).
+ *
+ * Knows nothing of sockets or of the database: bytes leave through the table's
+ * ConnOps, and the layers above hang subscriptions and requests on it. What must
+ * stay true:
+ *  - conn_set_state() is the only place that changes a state; illegal moves abort.
+ *  - Nothing frees a connection but conn_table_reap(), at the end of a tick:
+ *    conn_doom() only marks it, so every caller up the stack may still look at it.
+ *  - After conn_close() or conn_doom() a connection takes no more frames.
+ */
+#ifndef WRK_CONN_H
+#define WRK_CONN_H
+
+#include "buf.h"
+#include "config.h"
+#include "list.h"
+#include "outbox.h"
+#include "ratelimit.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum ConnState
+{
+	CONN_HEAD,           /* reading the request head */
+	CONN_HTTP,           /* an HTTP answer is on its way, then the end */
+	CONN_OPEN,           /* upgraded, nobody yet */
+	CONN_AUTHENTICATING, /* its token is at the database */
+	CONN_READY,          /* somebody: may subscribe and call */
+	CONN_CLOSING,        /* our close frame is queued; waits for the peer's */
+	CONN_DEAD,           /* in the doomed list */
+} ConnState;
+
+typedef struct Conn Conn;
+typedef struct ConnTable ConnTable;
+
+/* What the layers above do for a connection. */
+typedef struct ConnOps
+{
+	void (*write)(Conn *conn); /* send what the outbox has, as far as it goes */
+	void (*kill)(Conn *conn);  /* end the socket now; leaves conn->socket NULL */
+	void (*gone)(Conn *conn);  /* it will be freed: drop what hangs on it */
+} ConnOps;
+
+/* One of these for each accepted socket; owned by the table. */
+struct Conn
+{
+	ListNode in_table;
+	ListNode in_dirty;  /* has something new to write this tick */
+	ListNode in_doomed;
+	ListNode in_got;    /* got events of the fetch that is being handed out */
+	ConnTable *table;
+	void *socket;       /* the transport's; NULL once it is gone */
+	Outbox out;
+	Buf in;             /* incomplete input; owns memory only while there is some */
+	Buf message;        /* fragments of a message so far */
+	ConnState state;
+	uint8_t fragment_opcode; /* of the message being collected, 0 = none */
+	uint8_t pings;           /* sent since the client was last heard */
+	bool blocked;            /* the socket is full; the transport will call back */
+	bool peer_closed;        /* its close frame came: end when ours is out */
+	bool warned;             /* token_expiring was sent */
+
+	/* who it is: one allocation that `tenant` points to; NULL = nobody yet */
+	char *tenant;
+	char *user;    /* may be "" */
+	char *session; /* never NULL with tenant */
+	char *token;
+	int64_t mask;       /* audience bits of its roles */
+	int64_t expires_at; /* wall ms, 0 = never */
+	uint32_t max_subs;
+
+	List subs; /* of Sub, see hub.h */
+	uint32_t nsubs;
+	uint32_t npending; /* subscriptions still waiting for their replay */
+	List requests; /* of Pending, see session.c */
+	uint32_t nrequests;
+
+	int64_t since;        /* monotonic ms: start of the state that has a deadline */
+	int64_t heard_at;     /* last byte received */
+	int64_t position_at;  /* last position frame sent */
+	uint64_t position_seq; /* and which one it was */
+	Bucket rate;
+	Bucket patience;
+};
+
+/* One of these for the process. */
+struct ConnTable
+{
+	List all;
+	List dirty;
+	List doomed;
+	int64_t count;
+	const Config *config;
+	OutboxLimits limits;
+	ConnOps ops;
+};
+
+extern void conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops);
+
+/* Writes what became ready in this tick. */
+extern void conn_table_flush(ConnTable *table);
+
+/* Ends and frees the doomed. Call from the loop, never from below a callback. */
+extern void conn_table_reap(ConnTable *table);
+
+extern Conn *conn_create(ConnTable *table, void *socket);
+extern void conn_set_state(Conn *conn, ConnState state);
+extern const char *conn_state_name(ConnState state);
+
+/* Is it a WebSocket that takes frames? */
+extern bool conn_is_open(const Conn *conn);
+
+/* Who it is from now on; copies everything. */
+extern void conn_set_identity(Conn *conn, const char *tenant, const char *user,
+							  const char *session);
+extern void conn_set_token(Conn *conn, const char *token);
+
+/* Queues a chunk (takes its own reference). A slow consumer is closed by this. */
+extern void conn_push(Conn *conn, Chunk *chunk);
+
+/* Queues one JSON text as a frame of the connection's own. */
+extern void conn_send(Conn *conn, const Buf *json);
+
+/* Queues bytes as they are: an HTTP answer, a pong. */
+extern void conn_send_raw(Conn *conn, const Buf *bytes);
+
+/*
+ * Says bye, sends a close frame and lets the peer answer it until the deadline.
+ * What was queued is dropped: the client resumes from its position.
+ */
+extern void conn_close(Conn *conn, int code, const char *reason);
+
+/* The same, after sending what is queued: for an answer that explains the end. */
+extern void conn_close_after_flush(Conn *conn, int code, const char *reason);
+
+/* The peer's close frame came: answer it and end when that is out. */
+extern void conn_peer_closed(Conn *conn, int code);
+
+/* The socket is gone or must go: free at the end of the tick. */
+extern void conn_doom(Conn *conn);
+
+/* Milliseconds that a closing connection gets. */
+#define CONN_CLOSE_DEADLINE 3000
+
+#endif

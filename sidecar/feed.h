@@ -1,0 +1,59 @@
+/*
+ * feed.h: what happened in the database, in order, once (layer 3).
+ *
+ * One connection listens for the doorbell and fetches what is visible now and was
+ * not in the snapshot of the last fetch. What must stay true:
+ *  - at most one fetch is in flight; doorbells meanwhile mean one more;
+ *  - the snapshot advances only after everything it covers was handed out, so a
+ *    lost connection resumes without a gap, and a position never promises what
+ *    was not sent;
+ *  - an event is at worst late, never lost, when the doorbell is not heard: a
+ *    slow poll always runs, a fast one while probes fail.
+ */
+#ifndef WRK_FEED_H
+#define WRK_FEED_H
+
+#include "gateway.h"
+
+typedef struct Feed Feed;
+
+typedef void (*FeedCallback)(void *arg, bool ok);
+
+extern Feed *feed_open(Gateway *gateway);
+extern void feed_close(Feed *feed);
+
+/* Has said hello and can fetch. */
+extern bool feed_is_up(const Feed *feed);
+
+/* "doorbell", "polling" or "down" */
+extern const char *feed_mode(const Feed *feed);
+
+/* "" until the first hello. */
+extern const char *feed_epoch(const Feed *feed);
+
+/* The pool came up: a probe can be sent now. */
+extern void feed_pool_changed(Feed *feed);
+
+/*
+ * Calls back when a fetch that began after this call is over: then the feed's
+ * snapshot has everything that was committed before. ok is false when the
+ * connection was lost instead. False when the feed is down.
+ */
+extern bool feed_after_next_fetch(Feed *feed, FeedCallback callback, void *arg);
+
+/*
+ * From where the live stream of a subscription that is made now goes on: replay up
+ * to this snapshot, live after it. Borrowed until the next callback.
+ */
+extern const char *feed_join(Feed *feed, Sub *sub);
+
+/* epoch.snapshot as clients know it. */
+extern void feed_append_position(const Feed *feed, Buf *out, const char *snapshot);
+
+/* Sends the present position unless the connection has it. */
+extern void feed_send_position(Feed *feed, Conn *conn);
+
+/* An event row in EVENT_COLUMNS order; *event borrows from the answer. */
+extern void row_to_event(const PgAnswer *answer, int row, Event *event);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * gateway.h: what the parts of layer 3 share (layer 3).
+ *
+ * One Gateway for the process; main.c owns it and wires it together.
+ */
+#ifndef WRK_GATEWAY_H
+#define WRK_GATEWAY_H
+
+#include "config.h"
+#include "conn.h"
+#include "fanout.h"
+#include "hub.h"
+#include "pgpool.h"
+
+struct Feed;
+
+typedef struct Gateway
+{
+	Config config;
+	ConnTable table;
+	Hub hub;
+	Fanout fanout;
+	PgPool *pool;
+	struct Feed *feed;
+	bool database_up; /* as last told to the clients */
+	bool draining;
+} Gateway;
+
+/* Statements of the pooled connections, indexes into pool_statements. */
+enum
+{
+	STMT_OPEN,
+	STMT_SUBSCRIBE,
+	STMT_REPLAY,
+	STMT_CALL,
+	STMT_NOTIFY
+};
+
+extern const PgStatement pool_statements[];
+
+/* Columns of an event row, in the order row_to_event() of feed.c reads them. */
+#define EVENT_COLUMNS                                                                    \
+	"id, channels, type, payload, sender_id, audience_mask, audience_users, class, "     \
+	"created_ms, state_key, key"
+
+/* Tells the clients when the database came or went. */
+extern void gateway_check_database(Gateway *gateway);
+
+#endif

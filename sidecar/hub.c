@@ -1,0 +1,196 @@
+/*
+ * hub.c: see hub.h.
+ */
+#include "hub.h"
+
+#include "mem.h"
+#include "stats.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+hub_init(Hub *hub)
+{
+	*hub = (Hub){0};
+}
+
+void
+hub_free(Hub *hub)
+{
+	assert(hub->channels.count == 0);
+	strmap_free(&hub->channels);
+}
+
+Channel *
+hub_find(const Hub *hub, const char *name)
+{
+	return strmap_get(&hub->channels, name);
+}
+
+Sub *
+hub_find_sub(const Conn *conn, const char *name)
+{
+	list_foreach(node, following, &conn->subs)
+	{
+		Sub *sub = list_entry(node, Sub, in_conn);
+
+		if (strcmp(sub->channel->name, name) == 0 ||
+			(sub->as != NULL && strcmp(sub->as, name) == 0))
+			return sub;
+	}
+	return NULL;
+}
+
+static Channel *
+get_channel(Hub *hub, const char *name)
+{
+	Channel *channel = hub_find(hub, name);
+	size_t size = strlen(name) + 1;
+
+	if (channel != NULL)
+		return channel;
+	channel = mem_zalloc(sizeof(Channel) + size);
+	memcpy(channel->name, name, size);
+	strmap_add(&hub->channels, channel->name, channel);
+	stats.channels++;
+	return channel;
+}
+
+Sub *
+hub_subscribe(Hub *hub, Conn *conn, const char *name)
+{
+	Channel *channel = get_channel(hub, name);
+	Sub *sub = mem_zalloc(sizeof(Sub));
+
+	assert(hub_find_sub(conn, name) == NULL);
+	if (channel->nsubs == channel->cap)
+	{
+		channel->cap = channel->cap ? channel->cap * 2 : 1;
+		channel->subs = mem_realloc(channel->subs, channel->cap * sizeof(Sub *));
+	}
+	sub->conn = conn;
+	sub->channel = channel;
+	sub->index = channel->nsubs;
+	channel->subs[channel->nsubs++] = sub;
+	list_push_tail(&conn->subs, &sub->in_conn);
+	conn->nsubs++;
+	stats.subscriptions++;
+	return sub;
+}
+
+void
+hub_set_alias(Sub *sub, const char *as)
+{
+	free(sub->as);
+	sub->as = NULL;
+	if (as != NULL && strcmp(as, sub->channel->name) != 0)
+		sub->as = mem_strdup(as);
+}
+
+static void
+drop_held(Sub *sub)
+{
+	for (uint32_t i = 0; i < sub->nheld; i++)
+		chunk_unref(sub->held[i]);
+	free(sub->held);
+	sub->held = NULL;
+	sub->nheld = 0;
+	sub->held_cap = 0;
+	sub->held_bytes = 0;
+}
+
+/* The last subscriber takes the free place of the one that leaves. */
+static void
+leave_channel(Hub *hub, const Sub *sub)
+{
+	Channel *channel = sub->channel;
+	Sub *last = channel->subs[--channel->nsubs];
+
+	channel->subs[sub->index] = last;
+	last->index = sub->index;
+	if (channel->nsubs > 0)
+		return;
+	assert(channel->batch == NULL);
+	strmap_remove(&hub->channels, channel->name);
+	free(channel->subs);
+	free(channel);
+	stats.channels--;
+}
+
+void
+hub_unsubscribe(Hub *hub, Sub *sub)
+{
+	Conn *conn = sub->conn;
+
+	if (sub->pending)
+		conn->npending--;
+	drop_held(sub);
+	leave_channel(hub, sub);
+	list_remove(&sub->in_conn);
+	conn->nsubs--;
+	stats.subscriptions--;
+	free(sub->as);
+	free(sub);
+}
+
+void
+hub_unsubscribe_all(Hub *hub, Conn *conn)
+{
+	list_foreach(node, following, &conn->subs)
+	{
+		hub_unsubscribe(hub, list_entry(node, Sub, in_conn));
+	}
+}
+
+void
+sub_set_pending(Sub *sub)
+{
+	if (!sub->pending)
+		sub->conn->npending++;
+	sub->pending = true;
+}
+
+void
+sub_release(Sub *sub)
+{
+	Conn *conn = sub->conn;
+
+	if (!sub->pending)
+		return;
+	sub->pending = false;
+	conn->npending--;
+	for (uint32_t i = 0; i < sub->nheld; i++)
+		conn_push(conn, sub->held[i]);
+	drop_held(sub);
+}
+
+static void
+hold(Sub *sub, Chunk *chunk)
+{
+	if (sub->held_bytes >= sub->conn->table->limits.max)
+	{
+		stats.slow_consumers_total++;
+		conn_close(sub->conn, 4430, "slow consumer");
+		return;
+	}
+	if (chunk->frame_class == CLASS_EPHEMERAL)
+		return; /* older than what the client will see by then */
+	if (sub->nheld == sub->held_cap)
+	{
+		sub->held_cap = sub->held_cap ? sub->held_cap * 2 : 4;
+		sub->held = mem_realloc(sub->held, sub->held_cap * sizeof(Chunk *));
+	}
+	sub->held[sub->nheld++] = chunk_ref(chunk);
+	sub->held_bytes += chunk->len;
+}
+
+void
+sub_deliver(Sub *sub, Chunk *chunk)
+{
+	if (sub->pending)
+		hold(sub, chunk);
+	else
+		conn_push(sub->conn, chunk);
+}

@@ -1,0 +1,79 @@
+/*
+ * hub.h: who listens to which channel (layer 2).
+ *
+ * A Channel exists while it has subscribers; names are canonical, as the
+ * database spells them. A subscription that waits for its replay is pending: what
+ * arrives meanwhile is held behind it. What must stay true: each (connection,
+ * channel) has at most one Sub.
+ *
+ * Queue of held chunks. Bound: outbox_max bytes. Overflow: the connection is
+ * closed 4430 and resumes. Counter: stats.slow_consumers_total.
+ */
+#ifndef WRK_HUB_H
+#define WRK_HUB_H
+
+#include "conn.h"
+#include "strmap.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ChannelBatch; /* fanout.c */
+
+/* One of these for each channel that has subscribers. */
+typedef struct Channel
+{
+	struct Sub **subs;
+	uint32_t nsubs;
+	uint32_t cap;
+	struct ChannelBatch *batch; /* of the page being handed out, else NULL */
+	char name[];
+} Channel;
+
+/* One of these for each subscription; owned by the hub. */
+typedef struct Sub
+{
+	ListNode in_conn;
+	Conn *conn;
+	Channel *channel;
+	uint32_t index; /* in channel->subs */
+	bool can_publish;
+	bool pending;
+	uint64_t serial;     /* which subscribe request it stands for */
+	uint64_t skip_cycle; /* the replay covers the rest of this fetch cycle */
+	Chunk **held;
+	uint32_t nheld;
+	uint32_t held_cap;
+	uint64_t held_bytes;
+	char *as; /* the name the client used, NULL when it is the canonical one */
+} Sub;
+
+typedef struct Hub
+{
+	StrMap channels;
+} Hub;
+
+extern void hub_init(Hub *hub);
+extern void hub_free(Hub *hub);
+
+extern Channel *hub_find(const Hub *hub, const char *name);
+
+/* The connection's subscription by canonical name or by the name it used. */
+extern Sub *hub_find_sub(const Conn *conn, const char *name);
+
+/* Adds a subscription; the connection must not have one to this channel. */
+extern Sub *hub_subscribe(Hub *hub, Conn *conn, const char *channel);
+extern void hub_set_alias(Sub *sub, const char *as);
+extern void hub_unsubscribe(Hub *hub, Sub *sub);
+extern void hub_unsubscribe_all(Hub *hub, Conn *conn);
+
+/* From now on what arrives waits behind the replay. */
+extern void sub_set_pending(Sub *sub);
+
+/* The replay is out: what was held goes to the outbox. */
+extern void sub_release(Sub *sub);
+
+/* Hands a chunk to the subscriber, or holds it while the replay is awaited. */
+extern void sub_deliver(Sub *sub, Chunk *chunk);
+
+#endif

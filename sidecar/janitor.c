@@ -1,0 +1,93 @@
+/*
+ * janitor.c: see janitor.h.
+ */
+#include "janitor.h"
+
+#include "auth.h"
+#include "clock.h"
+#include "feed.h"
+
+#define PINGS_UNANSWERED 2
+
+int64_t
+janitor_interval(const Config *config)
+{
+	int64_t shortest =
+		config->heartbeat < config->auth_timeout ? config->heartbeat : config->auth_timeout;
+
+	return shortest / 4 > 1000 ? 1000 : shortest / 4 + 1;
+}
+
+/* Pings when the client was silent; closes when that was not answered either. */
+static void
+check_silence(Conn *conn, int64_t now, Chunk *ping)
+{
+	int64_t silence = now - conn->heard_at;
+	int64_t heartbeat = conn->table->config->heartbeat;
+
+	if (silence < heartbeat * (conn->pings + 1))
+		return;
+	if (conn->pings >= PINGS_UNANSWERED)
+	{
+		conn_close(conn, 4408, "heartbeats missed");
+		return;
+	}
+	conn->pings++;
+	conn_push(conn, ping);
+}
+
+static void
+check_ready(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
+{
+	auth_check_expiry(conn, clock_wall_ms());
+	check_silence(conn, now, ping);
+	/* keeps the position of a quiet client within the database's retention */
+	if (now - conn->position_at >= gateway->config.heartbeat)
+		feed_send_position(gateway->feed, conn);
+}
+
+static void
+check(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
+{
+	int64_t age = now - conn->since;
+
+	switch (conn->state)
+	{
+		case CONN_HEAD:
+		case CONN_HTTP:
+			if (age >= gateway->config.auth_timeout)
+				conn_doom(conn);
+			break;
+		case CONN_OPEN:
+			if (age >= gateway->config.auth_timeout)
+				conn_close(conn, 4408, "no token in time");
+			break;
+		case CONN_AUTHENTICATING:
+			check_silence(conn, now, ping);
+			break;
+		case CONN_READY:
+			check_ready(gateway, conn, now, ping);
+			break;
+		case CONN_CLOSING:
+			if (age >= CONN_CLOSE_DEADLINE)
+				conn_doom(conn);
+			break;
+		case CONN_DEAD:
+			break;
+	}
+}
+
+void
+janitor_pass(Gateway *gateway)
+{
+	static const char text[] = "{\"type\":\"ping\"}";
+	const Buf json = {(char *) (uintptr_t) text, sizeof(text) - 1, 0};
+	Chunk *ping = chunk_from_json(CLASS_STATE, &json, "ping");
+	int64_t now = clock_now_ms();
+
+	list_foreach(node, following, &gateway->table.all)
+	{
+		check(gateway, list_entry(node, Conn, in_table), now, ping);
+	}
+	chunk_unref(ping);
+}

@@ -1,0 +1,153 @@
+/*
+ * listener.c: see listener.h.
+ */
+#include "listener.h"
+
+#include "log.h"
+#include "loop.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_PER_WAKE 256
+#define EXHAUSTED_PAUSE_MS 200
+
+struct Listener
+{
+	int fd;
+	LoopPoll *poll;
+	LoopTimer *pause;
+	AcceptCallback accepted;
+	void *arg;
+};
+
+static void
+on_incoming(void *arg, int events)
+{
+	Listener *listener = arg;
+
+	(void) events;
+	for (int i = 0; i < ACCEPTS_PER_WAKE; i++)
+	{
+		int on = 1;
+		int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+		{
+			if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+				return;
+			/* level-triggered: it would spin until somebody leaves */
+			log_warn("cannot accept", "error=\"%s\"", strerror(errno));
+			loop_poll_set(listener->poll, 0);
+			loop_timer_start(listener->pause, EXHAUSTED_PAUSE_MS, 0);
+			return;
+		}
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		if (!listener->accepted(listener->arg, fd))
+			close(fd);
+	}
+}
+
+static void
+on_pause_over(void *arg)
+{
+	Listener *listener = arg;
+
+	loop_poll_set(listener->poll, LOOP_READ);
+}
+
+static int
+bind_and_listen(const Config *config, const struct addrinfo *address)
+{
+	int on = 1;
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (config->reuse_port)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+		listen(fd, (int) config->backlog) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The port that was taken when the configured one is 0. */
+static int
+bound_port(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *) &address, &size) != 0)
+		return 0;
+	if (address.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *) &address)->sin6_port);
+	return ntohs(((struct sockaddr_in *) &address)->sin_port);
+}
+
+static int
+open_socket(const Config *config)
+{
+	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST,
+							 .ai_socktype = SOCK_STREAM};
+	struct addrinfo *address;
+	char port[8];
+	int fd;
+	int error;
+
+	snprintf(port, sizeof(port), "%d", (int) config->port);
+	error = getaddrinfo(config->listen, port, &hints, &address);
+	if (error != 0)
+	{
+		log_error("listen is not an IP address", "listen=%s error=\"%s\"", config->listen,
+				  gai_strerror(error));
+		return -1;
+	}
+	fd = bind_and_listen(config, address);
+	if (fd < 0)
+		log_error("cannot listen", "listen=%s port=%s error=\"%s\"", config->listen, port,
+				  strerror(errno));
+	freeaddrinfo(address);
+	return fd;
+}
+
+Listener *
+listener_open(const Config *config, AcceptCallback accepted, void *arg)
+{
+	int fd = open_socket(config);
+	Listener *listener;
+
+	if (fd < 0)
+		return NULL;
+	listener = mem_zalloc(sizeof(Listener));
+	listener->fd = fd;
+	listener->accepted = accepted;
+	listener->arg = arg;
+	listener->pause = loop_timer_new(on_pause_over, listener);
+	listener->poll = loop_poll_new(fd, on_incoming, listener);
+	loop_poll_set(listener->poll, LOOP_READ);
+	log_info("listening", "address=%s port=%d", config->listen, bound_port(fd));
+	return listener;
+}
+
+void
+listener_close(Listener *listener)
+{
+	if (listener == NULL)
+		return;
+	loop_poll_free(listener->poll);
+	loop_timer_free(listener->pause);
+	close(listener->fd);
+	free(listener);
+}

@@ -1,0 +1,251 @@
+/*
+ * loop.c: see loop.h.
+ */
+#include "loop.h"
+
+#include "log.h"
+#include "mem.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+#define MAX_SIGNALS 4
+
+struct LoopTimer
+{
+	uv_timer_t uv;
+	LoopCallback callback;
+	void *arg;
+};
+
+struct LoopPoll
+{
+	uv_poll_t uv;
+	LoopIoCallback callback;
+	void *arg;
+	int events;
+};
+
+typedef struct LoopSignal
+{
+	uv_signal_t uv;
+	LoopCallback callback;
+	void *arg;
+} LoopSignal;
+
+static uv_loop_t loop;
+static uv_prepare_t tick;
+static uv_idle_t waker;
+static LoopCallback tick_callback;
+static void *tick_arg;
+static LoopSignal signals[MAX_SIGNALS];
+static int nsignals;
+
+static void
+on_prepare(uv_prepare_t *handle)
+{
+	(void) handle;
+	uv_idle_stop(&waker);
+	if (tick_callback != NULL)
+		tick_callback(tick_arg);
+}
+
+static void
+on_idle(uv_idle_t *handle)
+{
+	(void) handle;
+}
+
+void
+loop_init(void)
+{
+	uv_loop_init(&loop);
+	uv_prepare_init(&loop, &tick);
+	uv_prepare_start(&tick, on_prepare);
+	uv_idle_init(&loop, &waker);
+}
+
+void
+loop_run(void)
+{
+	uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+void
+loop_stop(void)
+{
+	uv_stop(&loop);
+}
+
+static void
+close_rest(uv_handle_t *handle, void *arg)
+{
+	(void) arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+void
+loop_free(void)
+{
+	uv_run(&loop, UV_RUN_NOWAIT);
+	uv_walk(&loop, close_rest, NULL);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	if (uv_loop_close(&loop) != 0)
+		log_warn("the event loop still has handles", "");
+}
+
+void *
+loop_handle(void)
+{
+	return &loop;
+}
+
+void
+loop_on_tick(LoopCallback callback, void *arg)
+{
+	tick_callback = callback;
+	tick_arg = arg;
+}
+
+void
+loop_wake(void)
+{
+	uv_idle_start(&waker, on_idle);
+}
+
+static void
+on_signal(uv_signal_t *handle, int number)
+{
+	LoopSignal *signal = handle->data;
+
+	(void) number;
+	signal->callback(signal->arg);
+}
+
+void
+loop_on_signal(int number, LoopCallback callback, void *arg)
+{
+	LoopSignal *signal;
+
+	if (nsignals == MAX_SIGNALS)
+		abort();
+	signal = &signals[nsignals++];
+	signal->callback = callback;
+	signal->arg = arg;
+	signal->uv.data = signal;
+	uv_signal_init(&loop, &signal->uv);
+	uv_signal_start(&signal->uv, on_signal, number);
+}
+
+static void
+on_timer(uv_timer_t *handle)
+{
+	LoopTimer *timer = handle->data;
+
+	timer->callback(timer->arg);
+}
+
+LoopTimer *
+loop_timer_new(LoopCallback callback, void *arg)
+{
+	LoopTimer *timer = mem_zalloc(sizeof(LoopTimer));
+
+	timer->callback = callback;
+	timer->arg = arg;
+	timer->uv.data = timer;
+	uv_timer_init(&loop, &timer->uv);
+	return timer;
+}
+
+void
+loop_timer_start(LoopTimer *timer, int64_t after_ms, int64_t every_ms)
+{
+	uv_update_time(&loop);
+	uv_timer_start(&timer->uv, on_timer, (uint64_t) after_ms, (uint64_t) every_ms);
+}
+
+void
+loop_timer_stop(LoopTimer *timer)
+{
+	uv_timer_stop(&timer->uv);
+}
+
+bool
+loop_timer_is_active(const LoopTimer *timer)
+{
+	return uv_is_active((const uv_handle_t *) &timer->uv) != 0;
+}
+
+static void
+free_handle(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void
+loop_timer_free(LoopTimer *timer)
+{
+	if (timer != NULL)
+		uv_close((uv_handle_t *) &timer->uv, free_handle);
+}
+
+static void
+on_poll(uv_poll_t *handle, int status, int events)
+{
+	LoopPoll *poll = handle->data;
+	int seen = 0;
+
+	if (events & UV_READABLE)
+		seen |= LOOP_READ;
+	if (events & UV_WRITABLE)
+		seen |= LOOP_WRITE;
+	if (status < 0)
+		seen = LOOP_READ | LOOP_WRITE; /* let the owner find the error */
+	poll->callback(poll->arg, seen);
+}
+
+LoopPoll *
+loop_poll_new(int fd, LoopIoCallback callback, void *arg)
+{
+	LoopPoll *poll = mem_zalloc(sizeof(LoopPoll));
+	int error = uv_poll_init(&loop, &poll->uv, fd);
+
+	if (error != 0)
+	{
+		log_error("cannot watch a file descriptor", "error=%s", uv_err_name(error));
+		free(poll);
+		return NULL;
+	}
+	poll->callback = callback;
+	poll->arg = arg;
+	poll->uv.data = poll;
+	return poll;
+}
+
+void
+loop_poll_set(LoopPoll *poll, int events)
+{
+	int uv_events = 0;
+
+	if (poll->events == events)
+		return;
+	poll->events = events;
+	if (events & LOOP_READ)
+		uv_events |= UV_READABLE;
+	if (events & LOOP_WRITE)
+		uv_events |= UV_WRITABLE;
+	if (uv_events == 0)
+		uv_poll_stop(&poll->uv);
+	else
+		uv_poll_start(&poll->uv, uv_events, on_poll);
+}
+
+void
+loop_poll_free(LoopPoll *poll)
+{
+	if (poll == NULL)
+		return;
+	uv_poll_stop(&poll->uv);
+	uv_close((uv_handle_t *) &poll->uv, free_handle);
+}

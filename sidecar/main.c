@@ -1,0 +1,213 @@
+/*
+ * main.c: puts the parts together, and takes them apart on SIGTERM (layer 4).
+ *
+ * Draining: stop listening, let requests in flight finish for half of
+ * drain_timeout, say good-bye to everybody with 1012, exit 0 when the last one
+ * left or the time is over.
+ */
+#include "clock.h"
+#include "feed.h"
+#include "gateway.h"
+#include "janitor.h"
+#include "listener.h"
+#include "log.h"
+#include "loop.h"
+#include "mem.h"
+#include "ws.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define DRAIN_STEP_MS 20
+#define SPARE_DESCRIPTORS 128
+
+static Gateway gateway;
+static Listener *listener;
+static LoopTimer *janitor;
+static LoopTimer *drain;
+static int64_t drain_began;
+
+/* After the callbacks of each iteration: write, then free what is over. */
+static void
+on_tick(void *arg)
+{
+	(void) arg;
+	conn_table_flush(&gateway.table);
+	conn_table_reap(&gateway.table);
+}
+
+static void
+on_janitor(void *arg)
+{
+	(void) arg;
+	janitor_pass(&gateway);
+}
+
+static void
+on_pool_changed(void *arg)
+{
+	(void) arg;
+	if (gateway.pool == NULL || gateway.feed == NULL)
+		return;
+	feed_pool_changed(gateway.feed);
+	gateway_check_database(&gateway);
+}
+
+static void
+on_drain_step(void *arg)
+{
+	int64_t elapsed = clock_now_ms() - drain_began;
+	int64_t limit = gateway.config.drain_timeout;
+
+	(void) arg;
+	list_foreach(node, following, &gateway.table.all)
+	{
+		Conn *conn = list_entry(node, Conn, in_table);
+
+		if (conn->state == CONN_HEAD)
+			conn_doom(conn);
+		else if (conn->nrequests == 0 || elapsed >= limit / 2)
+			conn_close_after_flush(conn, 1012, "restarting");
+	}
+	if (gateway.table.count == 0 || elapsed >= limit)
+		loop_stop();
+}
+
+static void
+on_terminate(void *arg)
+{
+	(void) arg;
+	if (gateway.draining)
+		return;
+	log_info("draining", "connections=%d", (int) gateway.table.count);
+	gateway.draining = true;
+	drain_began = clock_now_ms();
+	listener_close(listener);
+	listener = NULL;
+	loop_timer_start(drain, 0, DRAIN_STEP_MS);
+}
+
+/* Room for max_connections, as far as the hard limit goes. */
+static void
+raise_descriptor_limit(const Config *config)
+{
+	struct rlimit limit;
+	rlim_t wanted = (rlim_t) config->max_connections + SPARE_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return;
+	if (wanted > limit.rlim_max)
+		log_warn("the hard limit of file descriptors is below max_connections",
+				 "limit=%lu", (unsigned long) limit.rlim_max);
+	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void
+default_name(Config *config)
+{
+	char host[64] = "gateway";
+	Buf name = {0};
+
+	if (*config->name != '\0')
+		return;
+	gethostname(host, sizeof(host) - 1);
+	buf_printf(&name, "%s:%d", host, (int) getpid());
+	free(config->name);
+	config->name = mem_strdup(buf_cstr(&name));
+	buf_free(&name);
+}
+
+static bool
+start(void)
+{
+	conn_table_init(&gateway.table, &gateway.config, &ws_ops);
+	hub_init(&gateway.hub);
+	fanout_init(&gateway.fanout, &gateway.hub);
+	loop_init();
+	loop_on_tick(on_tick, NULL);
+	if (!ws_init(&gateway))
+		return false;
+	listener = listener_open(&gateway.config, ws_accept, &gateway);
+	if (listener == NULL)
+		return false;
+	gateway.pool = pool_open(&gateway.config, pool_statements, on_pool_changed, NULL);
+	gateway.feed = feed_open(&gateway);
+	janitor = loop_timer_new(on_janitor, NULL);
+	drain = loop_timer_new(on_drain_step, NULL);
+	loop_timer_start(janitor, janitor_interval(&gateway.config),
+					 janitor_interval(&gateway.config));
+	loop_on_signal(SIGTERM, on_terminate, NULL);
+	loop_on_signal(SIGINT, on_terminate, NULL);
+	return true;
+}
+
+static void
+stop(void)
+{
+	list_foreach(node, following, &gateway.table.all)
+	{
+		conn_doom(list_entry(node, Conn, in_table));
+	}
+	conn_table_reap(&gateway.table);
+	feed_close(gateway.feed);
+	pool_close(gateway.pool);
+	loop_timer_free(janitor);
+	loop_timer_free(drain);
+	fanout_free(&gateway.fanout);
+	hub_free(&gateway.hub);
+	ws_free();
+	loop_free();
+	log_info("stopped", "");
+}
+
+static int
+run(void)
+{
+	LogLevel level;
+
+	if (!log_level_from_name(gateway.config.log_level, &level))
+	{
+		fprintf(stderr, "log_level: \"%s\" is not error, warn, info or debug\n",
+				gateway.config.log_level);
+		return 2;
+	}
+	log_set_level(level);
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit(&gateway.config);
+	default_name(&gateway.config);
+	if (!start())
+		return 1;
+	loop_run();
+	stop();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	Buf out = {0};
+	Buf error = {0};
+	int status = 2;
+
+	switch (config_load(&gateway.config, argc, argv, &out, &error))
+	{
+		case CONFIG_RUN:
+			status = run();
+			break;
+		case CONFIG_DONE:
+			fputs(buf_cstr(&out), stdout);
+			status = 0;
+			break;
+		case CONFIG_WRONG:
+			fprintf(stderr, "wrk_copilot_gateway: %s\n", buf_cstr(&error));
+			break;
+	}
+	config_free(&gateway.config);
+	buf_free(&out);
+	buf_free(&error);
+	return status;
+}

@@ -1,0 +1,85 @@
+/*
+ * outbox.h: what a connection has still to send (layer 1).
+ *
+ * Bound: bytes, checked before a chunk is taken, so a chunk of any size goes
+ *   through an empty outbox and the overshoot is one chunk.
+ * Classes and overflow policy: ephemeral chunks are refused past ephemeral_max
+ *   and thrown out when a critical one needs the room; a state chunk replaces
+ *   the unsent one of its key; critical chunks are never dropped: OUTBOX_FULL
+ *   tells the owner to end the connection, which resumes from its position.
+ * Counters: stats.dropped_ephemeral_total, stats.coalesced_state_total,
+ *   stats.outbox_bytes.
+ *
+ * The outbox holds one reference on each chunk in it. The head may be sent in
+ * part; it is then neither dropped nor replaced, or the stream would break.
+ */
+#ifndef WRK_OUTBOX_H
+#define WRK_OUTBOX_H
+
+#include "event.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTBOX_INLINE 2 /* chunks held without allocating: a batch and a position */
+
+typedef struct Outbox
+{
+	Chunk **ring; /* NULL = the inline slots are the ring */
+	Chunk *slots[OUTBOX_INLINE];
+	uint32_t cap; /* 0 stands for OUTBOX_INLINE */
+	uint32_t first;
+	uint32_t count;
+	uint32_t sent; /* bytes of the head that are gone */
+	uint32_t nstate;
+	uint32_t nephemeral;
+	uint64_t bytes; /* unsent */
+} Outbox;
+
+typedef struct OutboxLimits
+{
+	uint64_t max;
+	uint64_t ephemeral_max;
+} OutboxLimits;
+
+typedef enum OutboxResult
+{
+	OUTBOX_TAKEN,
+	OUTBOX_DROPPED, /* it was ephemeral and there was no room */
+	OUTBOX_FULL,    /* it was not, and there was no room: end the connection */
+} OutboxResult;
+
+/* Takes its own reference. */
+extern OutboxResult outbox_push(Outbox *outbox, Chunk *chunk, const OutboxLimits *limits);
+
+/* Drops everything but a head that is sent in part (keep_partial), or that too. */
+extern void outbox_clear(Outbox *outbox, bool keep_partial);
+
+/* n bytes from the front were written. */
+extern void outbox_consume(Outbox *outbox, size_t n);
+
+/*
+ * One of these for the process: joins several chunks into one write. Subscribers
+ * of the same channels have the same chunks waiting, so the last join is kept
+ * and reused while the sequence of chunks is the same. It holds references on
+ * what it remembers until joiner_forget().
+ */
+#define JOINER_REMEMBERED 8
+
+typedef struct Joiner
+{
+	char *buffer;
+	size_t max; /* most bytes of a write */
+	Chunk *remembered[JOINER_REMEMBERED];
+	uint32_t nremembered;
+	size_t len;
+} Joiner;
+
+extern void joiner_init(Joiner *joiner, size_t max);
+extern void joiner_forget(Joiner *joiner);
+extern void joiner_free(Joiner *joiner);
+
+/* The next bytes to write, at most joiner->max; length 0 when there are none. */
+extern const char *outbox_next_write(const Outbox *outbox, Joiner *joiner, size_t *len);
+
+#endif

@@ -1,0 +1,518 @@
+/*
+ * pg.c: see pg.h.
+ *
+ * A link is CONNECTING until PQconnectPoll is done, then PREPARING until every
+ * statement is parsed, then UP. Any failure leads to WAITING, and a timer from
+ * there to CONNECTING. libpq's socket may change between two polls, so the watch
+ * is made anew for each while connecting.
+ */
+#include "pg.h"
+
+#include "clock.h"
+#include "list.h"
+#include "log.h"
+#include "loop.h"
+#include "mem.h"
+#include "stats.h"
+
+#include <libpq-fe.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum LinkState
+{
+	LINK_WAITING,    /* for the backoff timer */
+	LINK_CONNECTING, /* PQconnectPoll */
+	LINK_PREPARING,  /* setup and statements are in flight */
+	LINK_UP,
+} LinkState;
+
+/* One of these for each query in flight, in the order of sending. */
+typedef struct Query
+{
+	ListNode node;
+	PgCallback callback;
+	void *arg;
+	bool answered; /* its result came; the Sync is still awaited */
+} Query;
+
+struct PgLink
+{
+	const Config *config;
+	const char *label;
+	const char *setup;
+	const PgStatement *statements;
+	PgLinkHooks hooks;
+	void *arg;
+	PGconn *conn;
+	LoopPoll *poll;
+	LoopTimer *timer;
+	LinkState state;
+	List queries;
+	int in_flight;
+	int failures; /* in a row */
+	int to_prepare;
+	bool busy;    /* inside read_answers: tearing down must wait */
+	bool broken;  /* tear down when that is over */
+	bool closing; /* and free it then */
+};
+
+static void start_connecting(void *arg);
+static void fail(PgLink *link, const char *what, const char *why);
+
+const char *
+pg_value(const PgAnswer *answer, int row, int column)
+{
+	const PGresult *result = answer->result;
+
+	if (row >= answer->nrows || PQgetisnull(result, row, column))
+		return NULL;
+	return PQgetvalue(result, row, column);
+}
+
+size_t
+pg_length(const PgAnswer *answer, int row, int column)
+{
+	return (size_t) PQgetlength(answer->result, row, column);
+}
+
+bool
+pg_is_up(const PgLink *link)
+{
+	return link->state == LINK_UP;
+}
+
+int
+pg_in_flight(const PgLink *link)
+{
+	return link->in_flight;
+}
+
+/* First line of libpq's message. */
+static const char *
+first_line(const char *message)
+{
+	static char line[256];
+	size_t len = strcspn(message, "\n");
+
+	if (len >= sizeof(line))
+		len = sizeof(line) - 1;
+	memcpy(line, message, len);
+	line[len] = '\0';
+	return line;
+}
+
+/* Tells everybody in flight that the answer will not come. */
+static void
+lose_queries(PgLink *link)
+{
+	static const PgAnswer lost = {PG_LOST, 0, "08006", "connection lost", NULL, NULL};
+	ListNode *node;
+
+	while ((node = list_pop_head(&link->queries)) != NULL)
+	{
+		Query *query = list_entry(node, Query, node);
+
+		link->in_flight--;
+		if (!query->answered)
+			query->callback(query->arg, &lost);
+		free(query);
+	}
+}
+
+static void
+drop_connection(PgLink *link)
+{
+	loop_poll_free(link->poll);
+	link->poll = NULL;
+	PQfinish(link->conn);
+	link->conn = NULL;
+}
+
+/* Full jitter: anywhere between nothing and the capped exponential. */
+static int64_t
+backoff(const PgLink *link)
+{
+	int64_t limit = link->config->reconnect_min;
+
+	for (int i = 0; i < link->failures && limit < link->config->reconnect_max; i++)
+		limit *= 2;
+	if (limit > link->config->reconnect_max)
+		limit = link->config->reconnect_max;
+	return 1 + clock_jitter(limit);
+}
+
+static void
+free_link(PgLink *link)
+{
+	loop_timer_free(link->timer);
+	free(link);
+}
+
+static void
+tear_down(PgLink *link)
+{
+	bool was_up = link->state == LINK_UP;
+
+	link->broken = false;
+	link->state = LINK_WAITING;
+	drop_connection(link);
+	lose_queries(link);
+	if (link->closing)
+	{
+		free_link(link);
+		return;
+	}
+	if (was_up)
+	{
+		stats.database_losses_total++;
+		link->hooks.down(link->arg);
+	}
+	loop_timer_start(link->timer, backoff(link), 0);
+	if (link->failures < 30)
+		link->failures++;
+}
+
+static void
+fail(PgLink *link, const char *what, const char *why)
+{
+	/* the same refusal every few seconds is said loudly once */
+	log_line(link->failures == 0 ? LOG_WARN : LOG_DEBUG, what, "link=%s reason=\"%s\"",
+			 link->label, first_line(why));
+	if (link->busy)
+		link->broken = true;
+	else
+		tear_down(link);
+}
+
+static Query *
+add_query(PgLink *link, PgCallback callback, void *arg)
+{
+	Query *query = mem_zalloc(sizeof(Query));
+
+	query->callback = callback;
+	query->arg = arg;
+	list_push_tail(&link->queries, &query->node);
+	link->in_flight++;
+	return query;
+}
+
+static void
+flush(PgLink *link)
+{
+	int more = PQflush(link->conn);
+
+	if (more < 0)
+		fail(link, "lost a database connection", PQerrorMessage(link->conn));
+	else
+		loop_poll_set(link->poll, LOOP_READ | (more ? LOOP_WRITE : 0));
+}
+
+/* Defers what went wrong while sending: pg_send() must not call back. */
+static void
+sent(PgLink *link, int ok)
+{
+	if (!ok || !PQpipelineSync(link->conn))
+	{
+		link->broken = true;
+		loop_timer_start(link->timer, 0, 0);
+		return;
+	}
+	/* a write error will show up when reading, too */
+	loop_poll_set(link->poll, LOOP_READ | LOOP_WRITE);
+}
+
+bool
+pg_send(PgLink *link, const PgStatement *statement, const char *const *values,
+		PgCallback callback, void *arg)
+{
+	if (link->state != LINK_UP || link->broken)
+		return false;
+	add_query(link, callback, arg);
+	sent(link, PQsendQueryPrepared(link->conn, statement->name, statement->nparams,
+								   values, NULL, NULL, 0));
+	return true;
+}
+
+bool
+pg_send_sql(PgLink *link, const char *sql, PgCallback callback, void *arg)
+{
+	if (link->state != LINK_UP || link->broken)
+		return false;
+	add_query(link, callback, arg);
+	sent(link, PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
+	return true;
+}
+
+static void
+on_prepared(void *arg, const PgAnswer *answer)
+{
+	PgLink *link = arg;
+
+	if (answer->status == PG_LOST)
+		return;
+	if (answer->status == PG_ERROR)
+	{
+		fail(link, "the database is not ready for a gateway", answer->message);
+		return;
+	}
+	if (--link->to_prepare > 0)
+		return;
+	link->state = LINK_UP;
+	link->failures = 0;
+	link->hooks.up(link->arg);
+}
+
+static void
+prepare(PgLink *link)
+{
+	int ok = 1;
+
+	link->state = LINK_PREPARING;
+	link->to_prepare = 0;
+	if (link->setup != NULL)
+	{
+		link->to_prepare++;
+		add_query(link, on_prepared, link);
+		ok = PQsendQueryParams(link->conn, link->setup, 0, NULL, NULL, NULL, NULL, 0) &&
+			 PQpipelineSync(link->conn);
+	}
+	for (const PgStatement *statement = link->statements; ok && statement->name;
+		 statement++)
+	{
+		link->to_prepare++;
+		add_query(link, on_prepared, link);
+		ok = PQsendPrepare(link->conn, statement->name, statement->sql, 0, NULL) &&
+			 PQpipelineSync(link->conn);
+	}
+	if (!ok)
+		fail(link, "cannot prepare statements", PQerrorMessage(link->conn));
+	else
+		flush(link);
+}
+
+static void
+answer_with(const PGresult *result, const Query *query)
+{
+	ExecStatusType status = PQresultStatus(result);
+	PgAnswer answer = {.status = PG_ROWS, .result = result, .sqlstate = ""};
+
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+		answer.nrows = PQntuples(result);
+	else
+	{
+		const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+		const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+		answer.status = PG_ERROR;
+		answer.sqlstate = sqlstate ? sqlstate : "XX000";
+		answer.message = message ? message : PQresultErrorMessage(result);
+		answer.detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	}
+	query->callback(query->arg, &answer);
+}
+
+/* One result off the wire: an answer, or the Sync that ends a query. */
+static void
+take_result(PgLink *link, PGresult *result)
+{
+	Query *query;
+
+	if (list_is_empty(&link->queries))
+	{
+		PQclear(result);
+		return;
+	}
+	query = list_entry(link->queries.next, Query, node);
+	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+	{
+		list_remove(&query->node);
+		link->in_flight--;
+		free(query);
+	}
+	else if (!query->answered)
+	{
+		query->answered = true;
+		answer_with(result, query);
+	}
+	PQclear(result);
+}
+
+static void
+take_notifications(PgLink *link)
+{
+	PGnotify *notify;
+
+	while (link->conn != NULL && (notify = PQnotifies(link->conn)) != NULL)
+	{
+		if (link->state == LINK_UP && link->hooks.notified != NULL)
+			link->hooks.notified(link->arg, notify->relname, notify->extra);
+		PQfreemem(notify);
+	}
+}
+
+static void
+read_answers(PgLink *link)
+{
+	if (!PQconsumeInput(link->conn))
+	{
+		fail(link, "lost a database connection", PQerrorMessage(link->conn));
+		return;
+	}
+	link->busy = true;
+	while (!link->broken && link->in_flight > 0 && !PQisBusy(link->conn))
+	{
+		PGresult *result = PQgetResult(link->conn);
+
+		if (result != NULL)
+			take_result(link, result);
+		else if (PQstatus(link->conn) == CONNECTION_BAD)
+			link->broken = true;
+	}
+	if (!link->broken)
+		take_notifications(link);
+	link->busy = false;
+	if (link->broken)
+		tear_down(link);
+}
+
+static void
+on_ready_io(void *arg, int events)
+{
+	PgLink *link = arg;
+
+	if (link->broken)
+	{
+		tear_down(link);
+		return;
+	}
+	if (events & LOOP_WRITE)
+	{
+		flush(link);
+		if (link->conn == NULL)
+			return;
+	}
+	if (events & LOOP_READ)
+		read_answers(link);
+}
+
+static void
+enter_pipeline(PgLink *link)
+{
+	if (PQsetnonblocking(link->conn, 1) != 0 || !PQenterPipelineMode(link->conn))
+	{
+		fail(link, "cannot use pipeline mode", PQerrorMessage(link->conn));
+		return;
+	}
+	loop_poll_free(link->poll);
+	link->poll = loop_poll_new(PQsocket(link->conn), on_ready_io, link);
+	if (link->poll == NULL)
+		fail(link, "cannot watch the database socket", "");
+	else
+		prepare(link);
+}
+
+static void
+on_connecting_io(void *arg, int events)
+{
+	PgLink *link = arg;
+	PostgresPollingStatusType next;
+
+	(void) events;
+	/* libpq may close the socket and open another: stop watching first */
+	loop_poll_free(link->poll);
+	link->poll = NULL;
+	next = PQconnectPoll(link->conn);
+	if (next == PGRES_POLLING_FAILED)
+	{
+		fail(link, "cannot connect to the database", PQerrorMessage(link->conn));
+		return;
+	}
+	if (next == PGRES_POLLING_OK)
+	{
+		enter_pipeline(link);
+		return;
+	}
+	link->poll = loop_poll_new(PQsocket(link->conn), on_connecting_io, link);
+	if (link->poll == NULL)
+		fail(link, "cannot watch the database socket", "");
+	else
+		loop_poll_set(link->poll,
+					  next == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE);
+}
+
+static void
+on_notice(void *arg, const PGresult *result)
+{
+	const PgLink *link = arg;
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	log_debug("notice from the database", "link=%s text=\"%s\"", link->label,
+			  text ? text : "");
+}
+
+static void
+start_connecting(void *arg)
+{
+	PgLink *link = arg;
+	const char *keywords[] = {"dbname",           "application_name", "keepalives_idle",
+							  "tcp_user_timeout", "connect_timeout",  NULL};
+	const char *values[] = {
+		link->config->database, "wrk_copilot_gateway", "30", "15000", "10", NULL};
+
+	if (link->broken)
+	{
+		tear_down(link);
+		return;
+	}
+	link->state = LINK_CONNECTING;
+	link->conn = PQconnectStartParams(keywords, values, 1);
+	if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD)
+	{
+		fail(link, "cannot connect to the database", PQerrorMessage(link->conn));
+		return;
+	}
+	PQsetNoticeReceiver(link->conn, on_notice, link);
+	link->poll = loop_poll_new(PQsocket(link->conn), on_connecting_io, link);
+	if (link->poll == NULL)
+		fail(link, "cannot watch the database socket", "");
+	else
+		loop_poll_set(link->poll, LOOP_WRITE);
+}
+
+PgLink *
+pg_open(const Config *config, const char *label, const char *setup,
+		const PgStatement *statements, const PgLinkHooks *hooks, void *arg)
+{
+	PgLink *link = mem_zalloc(sizeof(PgLink));
+
+	link->config = config;
+	link->label = label;
+	link->setup = setup;
+	link->statements = statements;
+	link->hooks = *hooks;
+	link->arg = arg;
+	link->timer = loop_timer_new(start_connecting, link);
+	list_init(&link->queries);
+	loop_timer_start(link->timer, 0, 0);
+	return link;
+}
+
+void
+pg_close(PgLink *link)
+{
+	link->closing = true;
+	loop_timer_stop(link->timer);
+	if (link->busy)
+		link->broken = true;
+	else
+		tear_down(link);
+}
+
+void
+pg_restart(PgLink *link)
+{
+	link->broken = true;
+	if (!link->busy)
+		loop_timer_start(link->timer, 0, 0);
+}

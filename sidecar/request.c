@@ -1,0 +1,148 @@
+/*
+ * request.c: see request.h.
+ */
+#include "request.h"
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+#include <stdlib.h>
+
+static char *
+copy_or_null(const char *text)
+{
+	return text ? mem_strdup(text) : NULL;
+}
+
+Pending *
+pending_begin(Gateway *gateway, Conn *conn, const Request *request)
+{
+	Pending *pending;
+
+	if (conn->nrequests >= (uint32_t) gateway->config.requests_max)
+	{
+		reply_error(conn, request->id, request->channel, &error_limit_exceeded,
+					"too many requests in flight");
+		return NULL;
+	}
+	pending = mem_zalloc(sizeof(Pending));
+	pending->gateway = gateway;
+	pending->conn = conn;
+	pending->id = copy_or_null(request->id);
+	pending->channel = copy_or_null(request->channel);
+	list_push_tail(&conn->requests, &pending->in_conn);
+	conn->nrequests++;
+	return pending;
+}
+
+static void
+leave_conn(Pending *pending)
+{
+	if (pending->conn == NULL)
+		return;
+	pending->conn->nrequests--;
+	list_remove(&pending->in_conn);
+	pending->conn = NULL;
+}
+
+void
+pending_end(Pending *pending)
+{
+	leave_conn(pending);
+	free(pending->id);
+	free(pending->channel);
+	free(pending->text);
+	free(pending->position);
+	free(pending->rights);
+	free(pending->as);
+	free(pending);
+}
+
+void
+pending_orphan_all(Conn *conn)
+{
+	list_foreach(node, following, &conn->requests)
+	{
+		leave_conn(list_entry(node, Pending, in_conn));
+	}
+}
+
+bool
+pending_send(Pending *pending, int statement, const char *const *values,
+			 PgCallback callback)
+{
+	if (pool_send(pending->gateway->pool, &pool_statements[statement], values, callback,
+				  pending))
+		return true;
+	reply_unavailable(pending->conn, pending->id, pending->channel);
+	pending_end(pending);
+	return false;
+}
+
+static void
+send_error(Conn *conn, const char *id, const char *channel, const WireError *error)
+{
+	Buf json = {0};
+
+	if (conn == NULL)
+		return;
+	wire_error(&json, id, channel, error);
+	conn_send(conn, &json);
+	buf_free(&json);
+}
+
+void
+reply_error(Conn *conn, const char *id, const char *channel, const ErrorCode *code,
+			const char *message)
+{
+	send_error(conn, id, channel, &(WireError){.code = code, .message = message});
+}
+
+void
+reply_unavailable(Conn *conn, const char *id, const char *channel)
+{
+	send_error(conn, id, channel,
+			   &(WireError){.code = &error_unavailable,
+							.message = "the database cannot be reached",
+							.retry_after = 500 + clock_jitter(1000)});
+}
+
+/* The detail of an engine error is JSON when it is for programs. */
+static bool
+is_json_object(const char *text)
+{
+	json_t *value = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	bool is_object = json_is_object(value);
+
+	json_decref(value);
+	return is_object;
+}
+
+const ErrorCode *
+reply_database_error(Conn *conn, const char *id, const char *channel,
+					 const PgAnswer *answer)
+{
+	const ErrorCode *code;
+	WireError error;
+
+	if (answer->status == PG_LOST)
+	{
+		reply_unavailable(conn, id, channel);
+		return &error_unavailable;
+	}
+	code = errors_find(answer->sqlstate);
+	error = (WireError){.code = code, .message = answer->message};
+	if (code->status >= 500 && code != &error_unavailable && code->status != 503)
+	{
+		log_warn("a request failed inside the database", "sqlstate=%s reason=\"%s\"",
+				 answer->sqlstate, answer->message);
+		error.message = "internal error";
+	}
+	else if (is_json_object(answer->detail))
+		error.details = answer->detail;
+	if (code->status == 503)
+		error.retry_after = 500 + clock_jitter(1000);
+	send_error(conn, id, channel, &error);
+	return code;
+}

@@ -1,0 +1,51 @@
+/*
+ * request.h: requests that wait for the database, and their answers (layer 3).
+ *
+ * Queue: a connection's pending requests. Bound: requests_max. Overflow: the
+ * request is refused with limit_exceeded. What must stay true: a request with a
+ * requestId gets exactly one answer, and a Pending outlives its connection, with
+ * conn NULL, until the database has answered.
+ */
+#ifndef WRK_REQUEST_H
+#define WRK_REQUEST_H
+
+#include "gateway.h"
+#include "pg.h"
+#include "wire.h"
+
+/* One of these for each request at the database; freed by pending_end(). */
+typedef struct Pending
+{
+	ListNode in_conn;
+	Gateway *gateway;
+	Conn *conn;    /* NULL once the connection is gone */
+	char *id;      /* requestId as JSON text or NULL */
+	char *channel; /* as the client named it, later canonical; or NULL */
+	char *text;    /* since of a subscribe, token of an auth */
+	char *position; /* snapshot that a replay goes up to */
+	char *rights;  /* JSON text of a subscription's rights */
+	char *as;
+	uint64_t serial; /* of the subscription */
+} Pending;
+
+/* NULL when the connection has too many already; the refusal was sent. */
+extern Pending *pending_begin(Gateway *gateway, Conn *conn, const Request *request);
+extern void pending_end(Pending *pending);
+
+/* The connection goes away: its requests have nobody to answer. */
+extern void pending_orphan_all(Conn *conn);
+
+/* Sends the statement; on refusal answers `unavailable`, ends it, returns false. */
+extern bool pending_send(Pending *pending, int statement, const char *const *values,
+						 PgCallback callback);
+
+extern void reply_error(Conn *conn, const char *id, const char *channel,
+						const ErrorCode *code, const char *message);
+
+/* What the database said, or that it did not. Returns the code that was sent. */
+extern const ErrorCode *reply_database_error(Conn *conn, const char *id,
+											 const char *channel,
+											 const PgAnswer *answer);
+extern void reply_unavailable(Conn *conn, const char *id, const char *channel);
+
+#endif

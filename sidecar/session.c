@@ -1,0 +1,404 @@
+/*
+ * session.c: see session.h.
+ *
+ * Adding a frame type: a handler and a line in handlers[]. A new operation of the
+ * application needs neither: it is a function that `call` may call.
+ */
+#include "session.h"
+
+#include "auth.h"
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "stats.h"
+#include "subscribe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EPHEMERAL_MAX 8192 /* bytes of an ephemeral event's data */
+
+typedef void (*Handler)(Gateway *gateway, Conn *conn, const Request *request);
+
+static void
+reply_empty(Conn *conn, const Request *request, const char *type)
+{
+	Buf json = {0};
+
+	if (request->id == NULL)
+		return;
+	wire_open(&json, type, request->id, NULL);
+	buf_puts(&json, "{}");
+	wire_close(&json);
+	conn_send(conn, &json);
+	buf_free(&json);
+}
+
+/* --------------------------------------------------------- connect and auth */
+
+static const char *
+token_of(Conn *conn, const Request *request)
+{
+	const char *token = request_string(request, "token");
+
+	if (token == NULL || *token == '\0')
+		reply_error(conn, request->id, NULL, &error_bad_request, "a token is needed");
+	return token && *token ? token : NULL;
+}
+
+static void
+handle_connect(Gateway *gateway, Conn *conn, const Request *request)
+{
+	const char *token;
+
+	if (conn->state != CONN_OPEN)
+	{
+		reply_error(conn, request->id, NULL, &error_bad_request,
+					"already connected; use auth for a new token");
+		return;
+	}
+	token = token_of(conn, request);
+	if (token != NULL)
+		auth_connect(gateway, conn, request, token);
+}
+
+static void
+handle_auth(Gateway *gateway, Conn *conn, const Request *request)
+{
+	const char *token = token_of(conn, request);
+
+	if (token != NULL)
+		auth_refresh(gateway, conn, request, token);
+}
+
+/* -------------------------------------------------------------------- call */
+
+static void
+on_called(void *arg, const PgAnswer *answer)
+{
+	Pending *pending = arg;
+	Conn *conn = pending->conn;
+	const char *result;
+	const char *event_id;
+	Buf json = {0};
+
+	if (conn == NULL)
+		;
+	else if (answer->status != PG_ROWS)
+		reply_database_error(conn, pending->id, NULL, answer);
+	else
+	{
+		result = pg_value(answer, 0, 0);
+		event_id = pg_value(answer, 0, 1);
+		wire_open(&json, "result", pending->id, NULL);
+		buf_puts(&json, result ? result : "null");
+		if (event_id != NULL)
+		{
+			buf_puts(&json, ",\"id\":");
+			buf_json_string(&json, event_id);
+		}
+		wire_close(&json);
+		conn_send(conn, &json);
+		buf_free(&json);
+	}
+	pending_end(pending);
+}
+
+/* params may be NULL; key is the idempotency key or NULL. */
+static void
+call(Gateway *gateway, Conn *conn, const Request *request, const char *method,
+	 const json_t *params, const char *key)
+{
+	char *text = params ? json_dumps(params, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	const char *values[4] = {conn->token, method, text ? text : "{}", key};
+	Pending *pending = pending_begin(gateway, conn, request);
+
+	if (pending != NULL)
+		pending_send(pending, STMT_CALL, values, on_called);
+	free(text);
+}
+
+static void
+handle_call(Gateway *gateway, Conn *conn, const Request *request)
+{
+	const char *method = request_string(request, "method");
+	const json_t *key = json_object_get(request->payload, "key");
+
+	if (method == NULL || *method == '\0')
+	{
+		reply_error(conn, request->id, NULL, &error_bad_request, "call needs a method");
+		return;
+	}
+	if (key != NULL && !json_is_string(key) && !json_is_null(key))
+	{
+		reply_error(conn, request->id, NULL, &error_bad_request, "key must be a string");
+		return;
+	}
+	call(gateway, conn, request, method, json_object_get(request->payload, "params"),
+		 json_string_value(key));
+}
+
+/* Frames of the source systems that are calls: the payload is the parameters. */
+static void
+handle_source_call(Gateway *gateway, Conn *conn, const Request *request)
+{
+	static const char *const methods[][2] = {
+		{"message", "message.send"}, {"change", "blueprint.apply"},
+		{"file_update", "file.update"}, {"lock", "lock.acquire"},
+		{"unlock", "lock.release"}};
+	const char *method = request->type;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+	{
+		if (strcmp(request->type, methods[i][0]) == 0)
+			method = methods[i][1];
+	}
+	call(gateway, conn, request, method, request->payload,
+		 request_string(request, "key"));
+}
+
+/* ----------------------------------------------------------------- publish */
+
+static Chunk *
+lay_out_ephemeral(const Conn *conn, const char *channel, const char *type,
+				  const char *data)
+{
+	Buf json = {0};
+	Chunk *chunk;
+
+	wire_open(&json, type, NULL, channel);
+	buf_puts(&json, data);
+	buf_puts(&json, ",\"sender_id\":");
+	buf_json_string(&json, conn->user);
+	buf_puts(&json, ",\"ephemeral\":true");
+	wire_close(&json);
+	chunk = chunk_from_json(CLASS_EPHEMERAL, &json, NULL);
+	buf_free(&json);
+	return chunk;
+}
+
+static void
+publish(Conn *conn, const Request *request, const char *type, const json_t *data)
+{
+	const Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
+	char *text;
+	Chunk *chunk;
+
+	if (sub == NULL || !sub->can_publish)
+	{
+		reply_error(conn, request->id, request->channel,
+					sub ? &error_forbidden : &error_not_found,
+					sub ? "may not publish here" : "not subscribed to this channel");
+		return;
+	}
+	text = data ? json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	if (text != NULL && strlen(text) > EPHEMERAL_MAX)
+		reply_error(conn, request->id, request->channel, &error_too_large,
+					"too large for an ephemeral event");
+	else
+	{
+		chunk = lay_out_ephemeral(conn, sub->channel->name, type, text ? text : "{}");
+		fanout_publish(sub->channel, chunk, conn);
+		chunk_unref(chunk);
+		reply_empty(conn, request, "result");
+	}
+	free(text);
+}
+
+static void
+handle_publish(Gateway *gateway, Conn *conn, const Request *request)
+{
+	const char *type = request_string(request, "type");
+
+	(void) gateway;
+	if (type == NULL || !wire_is_ephemeral_type(type))
+		reply_error(conn, request->id, request->channel, &error_bad_request,
+					"an ephemeral type is a-z, 0-9 and _, and no frame of the protocol");
+	else
+		publish(conn, request, type, json_object_get(request->payload, "data"));
+}
+
+/* typing_start and the like: the frame's type is the event's. */
+static void
+handle_source_publish(Gateway *gateway, Conn *conn, const Request *request)
+{
+	(void) gateway;
+	publish(conn, request, request->type, request->payload);
+}
+
+/* ------------------------------------------------------------ small frames */
+
+static void
+handle_ping(Gateway *gateway, Conn *conn, const Request *request)
+{
+	Buf json = {0};
+
+	(void) gateway;
+	wire_open(&json, "pong", request->id, NULL);
+	buf_puts(&json, "{}");
+	wire_close(&json);
+	conn_send(conn, &json);
+	buf_free(&json);
+}
+
+/* A live socket is heartbeat enough; the frames are accepted for old clients. */
+static void
+handle_heartbeat(Gateway *gateway, Conn *conn, const Request *request)
+{
+	(void) gateway;
+	reply_empty(conn, request, "result");
+}
+
+static void
+handle_disconnect(Gateway *gateway, Conn *conn, const Request *request)
+{
+	(void) gateway;
+	reply_empty(conn, request, "result");
+	conn_close_after_flush(conn, 1000, "");
+}
+
+static void
+handle_presence(Gateway *gateway, Conn *conn, const Request *request)
+{
+	(void) gateway;
+	reply_error(conn, request->id, request->channel, &error_bad_request,
+				"presence is not served by this gateway");
+}
+
+/* ---------------------------------------------------------------- dispatch */
+
+typedef struct FrameType
+{
+	const char *type;
+	Handler handle;
+	bool anybody; /* accepted before connect */
+} FrameType;
+
+static const FrameType frame_types[] = {
+	{"connect", handle_connect, true},
+	{"auth", handle_auth, false},
+	{"subscribe", subscribe_request, false},
+	{"unsubscribe", unsubscribe_request, false},
+	{"publish", handle_publish, false},
+	{"call", handle_call, false},
+	{"ping", handle_ping, true},
+	{"pong", handle_heartbeat, true},
+	{"disconnect", handle_disconnect, true},
+	{"presence:heartbeat", handle_heartbeat, false},
+	{"presence:join", handle_presence, false},
+	{"presence:update", handle_presence, false},
+	{"presence:leave", handle_presence, false},
+	/* names of the source systems */
+	{"join", subscribe_request, false},
+	{"join_room", subscribe_request, false},
+	{"leave", unsubscribe_request, false},
+	{"leave_room", unsubscribe_request, false},
+	{"typing_start", handle_source_publish, false},
+	{"typing_stop", handle_source_publish, false},
+	{"cursor", handle_source_publish, false},
+	{"edit", handle_source_publish, false},
+	{"message", handle_source_call, false},
+	{"change", handle_source_call, false},
+	{"file_update", handle_source_call, false},
+	{"lock", handle_source_call, false},
+	{"unlock", handle_source_call, false},
+	{"presence", handle_heartbeat, false},
+};
+
+static const FrameType *
+find_frame_type(const char *type)
+{
+	for (size_t i = 0; i < sizeof(frame_types) / sizeof(frame_types[0]); i++)
+	{
+		if (strcmp(frame_types[i].type, type) == 0)
+			return &frame_types[i];
+	}
+	return NULL;
+}
+
+static void
+dispatch(Gateway *gateway, Conn *conn, const Request *request)
+{
+	const FrameType *found = find_frame_type(request->type);
+
+	if (found == NULL)
+	{
+		stats.bad_requests_total++;
+		reply_error(conn, request->id, request->channel, &error_bad_request,
+					"unknown frame type");
+	}
+	else if (conn->state != CONN_READY && !found->anybody)
+		reply_error(conn, request->id, request->channel, &error_unauthorized,
+					"connect with a token first");
+	else if (gateway->draining)
+		reply_unavailable(conn, request->id, request->channel);
+	else
+		found->handle(gateway, conn, request);
+}
+
+/* Something was refused that a well-behaved client does not send: lose patience. */
+static void
+lose_patience(Conn *conn)
+{
+	int64_t unused;
+
+	if (bucket_take(&conn->patience, 1, conn->table->config->abuse_limit, clock_now_ms(),
+					&unused))
+		return;
+	stats.flooders_total++;
+	conn_close_after_flush(conn, 4429, "flooding");
+}
+
+static void
+refuse_rate(Conn *conn, const Request *request, int64_t retry_ms)
+{
+	Buf json = {0};
+
+	stats.rate_limited_total++;
+	wire_error(&json, request->id, request->channel,
+			   &(WireError){.code = &error_rate_limited,
+							.message = "too many frames",
+							.retry_after = retry_ms});
+	conn_send(conn, &json);
+	buf_free(&json);
+	lose_patience(conn);
+}
+
+void
+session_frame(Gateway *gateway, Conn *conn, const char *text, size_t len)
+{
+	const Config *config = &gateway->config;
+	Request request;
+	const char *why = NULL;
+	int64_t retry_ms;
+
+	stats.frames_in_total++;
+	if (!request_parse(&request, text, len, &why))
+	{
+		stats.bad_requests_total++;
+		reply_error(conn, request.id, NULL, &error_bad_request, why);
+		lose_patience(conn);
+	}
+	else if (!bucket_take(&conn->rate, config->rate_limit, config->rate_burst,
+						  clock_now_ms(), &retry_ms))
+		refuse_rate(conn, &request, retry_ms);
+	else
+		dispatch(gateway, conn, &request);
+	request_free(&request);
+}
+
+void
+session_begin(Gateway *gateway, Conn *conn, const char *token)
+{
+	const Request from_upgrade = {0};
+
+	if (token != NULL)
+		auth_connect(gateway, conn, &from_upgrade, token);
+}
+
+void
+session_end(Gateway *gateway, Conn *conn)
+{
+	pending_orphan_all(conn);
+	hub_unsubscribe_all(&gateway->hub, conn);
+}

@@ -1,0 +1,6 @@
+/*
+ * stats.c: see stats.h.
+ */
+#include "stats.h"
+
+Stats stats;

@@ -1,0 +1,294 @@
+/*
+ * subscribe.c: see subscribe.h.
+ */
+#include "subscribe.h"
+
+#include "feed.h"
+#include "log.h"
+#include "mem.h"
+#include "stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t last_serial;
+
+/* Is somebody there to be answered? */
+static bool
+is_wanted(const Pending *pending)
+{
+	return pending->conn != NULL && pending->conn->state == CONN_READY;
+}
+
+/* The subscription that this request made, if it still stands for it. */
+static Sub *
+own_sub(const Pending *pending)
+{
+	Sub *sub = hub_find_sub(pending->conn, pending->channel);
+
+	return sub != NULL && sub->serial == pending->serial ? sub : NULL;
+}
+
+static void
+append_events(Buf *out, const PgAnswer *answer, const char *channel)
+{
+	buf_puts(out, "[");
+	for (int row = 0; answer != NULL && row < answer->nrows; row++)
+	{
+		Event event;
+
+		row_to_event(answer, row, &event);
+		if (row > 0)
+			buf_puts(out, ",");
+		event_append_json(out, &event, channel);
+	}
+	buf_puts(out, "]");
+}
+
+static void
+send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
+{
+	Buf json = {0};
+	Buf position = {0};
+
+	feed_append_position(pending->gateway->feed, &position, pending->position);
+	wire_open(&json, "subscribed", pending->id, pending->channel);
+	buf_puts(&json, "{\"as\":");
+	buf_json_string(&json, pending->as);
+	buf_puts(&json, ",\"position\":");
+	buf_json_string(&json, buf_cstr(&position));
+	buf_printf(&json, ",\"recovered\":%s,\"can\":%s,\"events\":",
+			   recovered ? "true" : "false", pending->rights);
+	append_events(&json, events, pending->channel);
+	buf_puts(&json, "}");
+	wire_close(&json);
+	conn_send(pending->conn, &json);
+	buf_free(&json);
+	buf_free(&position);
+}
+
+/* What was held goes out behind the answer. */
+static void
+release(Pending *pending)
+{
+	Sub *sub = own_sub(pending);
+
+	if (sub == NULL)
+		return;
+	sub_release(sub);
+	feed_send_position(pending->gateway->feed, pending->conn);
+}
+
+static void
+on_replayed(void *arg, const PgAnswer *answer)
+{
+	Pending *pending = arg;
+
+	if (!is_wanted(pending))
+	{
+		pending_end(pending);
+		return;
+	}
+	if (own_sub(pending) == NULL)
+		reply_error(pending->conn, pending->id, pending->channel, &error_conflict,
+					"overtaken by a later request for this channel");
+	else if (answer->status == PG_ROWS)
+	{
+		send_subscribed(pending, true, answer);
+		release(pending);
+	}
+	else if (answer->status == PG_ERROR && errors_find(answer->sqlstate)->status == 410)
+	{
+		send_subscribed(pending, false, NULL);
+		release(pending);
+	}
+	else
+	{
+		reply_database_error(pending->conn, pending->id, pending->channel, answer);
+		hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
+	}
+	pending_end(pending);
+}
+
+/* Makes the subscription, or takes over the one there is, from here on. */
+static Sub *
+join(Pending *pending)
+{
+	Gateway *gateway = pending->gateway;
+	Sub *sub = hub_find_sub(pending->conn, pending->channel);
+
+	if (sub == NULL)
+		sub = hub_subscribe(&gateway->hub, pending->conn, pending->channel);
+	hub_set_alias(sub, pending->as);
+	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
+	sub->serial = ++last_serial;
+	pending->serial = sub->serial;
+	pending->position = mem_strdup(feed_join(gateway->feed, sub));
+	return sub;
+}
+
+static void
+replay(Pending *pending)
+{
+	char rows[24];
+	const char *values[5] = {pending->conn->token, pending->channel, pending->text, NULL,
+							 rows};
+	Gateway *gateway = pending->gateway;
+	Sub *sub = join(pending);
+
+	sub_set_pending(sub);
+	snprintf(rows, sizeof(rows), "%" PRId64, gateway->config.replay_rows);
+	values[3] = pending->position;
+	if (!pending_send(pending, STMT_REPLAY, values, on_replayed))
+		hub_unsubscribe(&gateway->hub, sub);
+}
+
+static void
+on_feed_caught_up(void *arg, bool ok)
+{
+	Pending *pending = arg;
+
+	if (!is_wanted(pending))
+		pending_end(pending);
+	else if (!ok)
+	{
+		reply_unavailable(pending->conn, pending->id, pending->channel);
+		pending_end(pending);
+	}
+	else
+		replay(pending);
+}
+
+/* Keeps what gateway_subscribe() answered; false when it makes no sense. */
+static bool
+read_grant(Pending *pending, const PgAnswer *answer)
+{
+	const char *text = pg_value(answer, 0, 0);
+	json_t *grant = json_loads(text ? text : "", 0, NULL);
+	const char *channel = json_string_value(json_object_get(grant, "channel"));
+	const char *as = json_string_value(json_object_get(grant, "as"));
+	json_t *can = json_object_get(grant, "can");
+
+	if (channel != NULL && json_is_array(can))
+	{
+		free(pending->as);
+		pending->as = mem_strdup(as ? as : pending->channel);
+		free(pending->channel);
+		pending->channel = mem_strdup(channel);
+		pending->rights = json_dumps(can, JSON_COMPACT);
+	}
+	json_decref(grant);
+	return pending->rights != NULL;
+}
+
+static void
+proceed(Pending *pending)
+{
+	Gateway *gateway = pending->gateway;
+
+	if (!feed_is_up(gateway->feed))
+		reply_unavailable(pending->conn, pending->id, pending->channel);
+	else if (pending->text == NULL)
+	{
+		Sub *sub = join(pending);
+
+		send_subscribed(pending, true, NULL);
+		sub_release(sub);
+	}
+	else if (feed_after_next_fetch(gateway->feed, on_feed_caught_up, pending))
+		return;
+	pending_end(pending);
+}
+
+static bool
+has_room(const Pending *pending)
+{
+	const Conn *conn = pending->conn;
+
+	return conn->nsubs < conn->max_subs ||
+		   hub_find_sub(conn, pending->channel) != NULL;
+}
+
+static void
+on_granted(void *arg, const PgAnswer *answer)
+{
+	Pending *pending = arg;
+
+	if (!is_wanted(pending))
+		pending_end(pending);
+	else if (answer->status != PG_ROWS)
+	{
+		reply_database_error(pending->conn, pending->id, pending->channel, answer);
+		pending_end(pending);
+	}
+	else if (!read_grant(pending, answer))
+	{
+		log_error("gateway_subscribe answered nonsense", "");
+		reply_error(pending->conn, pending->id, pending->channel, &error_internal,
+					"internal error");
+		pending_end(pending);
+	}
+	else if (!has_room(pending))
+	{
+		reply_error(pending->conn, pending->id, pending->channel, &error_limit_exceeded,
+					"too many subscriptions");
+		pending_end(pending);
+	}
+	else
+		proceed(pending);
+}
+
+void
+subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
+{
+	const char *values[2] = {conn->token, request->channel};
+	const json_t *since = json_object_get(request->payload, "since");
+	Pending *pending;
+
+	if (request->channel == NULL || *request->channel == '\0')
+	{
+		reply_error(conn, request->id, NULL, &error_bad_request,
+					"subscribe needs a channel");
+		return;
+	}
+	if (since != NULL && !json_is_string(since) && !json_is_null(since))
+	{
+		reply_error(conn, request->id, request->channel, &error_bad_request,
+					"since must be a position");
+		return;
+	}
+	if (conn->nsubs >= conn->max_subs && hub_find_sub(conn, request->channel) == NULL)
+	{
+		reply_error(conn, request->id, request->channel, &error_limit_exceeded,
+					"too many subscriptions");
+		return;
+	}
+	pending = pending_begin(gateway, conn, request);
+	if (pending == NULL)
+		return;
+	if (json_is_string(since))
+		pending->text = mem_strdup(json_string_value(since));
+	pending_send(pending, STMT_SUBSCRIBE, values, on_granted);
+}
+
+void
+unsubscribe_request(Gateway *gateway, Conn *conn, const Request *request)
+{
+	Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
+	Buf json = {0};
+
+	if (sub == NULL)
+	{
+		reply_error(conn, request->id, request->channel, &error_not_found,
+					"not subscribed to this channel");
+		return;
+	}
+	wire_open(&json, "unsubscribed", request->id, sub->channel->name);
+	buf_puts(&json, "{}");
+	wire_close(&json);
+	hub_unsubscribe(&gateway->hub, sub);
+	conn_send(conn, &json);
+	buf_free(&json);
+}

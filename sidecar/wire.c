@@ -1,0 +1,164 @@
+/*
+ * wire.c: see wire.h.
+ */
+#include "wire.h"
+
+#include "mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Keeps the requestId as the JSON text that answers repeat. */
+static bool
+read_id(Request *request, const char **why)
+{
+	const json_t *id = json_object_get(request->root, "requestId");
+	Buf text = {0};
+
+	if (id == NULL || json_is_null(id))
+		return true;
+	if (json_is_integer(id))
+		buf_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+	else if (json_is_string(id) && json_string_length(id) <= WIRE_ID_MAX)
+		buf_json_string(&text, json_string_value(id));
+	else
+	{
+		*why = "requestId must be a short string or an integer";
+		return false;
+	}
+	request->id = mem_strdup(buf_cstr(&text));
+	buf_free(&text);
+	return true;
+}
+
+static bool
+read_members(Request *request, const char **why)
+{
+	json_t *channel = json_object_get(request->root, "channel");
+
+	if (!read_id(request, why))
+		return false;
+	request->type = json_string_value(json_object_get(request->root, "type"));
+	if (request->type == NULL)
+	{
+		*why = "a frame needs a type";
+		return false;
+	}
+	if (channel != NULL && !json_is_null(channel) && !json_is_string(channel))
+	{
+		*why = "channel must be a string";
+		return false;
+	}
+	request->channel = json_string_value(channel);
+	request->payload = json_object_get(request->root, "payload");
+	if (request->payload != NULL && json_is_null(request->payload))
+		request->payload = NULL;
+	if (request->payload != NULL && !json_is_object(request->payload))
+	{
+		*why = "payload must be an object";
+		return false;
+	}
+	return true;
+}
+
+bool
+request_parse(Request *request, const char *text, size_t len, const char **why)
+{
+	*request = (Request){0};
+	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(request->root))
+	{
+		*why = "a frame must be one JSON object";
+		return false;
+	}
+	return read_members(request, why);
+}
+
+void
+request_free(Request *request)
+{
+	json_decref(request->root);
+	free(request->id);
+	*request = (Request){0};
+}
+
+const char *
+request_string(const Request *request, const char *name)
+{
+	return json_string_value(json_object_get(request->payload, name));
+}
+
+void
+wire_open(Buf *out, const char *type, const char *id, const char *channel)
+{
+	buf_puts(out, "{\"type\":");
+	buf_json_string(out, type);
+	if (id != NULL)
+	{
+		buf_puts(out, ",\"requestId\":");
+		buf_puts(out, id);
+	}
+	if (channel != NULL)
+	{
+		buf_puts(out, ",\"channel\":");
+		buf_json_string(out, channel);
+	}
+	buf_puts(out, ",\"payload\":");
+}
+
+void
+wire_close(Buf *out)
+{
+	buf_puts(out, "}");
+}
+
+void
+wire_number_or_null(Buf *out, int64_t number)
+{
+	if (number == 0)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "%" PRId64, number);
+}
+
+void
+wire_error(Buf *out, const char *id, const char *channel, const WireError *error)
+{
+	wire_open(out, "error", id, channel);
+	buf_puts(out, "{\"code\":");
+	buf_json_string(out, error->code->code);
+	buf_printf(out, ",\"status\":%d,\"message\":", error->code->status);
+	buf_json_string(out, error->message);
+	buf_puts(out, ",\"retry\":");
+	buf_json_string(out, error->code->retry);
+	if (error->retry_after > 0)
+		buf_printf(out, ",\"retryAfter\":%" PRId64, error->retry_after);
+	if (error->details != NULL)
+	{
+		buf_puts(out, ",\"details\":");
+		buf_puts(out, error->details);
+	}
+	buf_puts(out, "}");
+	wire_close(out);
+}
+
+bool
+wire_is_ephemeral_type(const char *type)
+{
+	static const char *const reserved[] = {
+		"connected", "subscribed", "unsubscribed",   "position", "result", "error",
+		"gap",       "flow",       "token_expiring", "status",   "ping",   "pong",
+		"bye"};
+	size_t len = strlen(type);
+
+	if (len == 0 || len > 32 || type[0] < 'a' || type[0] > 'z' ||
+		strspn(type, "abcdefghijklmnopqrstuvwxyz0123456789_") != len)
+		return false;
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
+	{
+		if (strcmp(type, reserved[i]) == 0)
+			return false;
+	}
+	return true;
+}

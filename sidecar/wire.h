@@ -1,0 +1,60 @@
+/*
+ * wire.h: wrk.v1 frames as text (layer 1).
+ *
+ * Reading: one JSON object, no duplicate members, no NUL. Writing: wire_open()
+ * starts {"type":...,"requestId":...,"channel":...,"payload": and the caller
+ * appends the payload and wire_close().
+ */
+#ifndef WRK_WIRE_H
+#define WRK_WIRE_H
+
+#include "buf.h"
+#include "errors.h"
+
+#include <jansson.h>
+
+#define WIRE_ID_MAX 128 /* characters of a requestId */
+
+/* A client's frame. Strings belong to root; release with request_free(). */
+typedef struct Request
+{
+	json_t *root;
+	const char *type;
+	char *id;            /* the requestId as JSON text, NULL when there is none */
+	const char *channel; /* NULL when there is none */
+	json_t *payload;     /* an object or NULL */
+} Request;
+
+/*
+ * Reads a frame. On failure *why is a message for the client; the id is kept when
+ * it could be read, so that the error finds its request. Free in either case.
+ */
+extern bool request_parse(Request *request, const char *text, size_t len,
+						  const char **why);
+extern void request_free(Request *request);
+
+/* A string member of the payload; NULL when absent or not a string. */
+extern const char *request_string(const Request *request, const char *name);
+
+/* id and channel may be NULL. */
+extern void wire_open(Buf *out, const char *type, const char *id, const char *channel);
+extern void wire_close(Buf *out);
+
+typedef struct WireError
+{
+	const ErrorCode *code;
+	const char *message;
+	int64_t retry_after;    /* ms, 0 = none */
+	const char *details;    /* JSON text or NULL */
+} WireError;
+
+extern void wire_error(Buf *out, const char *id, const char *channel,
+					   const WireError *error);
+
+/* Appends a JSON number of milliseconds, or null for 0. */
+extern void wire_number_or_null(Buf *out, int64_t number);
+
+/* May a client name an ephemeral event so? No dots or colons, no server frame. */
+extern bool wire_is_ephemeral_type(const char *type);
+
+#endif

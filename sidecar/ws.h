@@ -1,0 +1,22 @@
+/*
+ * ws.h: sockets, and WebSocket on them (layer 4); ws.c is the only file that
+ * knows libwebsockets.
+ */
+#ifndef WRK_WS_H
+#define WRK_WS_H
+
+#include "gateway.h"
+
+/* Makes libwebsockets a guest of the loop. False when it cannot start. */
+extern bool ws_init(Gateway *gateway);
+
+/* After the last connection was reaped. */
+extern void ws_free(void);
+
+/* An accepted socket becomes a connection; false when there is no room. */
+extern bool ws_accept(void *gateway, int fd);
+
+/* For the ConnTable. */
+extern const ConnOps ws_ops;
+
+#endif

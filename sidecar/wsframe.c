@@ -1,0 +1,217 @@
+/*
+ * wsframe.c: see wsframe.h.
+ */
+#include "wsframe.h"
+
+#include <string.h>
+
+static bool
+opcode_is_known(unsigned opcode)
+{
+	return opcode <= WS_BINARY || (opcode >= WS_CLOSE && opcode <= WS_PONG);
+}
+
+/* The rules that the first two bytes can break. */
+static bool
+header_is_legal(const unsigned char *bytes)
+{
+	unsigned opcode = bytes[0] & 0x0f;
+	bool fin = (bytes[0] & 0x80) != 0;
+
+	if ((bytes[0] & 0x70) != 0 || !opcode_is_known(opcode))
+		return false;
+	if ((bytes[1] & 0x80) == 0)
+		return false; /* a client must mask */
+	if (opcode >= WS_CLOSE && (!fin || (bytes[1] & 0x7f) > 125))
+		return false;
+	return true;
+}
+
+/* Reads the extended length; false when it is not in its shortest form. */
+static bool
+read_length(const unsigned char *bytes, size_t size, uint64_t *length)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < size; i++)
+		value = value << 8 | bytes[i];
+	*length = value;
+	return size == 2 ? value >= 126 : value > 0xffff && value <= INT64_MAX;
+}
+
+static void
+unmask(unsigned char *payload, size_t len, const unsigned char *mask)
+{
+	uint64_t wide;
+	uint32_t narrow;
+	size_t i = 0;
+
+	memcpy(&narrow, mask, 4);
+	wide = (uint64_t) narrow << 32 | narrow;
+	for (; i + 8 <= len; i += 8)
+	{
+		uint64_t word;
+
+		memcpy(&word, payload + i, 8);
+		word ^= wide;
+		memcpy(payload + i, &word, 8);
+	}
+	for (; i < len; i++)
+		payload[i] ^= mask[i & 3];
+}
+
+WsParse
+wsframe_parse(unsigned char *bytes, size_t len, size_t max_payload, WsFrame *frame,
+			  size_t *used)
+{
+	size_t extended;
+	uint64_t payload_len;
+	size_t start;
+
+	if (len < 2)
+		return len == 1 && (bytes[0] & 0x70) ? WS_BROKEN : WS_NEED_MORE;
+	if (!header_is_legal(bytes))
+		return WS_BROKEN;
+	payload_len = bytes[1] & 0x7f;
+	extended = payload_len == 126 ? 2 : payload_len == 127 ? 8 : 0;
+	if (len < 2 + extended)
+		return WS_NEED_MORE;
+	if (extended > 0 && !read_length(bytes + 2, extended, &payload_len))
+		return WS_BROKEN;
+	if (payload_len > max_payload)
+		return WS_TOO_LARGE;
+	start = 2 + extended + 4;
+	if (len < start + payload_len)
+		return WS_NEED_MORE;
+	frame->opcode = (WsOpcode) (bytes[0] & 0x0f);
+	frame->fin = (bytes[0] & 0x80) != 0;
+	frame->payload = bytes + start;
+	frame->len = (size_t) payload_len;
+	unmask(frame->payload, frame->len, bytes + start - 4);
+	*used = start + frame->len;
+	return WS_FRAME;
+}
+
+size_t
+wsframe_header(unsigned char header[WS_HEADER_MAX], WsOpcode opcode, size_t payload_len)
+{
+	header[0] = (unsigned char) (0x80 | opcode);
+	if (payload_len < 126)
+	{
+		header[1] = (unsigned char) payload_len;
+		return 2;
+	}
+	if (payload_len <= 0xffff)
+	{
+		header[1] = 126;
+		header[2] = (unsigned char) (payload_len >> 8);
+		header[3] = (unsigned char) payload_len;
+		return 4;
+	}
+	header[1] = 127;
+	for (int i = 0; i < 8; i++)
+		header[2 + i] = (unsigned char) ((uint64_t) payload_len >> (56 - 8 * i));
+	return 10;
+}
+
+void
+wsframe_append(Buf *out, WsOpcode opcode, const void *payload, size_t len)
+{
+	unsigned char header[WS_HEADER_MAX];
+
+	buf_append(out, header, wsframe_header(header, opcode, len));
+	buf_append(out, payload, len);
+}
+
+void
+wsframe_append_close(Buf *out, int code, const char *reason)
+{
+	unsigned char payload[125];
+	size_t len = strlen(reason);
+
+	if (len > sizeof(payload) - 2)
+		len = sizeof(payload) - 2;
+	payload[0] = (unsigned char) (code >> 8);
+	payload[1] = (unsigned char) code;
+	memcpy(payload + 2, reason, len);
+	wsframe_append(out, WS_CLOSE, payload, len + 2);
+}
+
+int
+wsframe_close_code(const WsFrame *frame)
+{
+	int code;
+
+	if (frame->len == 0)
+		return 1005;
+	if (frame->len == 1 || !utf8_is_valid(frame->payload + 2, frame->len - 2))
+		return 1002;
+	code = frame->payload[0] << 8 | frame->payload[1];
+	if (code < 1000 || code > 4999 || (code >= 1004 && code <= 1006) ||
+		(code > 1014 && code < 3000))
+		return 1002;
+	return code;
+}
+
+/* Length of the well-formed sequence at bytes, 0 when there is none. */
+static size_t
+utf8_sequence(const unsigned char *bytes, size_t len)
+{
+	unsigned char lead = bytes[0];
+	unsigned char low = 0x80;
+	unsigned char high = 0xbf;
+	size_t size;
+
+	if (lead < 0x80)
+		return 1;
+	if (lead < 0xc2 || lead > 0xf4)
+		return 0;
+	size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+	if (len < size)
+		return 0;
+	if (lead == 0xe0)
+		low = 0xa0; /* overlong */
+	else if (lead == 0xed)
+		high = 0x9f; /* surrogates */
+	else if (lead == 0xf0)
+		low = 0x90; /* overlong */
+	else if (lead == 0xf4)
+		high = 0x8f; /* past U+10FFFF */
+	if (bytes[1] < low || bytes[1] > high)
+		return 0;
+	for (size_t i = 2; i < size; i++)
+	{
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return size;
+}
+
+bool
+utf8_is_valid(const unsigned char *bytes, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len)
+	{
+		size_t size;
+
+		/* eight ASCII bytes at a time */
+		if (at + 8 <= len)
+		{
+			uint64_t word;
+
+			memcpy(&word, bytes + at, 8);
+			if ((word & 0x8080808080808080u) == 0)
+			{
+				at += 8;
+				continue;
+			}
+		}
+		size = utf8_sequence(bytes + at, len - at);
+		if (size == 0)
+			return false;
+		at += size;
+	}
+	return true;
+}
