@@ -196,20 +196,19 @@ conn_push(Conn *conn, Chunk *chunk)
 void
 conn_send(Conn *conn, const Buf *json)
 {
-	Chunk *chunk = chunk_from_json(CLASS_CRITICAL, json, NULL);
+	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL);
 
 	conn_push(conn, chunk);
 	chunk_unref(chunk);
 }
 
-/* Past every check: what the transport itself has to say always fits. */
+/* Whatever the state: the transport's own words. */
 static void
 force(Conn *conn, const Buf *bytes, uint32_t frames)
 {
-	static const OutboxLimits none = {UINT64_MAX, UINT64_MAX};
-	Chunk *chunk = chunk_new(CLASS_CRITICAL, bytes->data, bytes->len, frames, NULL);
+	Chunk *chunk = chunk_new(CLASS_REPLY, bytes->data, bytes->len, frames, NULL);
 
-	outbox_push(&conn->out, chunk, &none);
+	outbox_push(&conn->out, chunk, &conn->table->limits);
 	chunk_unref(chunk);
 	mark_dirty(conn);
 }

@@ -19,6 +19,7 @@ typedef enum FrameClass
 	CLASS_CRITICAL,  /* never dropped */
 	CLASS_STATE,     /* only the last one of a key matters */
 	CLASS_EPHEMERAL, /* dropped first */
+	CLASS_REPLY,     /* what the client asked for; does not count against its limit */
 } FrameClass;
 
 /* One of these for each run of frames that is sent as one. */

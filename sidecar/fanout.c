@@ -312,8 +312,12 @@ fanout_deliver(Fanout *fanout, uint64_t cycle)
 void
 fanout_send_position(Conn *conn, Chunk *position, uint64_t position_seq)
 {
-	/* a position claims that everything before it was delivered */
-	if (conn->state != CONN_READY || conn->npending > 0)
+	/*
+	 * A position claims that everything before it was delivered. It can wait:
+	 * no reason to call a consumer slow.
+	 */
+	if (conn->state != CONN_READY || conn->npending > 0 ||
+		outbox_is_full(&conn->out, &conn->table->limits))
 		return;
 	conn_push(conn, position);
 	conn->position_at = clock_now_ms();

@@ -39,6 +39,16 @@ grow(Outbox *outbox)
 	outbox->first = 0;
 }
 
+/* Adds to (or takes from) what is unsent. */
+static void
+account_bytes(Outbox *outbox, const Chunk *chunk, int64_t bytes)
+{
+	outbox->bytes += (uint64_t) bytes;
+	if (chunk->frame_class == CLASS_REPLY)
+		outbox->reply_bytes += (uint64_t) bytes;
+	stats.outbox_bytes += bytes;
+}
+
 static void
 account(Outbox *outbox, const Chunk *chunk, int direction)
 {
@@ -46,8 +56,13 @@ account(Outbox *outbox, const Chunk *chunk, int direction)
 		outbox->nstate += (uint32_t) direction;
 	else if (chunk->frame_class == CLASS_EPHEMERAL)
 		outbox->nephemeral += (uint32_t) direction;
-	outbox->bytes += (uint64_t) ((int64_t) chunk->len * direction);
-	stats.outbox_bytes += (int64_t) chunk->len * direction;
+	account_bytes(outbox, chunk, (int64_t) chunk->len * direction);
+}
+
+bool
+outbox_is_full(const Outbox *outbox, const OutboxLimits *limits)
+{
+	return outbox->bytes - outbox->reply_bytes >= limits->max;
 }
 
 /* Takes out the index-th chunk, which must not be a head sent in part. */
@@ -113,9 +128,9 @@ outbox_push(Outbox *outbox, Chunk *chunk, const OutboxLimits *limits)
 	}
 	if (chunk->frame_class == CLASS_STATE && outbox->nstate > 0)
 		coalesce(outbox, chunk);
-	if (outbox->bytes >= limits->max && outbox->nephemeral > 0)
+	if (outbox_is_full(outbox, limits) && outbox->nephemeral > 0)
 		drop_ephemeral(outbox);
-	if (outbox->bytes >= limits->max)
+	if (outbox_is_full(outbox, limits) && chunk->frame_class != CLASS_REPLY)
 		return OUTBOX_FULL;
 	if (outbox->count == capacity(outbox))
 		grow(outbox);
@@ -151,14 +166,12 @@ outbox_consume(Outbox *outbox, size_t n)
 		if (n < left)
 		{
 			outbox->sent += (uint32_t) n;
-			outbox->bytes -= n;
-			stats.outbox_bytes -= (int64_t) n;
+			account_bytes(outbox, head, -(int64_t) n);
 			return;
 		}
 		n -= left;
 		/* what was sent before is already off the books: give it back first */
-		outbox->bytes += outbox->sent;
-		stats.outbox_bytes += outbox->sent;
+		account_bytes(outbox, head, outbox->sent);
 		outbox->sent = 0;
 		account(outbox, head, -1);
 		outbox->first = (outbox->first + 1) & (capacity(outbox) - 1);

@@ -7,6 +7,8 @@
  *   and thrown out when a critical one needs the room; a state chunk replaces
  *   the unsent one of its key; critical chunks are never dropped: OUTBOX_FULL
  *   tells the owner to end the connection, which resumes from its position.
+ *   Replies are never dropped and do not count: a client that does not read is
+ *   not read from either, and has requests_max requests in flight at most.
  * Counters: stats.dropped_ephemeral_total, stats.coalesced_state_total,
  *   stats.outbox_bytes.
  *
@@ -33,7 +35,8 @@ typedef struct Outbox
 	uint32_t sent; /* bytes of the head that are gone */
 	uint32_t nstate;
 	uint32_t nephemeral;
-	uint64_t bytes; /* unsent */
+	uint64_t bytes;       /* unsent */
+	uint64_t reply_bytes; /* of them replies */
 } Outbox;
 
 typedef struct OutboxLimits
@@ -51,6 +54,9 @@ typedef enum OutboxResult
 
 /* Takes its own reference. */
 extern OutboxResult outbox_push(Outbox *outbox, Chunk *chunk, const OutboxLimits *limits);
+
+/* Would a critical chunk be refused? */
+extern bool outbox_is_full(const Outbox *outbox, const OutboxLimits *limits);
 
 /* Drops everything but a head that is sent in part (keep_partial), or that too. */
 extern void outbox_clear(Outbox *outbox, bool keep_partial);

@@ -32,7 +32,7 @@ CREATE TYPE wrk.gateway_event AS (id bigint, tenant_id text, channels text[], ty
 
 CREATE FUNCTION wrk.mock_fail(state text, message text, detail text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = detail;
+	RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = coalesce(detail, '');
 END $$;
 
 CREATE FUNCTION wrk.mock_token(token text, OUT tenant text, OUT usr text, OUT mask bigint, OUT expires bigint)
