@@ -79,6 +79,9 @@ begin_work() {
 start_cluster() {
 	export CLUSTER_DIR=$work_dir/cluster CLUSTER_PORT=$pg_port
 	"$top_dir/tools/cluster" start "$@" || die "the cluster did not start"
+	# the tree's own pg_config, first on PATH from now on, would mislead tools/cluster
+	PG_CONFIG=${PG_CONFIG:-$(command -v pg_config)}
+	export PG_CONFIG
 	eval "$("$top_dir/tools/cluster" env)"
 	createdb wrk
 	export PGDATABASE=wrk PGOPTIONS="--client-min-messages=warning"
