@@ -23,6 +23,11 @@ say() {
 	printf '%s\n' "$*"
 }
 
+# title TEXT...: say, after an empty line
+title() {
+	printf '\n%s\n' "$*"
+}
+
 die() {
 	printf '%s\n' "$*" >&2
 	exit 1
@@ -129,16 +134,6 @@ record() {
 	printf '{%s}\n' "$line" >>"$BENCH_JSON"
 }
 
-# on_core N COMMAND...: pinned to this core when there is such a core.
-on_core() {
-	local core=$1
-
-	shift
-	if [ "$core" -lt "$(nproc --all)" ] && command -v taskset >/dev/null; then
-		exec taskset -c "$core" "$@"
-	fi
-	exec "$@"
-}
 
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
