@@ -53,11 +53,11 @@ typedef struct Options
 	const char *channels_path;
 	const char *tenant;
 	uint64_t events;
-	uint64_t rate;
-	uint64_t first;
-	uint64_t bytes;
-	uint64_t ticks;
-	uint64_t batch;
+	uint64_t rate;  /* events a second, 0 = as fast as it goes */
+	uint64_t first; /* number of the first event */
+	uint64_t bytes; /* of a payload as text */
+	uint64_t ticks; /* transactions a second at most */
+	uint64_t batch; /* events in a transaction at most */
 } Options;
 
 /* What was written. */
@@ -83,6 +83,7 @@ static const struct option long_options[] = {
 };
 
 
+/* Take one option of the command line. */
 static void
 take_option(Options *options, int option)
 {
@@ -221,6 +222,7 @@ write_events(PGconn *conn, const Options *options, const char *channels, Written
 	written->seconds = (double) (clock_mono_us() - start) / 1e6;
 }
 
+/* Say what was written, and how long the transactions took. */
 static void
 report(const Written *written)
 {

@@ -53,9 +53,9 @@ typedef struct Options
 	uint16_t port;
 	uint32_t connections;
 	uint64_t events;
-	uint64_t rate;
-	size_t bytes;
-	uint64_t join;
+	uint64_t rate; /* events a second, 0 = as fast as it goes */
+	size_t bytes;  /* of a frame, header included */
+	uint64_t join; /* events sent together */
 	const char *channel;
 	bool table;
 } Options;
@@ -83,6 +83,7 @@ static const struct option long_options[] = {
 };
 
 
+/* Take one option of the command line. */
 static void
 take_option(Options *options, int option)
 {
@@ -154,6 +155,7 @@ send_all(int fd, const uint8_t *bytes, size_t length)
 	}
 }
 
+/* Send a text frame of the handshake. */
 static void
 answer(const Client *client, const char *payload)
 {
@@ -225,6 +227,7 @@ client_read(Client *client)
 	return client->subscribed;
 }
 
+/* Ask epoll for a socket; events come with its owner, NULL for the listener. */
 static void
 watch(int epoll_fd, int fd, void *owner)
 {
@@ -234,6 +237,7 @@ watch(int epoll_fd, int fd, void *owner)
 		fatal("epoll_ctl: %s", strerror(errno));
 }
 
+/* Take the next connection into an unused client. */
 static void
 client_accept(Client *client, int listen_fd, int epoll_fd)
 {
@@ -339,6 +343,7 @@ wait_for_end(const Options *options, Client *clients)
 	}
 }
 
+/* Say what was sent in how much time, on the wall and of the CPU. */
 static void
 report(const Options *options, double seconds, double cpu)
 {

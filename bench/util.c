@@ -67,6 +67,7 @@ xrealloc(void *old, size_t size)
 	return memory;
 }
 
+/* A clock in microseconds. */
 static uint64_t
 clock_us(clockid_t clock)
 {
@@ -192,6 +193,7 @@ lines_free(Lines *lines)
 	*lines = (Lines){NULL, NULL, 0};
 }
 
+/* A timeval in seconds. */
 static double
 timeval_s(struct timeval value)
 {
@@ -288,6 +290,7 @@ process_rss_bytes(pid_t pid)
 	return kib * 1024;
 }
 
+/* Handler of SIGINT and SIGTERM. */
 static void
 request_stop(int signal_number)
 {

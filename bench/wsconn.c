@@ -42,6 +42,7 @@ conn_set_state(Conn *conn, ConnState state)
 	conn->state = state;
 }
 
+/* Say what to wait for on the socket. */
 static void
 conn_watch(Conn *conn, int operation, uint32_t events)
 {
@@ -125,6 +126,7 @@ conn_send_frame(Conn *conn, WsOpcode opcode, const void *payload, size_t length)
 	conn_send(conn, bytes, header + length);
 }
 
+/* TCP is there: ask for WebSocket. */
 static void
 conn_send_upgrade(Conn *conn)
 {
@@ -142,6 +144,7 @@ conn_send_upgrade(Conn *conn)
 	conn_send(conn, text, (size_t) length);
 }
 
+/* Present the token. */
 static void
 conn_send_connect(Conn *conn)
 {
@@ -157,6 +160,7 @@ conn_send_connect(Conn *conn)
 	conn_send_frame(conn, WS_TEXT, text, (size_t) length);
 }
 
+/* Ask for the channel; without one the connection is ready. */
 static void
 conn_send_subscribe(Conn *conn)
 {
@@ -187,6 +191,7 @@ begins(const uint8_t *text, size_t length, const char *head, size_t head_length)
 /* begins() for a string constant */
 #define BEGINS(text, length, head) begins(text, length, head, sizeof(head) - 1)
 
+/* Does the text contain this? */
 static bool
 contains(const uint8_t *text, size_t length, const char *part)
 {

@@ -1,6 +1,9 @@
 /*
  * wsload_options.c
  *	  The command line of the load client.
+ *
+ * A value is either right or the end of the program: a benchmark that guesses
+ * what was meant measures something else.
  */
 #include "wsload.h"
 
@@ -25,6 +28,7 @@ static const char *const usage_text =
 	"  --control         read steps from stdin: begin FIRST_SEQ [LABEL] | end EVENTS | quit\n"
 	"  --table           a table for people instead of JSON lines\n";
 
+/* The letters are only names for the switches below; there are no short options. */
 static const struct option long_options[] = {
 	{"connect", required_argument, NULL, 'c'},
 	{"connections", required_argument, NULL, 'n'},

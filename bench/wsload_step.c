@@ -17,6 +17,7 @@
 #include <string.h>
 
 
+/* CPU seconds of the server so far, 0 when it is not being watched. */
 static double
 server_cpu_s(const Program *program)
 {
@@ -76,6 +77,7 @@ typedef struct Verdict
 	uint64_t twice;
 } Verdict;
 
+/* Hold what every connection got against what was written for its channel. */
 static Verdict
 judge(const Program *program)
 {
