@@ -1,11 +1,10 @@
 // The demo: what design and README claim, shown on a running system. See tools/demo for what it is.
 //
 // Every step states what each client must see; the exit status says whether it did. "Nothing arrived" is
-// proven, not waited for: after each change every tenant gets one more event, and what has not come before
-// that one never will, because events of one feed arrive in order.
+// proven by fence(), not waited for.
 
 import { connect } from '../sidecar/test/ws_client.mjs';
-import { Follower } from './follower.mjs';
+import { Follower, fence, isFence } from './follower.mjs';
 import { Lab, until } from './lab.mjs';
 import { helios, northwind, seed, steps } from './demo_data.mjs';
 import { bold, dim, good, bad, heading, note, Table } from './terminal.mjs';
@@ -66,17 +65,8 @@ async function attempt(gateway, token, channel) {
 
 // ---------- changes and who sees them ----------
 
-let fences = 0;
-
-// Resolves when every client has everything that was committed before.
-async function fence() {
-  const n = ++fences;
-  for (const { id } of [northwind, helios]) {
-    await lab.sql.query(`SELECT wrk.emit('demo.fence', '{"n": ${n}}', '{tenant:${id}}', tenant_id => '${id}')`);
-  }
-  const arrived = ({ follower }) => follower.events.some((e) => e.type === 'demo.fence' && e.payload.n === n);
-  await until('the fence at every client', () => Object.values(people).every(arrived), { timeout: 30000, every: 2 });
-}
+const followers = () => Object.values(people).map(({ follower }) => follower);
+const settle = () => fence(lab.sql, followers());
 
 // Runs SQL in one transaction; resolves with the time of its commit, ms since 1970.
 async function commit(sql) {
@@ -85,19 +75,22 @@ async function commit(sql) {
   return Number(await lab.sql.query(stamp));
 }
 
-const isNews = (event) => event.type !== 'demo.fence';
+// What arrived at a person since its first n events.
+const newsOf = ({ follower }, n) => follower.events.slice(n).filter((event) => !isFence(event));
 
 async function show(table, { what, sql, sees, rolledBack }) {
-  const from = Object.fromEntries(Object.entries(people).map(([key, { follower }]) => [key, follower.events.length]));
-  const at = rolledBack ? (await lab.sql.query(`BEGIN; ${sql}; ROLLBACK`), 0) : await commit(sql);
-  await fence();
-  const cells = Object.entries(people).map(([key, { follower }]) => {
-    const got = follower.events.slice(from[key]).filter(isNews);
-    const isRight = got.length > 0 === sees.includes(key);
-    if (got.length === 0) return isRight ? dim('–') : verdict(false, 'nothing!');
-    return isRight ? `${(got[0].at - at).toFixed(1)} ms` : verdict(false, got[0].type);
+  const before = followers().map(({ events }) => events.length);
+  let at = 0;
+  if (rolledBack) await lab.sql.query(`BEGIN; ${sql}; ROLLBACK`);
+  else at = await commit(sql);
+  await settle();
+  const news = Object.values(people).map((person, i) => newsOf(person, before[i]));
+  const cells = Object.keys(people).map((key, i) => {
+    const [first] = news[i];
+    if (sees.includes(key)) return first ? `${(first.at - at).toFixed(1)} ms` : verdict(false, 'missing');
+    return first ? verdict(false, first.type) : dim('–');
   });
-  const types = new Set(Object.entries(people).flatMap(([key, { follower }]) => follower.events.slice(from[key]).filter(isNews).map((e) => e.type)));
+  const types = new Set(news.flat().map(({ type }) => type));
   table.row([what, ...cells, dim([...types].join(', '))]);
 }
 
@@ -116,7 +109,7 @@ async function crash(gateway) {
   await gateway.start();
   note(`killed with -9 when ${people.clara.name} had ${killed} of them, started again`);
   await sending;
-  await fence();
+  await settle();
 
   const table = new Table(['', 'expected', 'seen', 'missed', 'twice'], [10, 10, 8, 8, 8]);
   for (const [key, person] of Object.entries(people)) {
@@ -127,7 +120,7 @@ async function crash(gateway) {
     const isRight = missed === 0 && twice === 0;
     table.row([person.name, expected, distinct, verdict(isRight, String(missed)), verdict(isRight, String(twice))]);
   }
-  const again = Object.values(people).reduce((sum, { follower }) => sum + follower.duplicates, 0);
+  const again = followers().reduce((sum, { duplicates }) => sum + duplicates, 0);
   note(dim(`Sent again after the crash and recognized by id: ${again}.`));
 }
 
@@ -166,7 +159,7 @@ async function main() {
   await join(gateway);
 
   heading('Rows change; time from the commit to each client');
-  await fence();
+  await settle();
   const table = new Table(['', ...Object.values(people).map((p) => p.name), ''], [50, 10, 10, 10, 0]);
   for (const step of steps) await show(table, step);
 
@@ -186,7 +179,7 @@ try {
   console.error(`\n${bad('The demo broke off:')} ${error.stack}`);
 } finally {
   if (!once) console.log('\n  Stopping ...');
-  await Promise.allSettled(Object.values(people).map(({ follower }) => follower?.stop()));
+  await Promise.allSettled(followers().map((follower) => follower?.stop()));
   await lab.close();
 }
 process.exit(mistakes === 0 ? 0 : 1);

@@ -7,7 +7,28 @@
 
 import { connect } from '../sidecar/test/ws_client.mjs';
 
+import { until } from './lab.mjs';
+
 const FOREVER = 2 ** 31 - 1;
+let fences = 0;
+
+// Resolves when every follower has all that was committed before the call. Each channel they follow gets
+// one more event: what has not come on it before that one never will, because events arrive in order.
+export async function fence(sql, followers, { timeout = 30000 } = {}) {
+  const n = `${process.pid}-${++fences}`;
+  const channels = new Set(followers.flatMap((follower) => follower.channels));
+  for (const tenant of new Set([...channels].map((name) => name.split(':')[1]))) {
+    const own = [...channels].filter((name) => name.split(':')[1] === tenant);
+    await sql.query(`SELECT wrk.emit('lab.fence', '{"n": "${n}"}', '{${own}}', tenant_id => '${tenant}')`);
+  }
+  const has = (follower) => {
+    const reached = follower.events.filter((e) => isFence(e) && e.payload.n === n);
+    return reached.length === follower.channels.length;
+  };
+  await until(`fence ${n} at every client`, () => followers.every(has), { timeout, every: 2 });
+}
+
+export const isFence = (event) => event.type === 'lab.fence';
 
 export class Follower {
   events = []; // { channel, id, type, payload, at }: each once, in order of arrival; at = ms since 1970
@@ -23,7 +44,7 @@ export class Follower {
   #stopped = false;
   #client = null;
 
-  // token: function that returns one; channels: names to subscribe to, beside the default ones
+  // token: function that returns one; channels: names to subscribe to, beside those of every connection
   constructor({ name, url, token, channels = [] }) {
     Object.assign(this, { name, url, token });
     for (const channel of channels) this.#channels.set(channel, { canonical: null, position: null, answered: false });
@@ -42,8 +63,18 @@ export class Follower {
     await this.done;
   }
 
+  // Breaks the connection without a word; it comes back by itself.
+  cut() {
+    this.#client?.destroy();
+  }
+
   get isConnected() {
     return this.#client?.isOpen ?? false;
+  }
+
+  // canonical names of what it follows, known once start() has resolved
+  get channels() {
+    return [...this.#channels.values()].map(({ canonical }) => canonical);
   }
 
   async #follow(started, refused) {
@@ -74,16 +105,24 @@ export class Follower {
     const client = await connect(this.url, { token: this.token() });
     this.#client = client;
     this.connections++;
-    for (const state of this.#channels.values()) state.answered = false;
+    this.#joinDefaults(client.hello.payload);
     // before the first subscription is asked for: nothing may pass unseen
     const following = client.waitFor((frame) => this.#onFrame(client, frame), { timeout: FOREVER });
     following.catch(() => {});
-    for (const [name, state] of this.#channels) {
-      const since = state.position === null ? {} : { since: state.position };
-      await client.subscribe(name, since);
+    for (const [name, { answered, position }] of this.#channels) {
+      if (!answered) await client.subscribe(name, position === null ? {} : { since: position });
     }
     started(this);
     await following;
+  }
+
+  // The channels every connection has from the start begin at the position of `connected`; those we have
+  // followed before are asked for again, because what came between the connections is missing.
+  #joinDefaults({ channels, position }) {
+    for (const state of this.#channels.values()) state.answered = false;
+    for (const name of channels) {
+      if (!this.#channels.has(name)) this.#channels.set(name, { canonical: name, position, answered: true });
+    }
   }
 
   // never true: it listens until the connection ends
