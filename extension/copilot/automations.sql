@@ -1,0 +1,229 @@
+-- Automations and their versions: what a tenant has built, and its lifecycle.
+--
+-- A builder or tester sees the automations of the projects they are members of,
+-- everybody else of the tenant sees all.  automation_versions.version counts the
+-- changes of a row; whoever saves says which one they started from.
+
+CREATE FUNCTION copilot.make_automations()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TABLE IF NOT EXISTS copilot.automations (
+		tenant_id uuid NOT NULL REFERENCES copilot.tenants ON DELETE CASCADE,
+		id uuid NOT NULL DEFAULT gen_random_uuid(),
+		name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+		description text CHECK (length(description) <= 20000),
+		created_by uuid DEFAULT wrk.user_id()::uuid,
+		archived_at timestamptz,
+		created_at timestamptz NOT NULL DEFAULT now(),
+		updated_at timestamptz NOT NULL DEFAULT now(),
+		PRIMARY KEY (tenant_id, id),
+		FOREIGN KEY (tenant_id, created_by) REFERENCES copilot.tenant_users
+	);
+	CREATE INDEX IF NOT EXISTS automations_recent_idx ON copilot.automations (tenant_id, created_at, id);
+	COMMENT ON TABLE copilot.automations IS 'automations of a tenant; what they do is in their versions';
+	PERFORM copilot.put_touch('automations');
+	PERFORM wrk.enable_tenancy('copilot.automations');
+	GRANT SELECT, INSERT (name, description), UPDATE (name, description, archived_at)
+		ON copilot.automations TO wrk_member;
+END
+$$;
+COMMENT ON FUNCTION copilot.make_automations() IS 'part of copilot.install(): table automations';
+
+CREATE FUNCTION copilot.make_automation_versions()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TABLE IF NOT EXISTS copilot.automation_versions (
+		tenant_id uuid NOT NULL,
+		id uuid NOT NULL DEFAULT gen_random_uuid(),
+		automation_id uuid NOT NULL,
+		number integer NOT NULL DEFAULT 1 CHECK (number > 0),
+		status text NOT NULL DEFAULT 'intake_in_progress' CHECK (status IN
+			('intake_in_progress', 'needs_pricing', 'awaiting_client_approval', 'build_in_progress',
+			 'qa_testing', 'ready_to_launch', 'live', 'archived', 'paused', 'blocked')),
+		status_reason text CHECK (length(status_reason) <= 2000),
+		status_changed_at timestamptz NOT NULL DEFAULT now(),
+		intake_progress integer NOT NULL DEFAULT 0 CHECK (intake_progress BETWEEN 0 AND 100),
+		blueprint_json jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(blueprint_json) = 'object'),
+		version bigint NOT NULL DEFAULT 1,
+		created_by uuid DEFAULT wrk.user_id()::uuid,
+		created_at timestamptz NOT NULL DEFAULT now(),
+		updated_at timestamptz NOT NULL DEFAULT now(),
+		PRIMARY KEY (tenant_id, id),
+		UNIQUE (tenant_id, automation_id, number),
+		UNIQUE (tenant_id, automation_id, id), -- what projects refer to
+		FOREIGN KEY (tenant_id, automation_id) REFERENCES copilot.automations ON DELETE CASCADE,
+		FOREIGN KEY (tenant_id, created_by) REFERENCES copilot.tenant_users
+	);
+	CREATE INDEX IF NOT EXISTS automation_versions_status_idx
+		ON copilot.automation_versions (tenant_id, status, status_changed_at);
+	COMMENT ON TABLE copilot.automation_versions IS 'versions of an automation, each on its way through the lifecycle';
+	COMMENT ON COLUMN copilot.automation_versions.number IS 'which version of its automation this is, from 1';
+	COMMENT ON COLUMN copilot.automation_versions.version IS 'counts the changes of this row, for optimistic locking; kept by a trigger';
+	COMMENT ON COLUMN copilot.automation_versions.status_reason IS 'why the last change of status was made; given together with it';
+	COMMENT ON COLUMN copilot.automation_versions.blueprint_json IS 'the design: nodes, edges, sections; too large for row events, which leave it out';
+	CREATE OR REPLACE TRIGGER count_version BEFORE UPDATE ON copilot.automation_versions
+		FOR EACH ROW EXECUTE FUNCTION copilot.automation_version_count();
+	PERFORM wrk.enable_tenancy('copilot.automation_versions');
+	-- the status is not among them: it moves by its own rules, not by a bare UPDATE of a member
+	GRANT SELECT, INSERT (automation_id, number, intake_progress, blueprint_json),
+		UPDATE (intake_progress, blueprint_json) ON copilot.automation_versions TO wrk_member;
+	GRANT UPDATE (status, status_reason) ON copilot.automation_versions TO wrk_service;
+END
+$$;
+COMMENT ON FUNCTION copilot.make_automation_versions() IS 'part of copilot.install(): table automation_versions';
+
+CREATE FUNCTION copilot.automation_version_count()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.version := OLD.version;
+	IF NEW IS NOT DISTINCT FROM OLD THEN
+		RETURN NEW;
+	END IF;
+	NEW.version := OLD.version + 1;
+	NEW.updated_at := clock_timestamp();
+	IF NEW.status <> OLD.status THEN
+		NEW.status_changed_at := NEW.updated_at;
+		-- a reason that came along belongs to this change, an old one does not
+		IF NEW.status_reason IS NOT DISTINCT FROM OLD.status_reason THEN
+			NEW.status_reason := NULL;
+		END IF;
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION copilot.automation_version_count() IS
+'trigger of automation_versions: counts changes in version, stamps updated_at and status_changed_at, drops the reason of an earlier status';
+
+CREATE FUNCTION copilot.automation_version_announce()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	tenant text := 'tenant:' || NEW.tenant_id;
+	project record;
+	channels text[] := ARRAY[tenant || ':automation_version:' || NEW.id];
+	payload jsonb := jsonb_build_object('id', NEW.id, 'automation_id', NEW.automation_id,
+		'from', OLD.status, 'to', NEW.status, 'version', NEW.version)
+		|| CASE WHEN NEW.status_reason IS NULL THEN '{}' ELSE jsonb_build_object('reason', NEW.status_reason) END
+		|| jsonb_build_object('by', wrk.user_id());
+BEGIN
+	FOR project IN
+		SELECT p.id FROM copilot.projects p
+		WHERE p.tenant_id = NEW.tenant_id AND p.automation_version_id = NEW.id ORDER BY p.id
+	LOOP
+		channels := channels || (tenant || ':project:' || project.id);
+	END LOOP;
+	PERFORM wrk.emit('automation_version.status_changed', payload, channels, tenant_id => NEW.tenant_id::text);
+	-- on the tenant's channel only to those who see every project of the tenant
+	PERFORM wrk.emit('automation_version.status_changed', payload, ARRAY[tenant],
+		audience => ARRAY(SELECT 'role:' || r FROM unnest(copilot.ops_roles() || '{client,system}'::text[]) r),
+		tenant_id => NEW.tenant_id::text);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION copilot.automation_version_announce() IS
+'trigger of automation_versions: event automation_version.status_changed {id, automation_id, from, to, reason, by, version} on the channels of the version, of its projects and of the tenant';
+
+CREATE FUNCTION copilot.make_automation_rights()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- the first arm is an InitPlan; only who lacks that right pays for the second,
+	-- which runs once a query and under the policies of copilot.projects
+	PERFORM copilot.put_policy('automations', 'visible', 'builders and testers see automations of their projects',
+		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''automation''))'
+		' OR id IN (SELECT p.automation_id FROM copilot.projects p))');
+	PERFORM copilot.put_policy('automations', 'creatable', 'who may create automations',
+		'AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT wrk.can(''create'', ''automation'')))');
+	PERFORM copilot.put_policy('automations', 'changeable', 'who may change automations',
+		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''automation'')))');
+
+	PERFORM copilot.put_policy('automation_versions', 'visible', 'builders and testers see versions of their projects'' automations',
+		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''automation_version''))'
+		' OR automation_id IN (SELECT p.automation_id FROM copilot.projects p))');
+	PERFORM copilot.put_policy('automation_versions', 'creatable', 'who may create versions',
+		'AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT wrk.can(''create'', ''automation_version'')))');
+	PERFORM copilot.put_policy('automation_versions', 'changeable', 'who may change versions',
+		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''automation_version''))'
+		' OR wrk.can(''update'', ''automation_version'', id::text))');
+	CREATE OR REPLACE TRIGGER announce_status AFTER UPDATE ON copilot.automation_versions
+		FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
+		EXECUTE FUNCTION copilot.automation_version_announce();
+END
+$$;
+COMMENT ON FUNCTION copilot.make_automation_rights() IS
+'part of copilot.install(): policies and triggers of automations and versions that need the table projects';
+
+CREATE FUNCTION copilot.project_of_automation(automation text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- under the caller's policies: for a builder this is a project they are a member of
+	RETURN (SELECT p.id FROM copilot.projects p WHERE p.automation_id = copilot.as_uuid(automation)
+			ORDER BY p.created_at DESC, p.id LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION copilot.project_of_automation(text) IS
+'parent of an automation for wrk.can(): the newest project about it that the caller sees';
+
+CREATE FUNCTION copilot.automation_of_version(version text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT v.automation_id FROM copilot.automation_versions v WHERE v.id = copilot.as_uuid(version));
+END
+$$;
+COMMENT ON FUNCTION copilot.automation_of_version(text) IS
+'parent of an automation version for wrk.can(): its automation, if the caller sees it';
+
+CREATE FUNCTION copilot.may_join_automation_version(id text)
+RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT '{read,publish}'::text[] FROM copilot.automation_versions v
+			WHERE v.id = copilot.as_uuid(may_join_automation_version.id));
+END
+$$;
+COMMENT ON FUNCTION copilot.may_join_automation_version(text) IS
+'rights of the caller on the channel of an automation version; NULL for every id the caller does not see';
+
+CREATE FUNCTION copilot.automation_version_get(params jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	wanted uuid;
+	result jsonb;
+BEGIN
+	PERFORM copilot.check_params(params, 'id');
+	wanted := copilot.want_uuid(params, 'id', true);
+	SELECT to_jsonb(v) - 'tenant_id' || jsonb_build_object('automation_name', a.name) INTO result
+	FROM copilot.automation_versions v
+	JOIN copilot.automations a ON a.tenant_id = v.tenant_id AND a.id = v.automation_id
+	WHERE v.id = wanted;
+	IF result IS NULL THEN
+		RAISE EXCEPTION 'automation version not found' USING ERRCODE = 'WK404';
+	END IF;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION copilot.automation_version_get(jsonb) IS
+'call automation_version.get {id}: the version with its blueprint and the name of its automation. Errors: WK400, WK404';
+
+REVOKE ALL ON FUNCTION copilot.make_automations(), copilot.make_automation_versions(),
+	copilot.make_automation_rights(), copilot.automation_version_count(),
+	copilot.automation_version_announce(), copilot.project_of_automation(text),
+	copilot.automation_of_version(text), copilot.may_join_automation_version(text),
+	copilot.automation_version_get(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION copilot.project_of_automation(text), copilot.automation_of_version(text),
+	copilot.may_join_automation_version(text), copilot.automation_version_get(jsonb) TO wrk_member;

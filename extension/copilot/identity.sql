@@ -1,0 +1,179 @@
+-- Tenants, people, and who works in which tenant with which roles.
+--
+-- A person (users) is global; being in a tenant is a row of tenant_users, and
+-- every reference to a person from a tenant's table goes through it, so that no
+-- tenant can point at, or learn of, somebody else's people.  The roles of a
+-- request come from its credential; user_roles is where issuers of credentials
+-- look them up.
+
+CREATE FUNCTION copilot.make_tenants()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TABLE IF NOT EXISTS copilot.tenants (
+		id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+		name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+		slug text NOT NULL UNIQUE CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+		status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'closed')),
+		created_at timestamptz NOT NULL DEFAULT now(),
+		updated_at timestamptz NOT NULL DEFAULT now()
+	);
+	COMMENT ON TABLE copilot.tenants IS 'workspaces: the companies the product serves; a member sees its own';
+	COMMENT ON COLUMN copilot.tenants.slug IS 'name in URLs; unique over all tenants, hence never writable by members';
+	PERFORM copilot.put_touch('tenants');
+	PERFORM wrk.enable_tenancy('copilot.tenants', 'id');
+	GRANT SELECT ON copilot.tenants TO wrk_member;
+END
+$$;
+COMMENT ON FUNCTION copilot.make_tenants() IS 'part of copilot.install(): table tenants';
+
+CREATE FUNCTION copilot.make_users()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TABLE IF NOT EXISTS copilot.users (
+		id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+		email text NOT NULL CHECK (email ~ '^[^@\s]+@[^@\s]+$' AND length(email) <= 254),
+		name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+		avatar_url text CHECK (avatar_url ~ '^https://' AND length(avatar_url) <= 2000),
+		last_seen_at timestamptz,
+		created_at timestamptz NOT NULL DEFAULT now(),
+		updated_at timestamptz NOT NULL DEFAULT now()
+	);
+	CREATE UNIQUE INDEX IF NOT EXISTS users_email_key ON copilot.users (lower(email));
+	COMMENT ON TABLE copilot.users IS
+		'people, one row each, whatever tenants they work in; a member sees those of its own tenant';
+	COMMENT ON COLUMN copilot.users.email IS
+		'unique whatever its case; never writable by members, for a clash would tell of somebody unseen';
+	PERFORM copilot.put_touch('users');
+
+	CREATE TABLE IF NOT EXISTS copilot.tenant_users (
+		tenant_id uuid NOT NULL REFERENCES copilot.tenants ON DELETE CASCADE,
+		user_id uuid NOT NULL REFERENCES copilot.users,
+		status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'inactive')),
+		joined_at timestamptz NOT NULL DEFAULT now(),
+		PRIMARY KEY (tenant_id, user_id)
+	);
+	CREATE INDEX IF NOT EXISTS tenant_users_user_idx ON copilot.tenant_users (user_id);
+	COMMENT ON TABLE copilot.tenant_users IS
+		'who works, or has worked, in a tenant; what other tables of the tenant refer to for a person';
+	PERFORM wrk.enable_tenancy('copilot.tenant_users');
+	GRANT SELECT ON copilot.tenant_users TO wrk_member;
+
+	-- no tenant column to isolate by: visible through tenant_users, whose own policies apply
+	ALTER TABLE copilot.users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+	PERFORM copilot.put_policy('users', 'same_tenant', 'people of the reader''s tenant',
+		'FOR SELECT TO wrk_member USING (id IN (SELECT tu.user_id FROM copilot.tenant_users tu))');
+	PERFORM copilot.put_policy('users', 'own_row', 'everybody keeps their own row up to date',
+		'FOR UPDATE TO wrk_member USING (id::text = (SELECT wrk.user_id())'
+		' AND id IN (SELECT tu.user_id FROM copilot.tenant_users tu))');
+	GRANT SELECT ON copilot.users TO wrk_member;
+	GRANT UPDATE (name, avatar_url) ON copilot.users TO wrk_member;
+END
+$$;
+COMMENT ON FUNCTION copilot.make_users() IS 'part of copilot.install(): tables users and tenant_users';
+
+CREATE FUNCTION copilot.make_user_roles()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	CREATE TABLE IF NOT EXISTS copilot.user_roles (
+		tenant_id uuid NOT NULL,
+		user_id uuid NOT NULL,
+		role text NOT NULL CHECK (role IN
+			('client', 'builder', 'qa', 'ops', 'ops_admin', 'cs_admin', 'admin', 'system')),
+		granted_by uuid DEFAULT wrk.user_id()::uuid,
+		granted_at timestamptz NOT NULL DEFAULT now(),
+		PRIMARY KEY (tenant_id, user_id, role),
+		FOREIGN KEY (tenant_id, user_id) REFERENCES copilot.tenant_users ON DELETE CASCADE,
+		FOREIGN KEY (tenant_id, granted_by) REFERENCES copilot.tenant_users
+	);
+	COMMENT ON TABLE copilot.user_roles IS
+		'roles of a person in a tenant; issuers of credentials put them into the claim "roles"';
+	PERFORM wrk.enable_tenancy('copilot.user_roles');
+	-- whoever may manage roles may hand out those of the ordinary work; the rest takes an admin
+	PERFORM copilot.put_policy('user_roles', 'grant_role', 'who may hand out roles',
+		'AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT wrk.can(''manage'', ''any_role''))'
+		' OR (SELECT wrk.can(''manage'', ''work_role'')) AND role IN (''client'', ''builder'', ''qa'', ''ops''))');
+	PERFORM copilot.put_policy('user_roles', 'take_role', 'who may take roles away',
+		'AS RESTRICTIVE FOR DELETE USING ((SELECT wrk.can(''manage'', ''any_role''))'
+		' OR (SELECT wrk.can(''manage'', ''work_role'')) AND role IN (''client'', ''builder'', ''qa'', ''ops''))');
+	GRANT SELECT, INSERT (user_id, role), DELETE ON copilot.user_roles TO wrk_member;
+END
+$$;
+COMMENT ON FUNCTION copilot.make_user_roles() IS 'part of copilot.install(): table user_roles';
+
+CREATE FUNCTION copilot.register_roles()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- bits are part of stored events: never change or reuse one
+	INSERT INTO wrk.role (name, bit, label) VALUES
+		('client', 0, 'Client'), ('builder', 1, 'Builder'), ('qa', 2, 'QA'), ('ops', 3, 'Operations'),
+		('ops_admin', 4, 'Operations admin'), ('cs_admin', 5, 'Customer success admin'),
+		('admin', 6, 'Admin'), ('system', 7, 'System')
+	ON CONFLICT (name) DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION copilot.register_roles() IS 'part of copilot.install(): the product''s roles';
+
+CREATE FUNCTION copilot.ops_roles()
+RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY['ops', 'ops_admin', 'cs_admin', 'admin'];
+COMMENT ON FUNCTION copilot.ops_roles() IS 'the roles of operations staff: they see everything of the tenant they act in';
+
+CREATE FUNCTION copilot.permit(roles text[], scope text, actions text[], resource_type text)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	INSERT INTO wrk.permission (role, action, resource_type, scope)
+	SELECT r, a, permit.resource_type, permit.scope FROM unnest(roles) r, unnest(actions) a
+	ON CONFLICT (role, action, resource_type) DO NOTHING
+$$;
+COMMENT ON FUNCTION copilot.permit(text[], text, text[], text) IS
+'gives each of the roles each of the actions on the type of resource; scope is tenant or member. What an installation has changed stays';
+
+CREATE FUNCTION copilot.register_permissions()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	ops text[] := copilot.ops_roles();
+	-- who sees all projects of the tenant, and who only those they are a member of
+	everywhere text[] := ops || ARRAY['client', 'system'];
+	staff text[] := ARRAY['builder', 'qa'];
+BEGIN
+	PERFORM copilot.permit('{admin}', 'tenant', '{manage}', 'any_role');
+	PERFORM copilot.permit('{ops_admin,cs_admin,admin}', 'tenant', '{manage}', 'work_role');
+
+	PERFORM copilot.permit(everywhere, 'tenant', '{read}', t)
+	FROM unnest(ARRAY['project', 'automation', 'automation_version']) t;
+	PERFORM copilot.permit(staff, 'member', '{read}', t)
+	FROM unnest(ARRAY['project', 'automation', 'automation_version']) t;
+	PERFORM copilot.permit(ops || '{system}', 'tenant', '{create,update,delete,manage}', 'project');
+	PERFORM copilot.permit(everywhere, 'tenant', '{create,update}', 'automation');
+	PERFORM copilot.permit(everywhere, 'tenant', '{create,update}', 'automation_version');
+	PERFORM copilot.permit(staff, 'member', '{update}', 'automation_version');
+
+	-- messages by kind: who reads and who writes them
+	PERFORM copilot.permit(ops || '{client}', 'tenant', '{create}', 'client_message');
+	PERFORM copilot.permit(ops || staff, 'tenant', '{read,create}', 'ops_message');
+	PERFORM copilot.permit('{system}', 'tenant', '{read}', 'ops_message');
+	PERFORM copilot.permit(ops, 'tenant', '{read,create}', 'internal_note');
+	PERFORM copilot.permit('{system}', 'tenant', '{create}', 'system_message');
+
+	PERFORM copilot.permit(ops || '{system}', 'tenant', '{create,update,delete}', 'task');
+	PERFORM copilot.permit(ops || '{system}', 'tenant', '{read,create}', 'client_retention_task');
+	PERFORM copilot.permit(staff, 'member', '{create_task,update_task}', 'project');
+END
+$$;
+COMMENT ON FUNCTION copilot.register_permissions() IS 'part of copilot.install(): what the product''s roles may do';
+
+REVOKE ALL ON FUNCTION copilot.make_tenants(), copilot.make_users(), copilot.make_user_roles(),
+	copilot.register_roles(), copilot.ops_roles(), copilot.permit(text[], text, text[], text),
+	copilot.register_permissions() FROM PUBLIC;
