@@ -37,6 +37,7 @@ DATA_built = $(SCRIPT)
 REGRESS    = identity api_key
 REGRESS   += rbac
 REGRESS   += tenancy
+REGRESS   += copilot
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  =
 ISOLATION_OPTS = --inputdir=regress

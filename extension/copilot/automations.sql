@@ -161,25 +161,25 @@ $$;
 COMMENT ON FUNCTION copilot.make_automation_rights() IS
 'part of copilot.install(): policies and triggers of automations and versions that need the table projects';
 
-CREATE FUNCTION copilot.project_of_automation(automation text)
+CREATE FUNCTION copilot.project_of_automation(automation_id text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	-- under the caller's policies: for a builder this is a project they are a member of
-	RETURN (SELECT p.id FROM copilot.projects p WHERE p.automation_id = copilot.as_uuid(automation)
+	RETURN (SELECT p.id FROM copilot.projects p WHERE p.automation_id = copilot.as_uuid(project_of_automation.automation_id)
 			ORDER BY p.created_at DESC, p.id LIMIT 1);
 END
 $$;
 COMMENT ON FUNCTION copilot.project_of_automation(text) IS
 'parent of an automation for wrk.can(): the newest project about it that the caller sees';
 
-CREATE FUNCTION copilot.automation_of_version(version text)
+CREATE FUNCTION copilot.automation_of_version(version_id text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN (SELECT v.automation_id FROM copilot.automation_versions v WHERE v.id = copilot.as_uuid(version));
+	RETURN (SELECT v.automation_id FROM copilot.automation_versions v WHERE v.id = copilot.as_uuid(version_id));
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_of_version(text) IS
