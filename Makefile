@@ -38,6 +38,7 @@ REGRESS    = identity api_key
 REGRESS   += rbac
 REGRESS   += tenancy
 REGRESS   += copilot
+REGRESS   += attack
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  =
 ISOLATION_OPTS = --inputdir=regress
