@@ -167,7 +167,7 @@ COMMENT ON FUNCTION copilot.want_int(jsonb, text, integer, integer) IS
 
 CREATE FUNCTION copilot.want_time(params jsonb, param text)
 RETURNS timestamptz
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 SET datestyle TO iso SET timezone TO 'UTC'
 AS $$
 DECLARE

@@ -127,17 +127,6 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN ARRAY['ops', 'ops_admin', 'cs_admin', 'admin'];
 COMMENT ON FUNCTION copilot.ops_roles() IS 'the roles of operations staff: they see everything of the tenant they act in';
 
-CREATE FUNCTION copilot.permit(roles text[], scope text, actions text[], resource_type text)
-RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
-AS $$
-	INSERT INTO wrk.permission (role, action, resource_type, scope)
-	SELECT r, a, permit.resource_type, permit.scope FROM unnest(roles) r, unnest(actions) a
-	ON CONFLICT (role, action, resource_type) DO NOTHING
-$$;
-COMMENT ON FUNCTION copilot.permit(text[], text, text[], text) IS
-'gives each of the roles each of the actions on the type of resource; scope is tenant or member. What an installation has changed stays';
-
 CREATE FUNCTION copilot.register_permissions()
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
@@ -145,35 +134,40 @@ AS $$
 DECLARE
 	ops text[] := copilot.ops_roles();
 	-- who sees all projects of the tenant, and who only those they are a member of
-	everywhere text[] := ops || ARRAY['client', 'system'];
-	staff text[] := ARRAY['builder', 'qa'];
+	everywhere text[] := ops || '{client,system}'::text[];
+	staff text[] := '{builder,qa}';
 BEGIN
-	PERFORM copilot.permit('{admin}', 'tenant', '{manage}', 'any_role');
-	PERFORM copilot.permit('{ops_admin,cs_admin,admin}', 'tenant', '{manage}', 'work_role');
+	INSERT INTO wrk.permission (role, action, resource_type, scope)
+	SELECT r, a, p.resource_type, p.scope
+	FROM (VALUES
+		('{admin}'::text[], 'tenant', '{manage}'::text[], 'any_role'),
+		('{ops_admin,cs_admin,admin}', 'tenant', '{manage}', 'work_role'),
 
-	PERFORM copilot.permit(everywhere, 'tenant', '{read}', t)
-	FROM unnest(ARRAY['project', 'automation', 'automation_version']) t;
-	PERFORM copilot.permit(staff, 'member', '{read}', t)
-	FROM unnest(ARRAY['project', 'automation', 'automation_version']) t;
-	PERFORM copilot.permit(ops || '{system}', 'tenant', '{create,update,delete,manage}', 'project');
-	PERFORM copilot.permit(everywhere, 'tenant', '{create,update}', 'automation');
-	PERFORM copilot.permit(everywhere, 'tenant', '{create,update}', 'automation_version');
-	PERFORM copilot.permit(staff, 'member', '{update}', 'automation_version');
+		(everywhere, 'tenant', '{read}', 'project'),
+		(ops || '{system}'::text[], 'tenant', '{create,update,delete,manage}', 'project'),
+		(staff, 'member', '{read,create_task,update_task}', 'project'),
+		(everywhere, 'tenant', '{read,create,update}', 'automation'),
+		(staff, 'member', '{read}', 'automation'),
+		(everywhere, 'tenant', '{read,create,update}', 'automation_version'),
+		(staff, 'member', '{read,update}', 'automation_version'),
 
-	-- messages by kind: who reads and who writes them
-	PERFORM copilot.permit(ops || '{client}', 'tenant', '{create}', 'client_message');
-	PERFORM copilot.permit(ops || staff, 'tenant', '{read,create}', 'ops_message');
-	PERFORM copilot.permit('{system}', 'tenant', '{read}', 'ops_message');
-	PERFORM copilot.permit(ops, 'tenant', '{read,create}', 'internal_note');
-	PERFORM copilot.permit('{system}', 'tenant', '{create}', 'system_message');
+		-- messages by type: who reads those that not everybody reads, and who writes them
+		(ops || '{client}'::text[], 'tenant', '{create}', 'client_message'),
+		(ops || staff, 'tenant', '{read,create}', 'ops_message'),
+		('{system}', 'tenant', '{read}', 'ops_message'),
+		(ops, 'tenant', '{read,create}', 'internal_note'),
+		('{system}', 'tenant', '{create}', 'system_message'),
 
-	PERFORM copilot.permit(ops || '{system}', 'tenant', '{create,update,delete}', 'task');
-	PERFORM copilot.permit(ops || '{system}', 'tenant', '{read,create}', 'client_retention_task');
-	PERFORM copilot.permit(staff, 'member', '{create_task,update_task}', 'project');
+		(ops || '{system}'::text[], 'tenant', '{create,update,delete}', 'task'),
+		(ops || '{system}'::text[], 'tenant', '{read,create}', 'client_retention_task')
+	) AS p (roles, scope, actions, resource_type), unnest(p.roles) r, unnest(p.actions) a
+	-- a type that has permissions is the installation's business: what it took away stays away
+	WHERE NOT EXISTS (SELECT FROM wrk.permission had WHERE had.resource_type = p.resource_type);
 END
 $$;
-COMMENT ON FUNCTION copilot.register_permissions() IS 'part of copilot.install(): what the product''s roles may do';
+COMMENT ON FUNCTION copilot.register_permissions() IS
+'part of copilot.install(): what the product''s roles may do, for each type of resource nothing is known of yet';
 
 REVOKE ALL ON FUNCTION copilot.make_tenants(), copilot.make_users(), copilot.make_user_roles(),
-	copilot.register_roles(), copilot.ops_roles(), copilot.permit(text[], text, text[], text),
+	copilot.register_roles(), copilot.ops_roles(),
 	copilot.register_permissions() FROM PUBLIC;

@@ -70,19 +70,19 @@ RETURN '(SELECT wrk.can(''read'', ''project'')) OR wrk.can(''read'', ''project''
 COMMENT ON FUNCTION copilot.thread_visible() IS
 'policy expression: the row''s project or automation version is one the reader sees';
 
-CREATE FUNCTION copilot.check_thread(project uuid, version uuid)
+CREATE FUNCTION copilot.check_thread(thread_project uuid, thread_version uuid)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF num_nonnulls(project, version) <> 1 THEN
+	IF num_nonnulls(thread_project, thread_version) <> 1 THEN
 		RAISE EXCEPTION 'exactly one of the parameters "project_id" and "automation_version_id" is required'
 			USING ERRCODE = 'WK400';
 	END IF;
-	IF project IS NOT NULL AND NOT EXISTS (SELECT FROM copilot.projects p WHERE p.id = project) THEN
+	IF thread_project IS NOT NULL AND NOT EXISTS (SELECT FROM copilot.projects p WHERE p.id = thread_project) THEN
 		RAISE EXCEPTION 'project not found' USING ERRCODE = 'WK404';
 	END IF;
-	IF version IS NOT NULL AND NOT EXISTS (SELECT FROM copilot.automation_versions v WHERE v.id = version) THEN
+	IF thread_version IS NOT NULL AND NOT EXISTS (SELECT FROM copilot.automation_versions v WHERE v.id = thread_version) THEN
 		RAISE EXCEPTION 'automation version not found' USING ERRCODE = 'WK404';
 	END IF;
 END
