@@ -39,6 +39,7 @@ REGRESS   += rbac
 REGRESS   += tenancy
 REGRESS   += copilot
 REGRESS   += attack
+REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  =
 ISOLATION_OPTS = --inputdir=regress

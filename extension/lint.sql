@@ -36,7 +36,7 @@ AS $$
 	FROM pg_class c
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition
-		AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+		AND c.relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
 		AND (a.attname = 'tenant_id' OR a.attname IN (
 			SELECT l.tenant_column FROM wrk.lint_tenancy() l WHERE l.tenant_column <> 'id'))
 		AND c.oid NOT IN (SELECT l.tbl FROM wrk.lint_tenancy() l)
@@ -55,10 +55,12 @@ AS $$
 	WHERE NOT c.relrowsecurity
 	UNION ALL
 	SELECT 'row_security_not_forced', 'error',
-		format('row-level security of table %s does not bind its owner %I', c.oid::regclass, c.relowner::regrole::text),
+		format('row-level security of table %s does not bind its owner %I', c.oid::regclass,
+			   pg_get_userbyid(c.relowner)),
 		format('ALTER TABLE %s FORCE ROW LEVEL SECURITY;', c.oid::regclass)
 	FROM pg_class c
-	WHERE c.relrowsecurity AND NOT c.relforcerowsecurity AND NOT wrk.lint_foreign('pg_class'::regclass, c.oid)
+	WHERE c.relrowsecurity AND NOT c.relforcerowsecurity
+		AND NOT wrk.lint_foreign('pg_class'::regclass, c.oid)
 	UNION ALL
 	SELECT 'missing_index', 'warning',
 		format('isolated table %s has no index that leads with %I', l.tbl, l.tenant_column),
@@ -72,7 +74,8 @@ AS $$
 	WHERE NOT a.attnotnull
 	UNION ALL
 	SELECT 'foreign_key_crosses_tenants', 'error',
-		format('foreign key %I of %s refers to %s without the tenant on both sides, so a row can refer to another tenant''s',
+		format('foreign key %I of %s refers to %s without the tenant on both sides,'
+			   ' so a row can refer to another tenant''s',
 			   k.conname, k.conrelid::regclass, k.confrelid::regclass),
 		format('Replace it by one over (%I, ...) that refers to a key beginning with %I of %s.',
 			   here.tenant_column, there.tenant_column, there.tbl)
@@ -114,28 +117,32 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 	SELECT 'tenancy_policy_changed', 'error',
 		format('isolated table %s lacks the restrictive policy wrk_tenancy for all roles and commands', l.tbl),
-		format('SELECT wrk.enable_tenancy(%L, %L);', coalesce(pg_partition_root(l.tbl), l.tbl), l.tenant_column)
+		format('SELECT wrk.enable_tenancy(%L, %L);', coalesce(pg_partition_root(l.tbl), l.tbl),
+			   l.tenant_column)
 	FROM wrk.lint_tenancy() l JOIN pg_class c ON c.oid = l.tbl AND c.relrowsecurity
 	WHERE NOT EXISTS (
 		SELECT FROM pg_policy p
 		WHERE p.polrelid = l.tbl AND p.polname = 'wrk_tenancy' AND NOT p.polpermissive
 			AND p.polcmd = '*' AND p.polroles = '{0}'
-			AND pg_get_expr(p.polqual, p.polrelid) ~ '= \( SELECT \(?wrk\.tenant_id\(\)\)?(::\w+)? AS tenant_id\)\)$'
+			AND pg_get_expr(p.polqual, p.polrelid)
+				~ '= \( SELECT \(?wrk\.tenant_id\(\)\)?(::\w+)? AS tenant_id\)\)$'
 			AND pg_get_expr(p.polwithcheck, p.polrelid) = pg_get_expr(p.polqual, p.polrelid))
 	UNION ALL
 	SELECT 'policy_reads_identity_per_row', 'warning',
-		format('policy %I of table %s calls a reader of the identity once a row', p.polname, p.polrelid::regclass),
+		format('policy %I of table %s calls a reader of the identity once a row', p.polname,
+			   p.polrelid::regclass),
 		'Write (SELECT wrk.tenant_id()) instead of wrk.tenant_id(), and so on.'
 	FROM pg_policy p
 	WHERE wrk.lint_expression(coalesce(pg_get_expr(p.polqual, p.polrelid), ''))
 		OR wrk.lint_expression(coalesce(pg_get_expr(p.polwithcheck, p.polrelid), ''))
 	UNION ALL
 	SELECT 'trigger_disabled', 'error',
-		format('trigger %I of table %s, which calls %s, is %s', t.tgname, t.tgrelid::regclass, t.tgfoid::regprocedure,
+		format('trigger %I of table %s, which calls %s, is %s', t.tgname, t.tgrelid::regclass,
+			   t.tgfoid::regprocedure,
 			   CASE t.tgenabled WHEN 'D' THEN 'disabled' ELSE 'enabled for replicas only' END),
 		format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname)
-	FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid AND f.pronamespace IN (
-		SELECT n.oid FROM pg_namespace n WHERE n.nspname IN ('wrk', 'copilot'))
+	FROM pg_trigger t
+	JOIN pg_proc f ON f.oid = t.tgfoid AND f.pronamespace::regnamespace::text IN ('wrk', 'copilot')
 	WHERE t.tgenabled IN ('D', 'R')
 $$;
 COMMENT ON FUNCTION wrk.lint_policies() IS 'part of wrk.lint(): policies and triggers';
@@ -146,25 +153,28 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 	SELECT 'definer_without_search_path', 'error',
 		format('function %s runs with the rights of %I and finds names on the path of its caller',
-			   f.oid::regprocedure, f.proowner::regrole::text),
+			   f.oid::regprocedure, pg_get_userbyid(f.proowner)),
 		format('ALTER FUNCTION %s SET search_path TO pg_catalog, pg_temp;', f.oid::regprocedure)
 	FROM pg_proc f
-	WHERE f.prosecdef AND f.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+	WHERE f.prosecdef
+		AND f.pronamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
 		AND NOT EXISTS (SELECT FROM unnest(f.proconfig) s WHERE starts_with(s, 'search_path='))
 		AND (NOT wrk.lint_foreign('pg_proc'::regclass, f.oid)
-			 OR f.pronamespace IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname IN ('wrk', 'copilot')))
+			 OR f.pronamespace::regnamespace::text IN ('wrk', 'copilot'))
 	UNION ALL
 	SELECT DISTINCT 'view_bypasses_row_security', 'error',
 		format('%s %s reads isolated table %s with the rights of %I',
 			   CASE v.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END,
-			   v.oid::regclass, l.tbl, v.relowner::regrole::text),
-		CASE WHEN v.relkind = 'm' THEN format('Keep it from wrk_member: REVOKE ALL ON %s FROM PUBLIC, wrk_member;', v.oid::regclass)
+			   v.oid::regclass, l.tbl, pg_get_userbyid(v.relowner)),
+		CASE WHEN v.relkind = 'm' THEN
+				format('Keep it from wrk_member: REVOKE ALL ON %s FROM PUBLIC, wrk_member;', v.oid::regclass)
 			WHEN current_setting('server_version_num')::integer < 150000 THEN
 				'PostgreSQL 14 has no security_invoker: revoke the view from wrk_member, or upgrade to 15.'
 			ELSE format('ALTER VIEW %s SET (security_invoker = true);', v.oid::regclass) END
 	FROM pg_class v
 	JOIN pg_rewrite r ON r.ev_class = v.oid
-	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+	JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+		AND d.refclassid = 'pg_class'::regclass
 	JOIN wrk.lint_tenancy() l ON l.tbl = d.refobjid
 	WHERE v.relkind IN ('v', 'm') AND NOT wrk.lint_foreign('pg_class'::regclass, v.oid)
 		AND coalesce((SELECT o.option_value::boolean FROM pg_options_to_table(v.reloptions) o
@@ -186,12 +196,14 @@ AS $$
 			coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner))
 		FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
 		UNION ALL
-		SELECT 'pg_namespace'::regclass, n.oid, format('schema %I', n.nspname), coalesce(n.nspacl, acldefault('n', n.nspowner))
+		SELECT 'pg_namespace'::regclass, n.oid, format('schema %I', n.nspname),
+			coalesce(n.nspacl, acldefault('n', n.nspowner))
 		FROM pg_namespace n),
 	ours AS (
 		SELECT o.*, i.initprivs FROM object o
 		JOIN pg_depend d ON d.classid = o.classid AND d.objid = o.oid AND d.deptype = 'e'
-		JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass AND e.extname = 'wrk_copilot'
+		JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+			AND e.extname = 'wrk_copilot'
 		LEFT JOIN pg_init_privs i ON i.classoid = o.classid AND i.objoid = o.oid AND i.objsubid = 0)
 	SELECT 'public_grant', 'error',
 		format('everybody has %s on %s of the extension, which did not grant it', p.privilege_type, o.label),
@@ -231,12 +243,14 @@ AS $$
 	SELECT 'member_bypasses_row_security', 'error',
 		format('role %I is a member of wrk_member and %s, so no policy binds it', r.rolname,
 			   CASE WHEN r.rolsuper THEN 'a superuser' ELSE 'has BYPASSRLS' END),
-		format('ALTER ROLE %I %s;', r.rolname, CASE WHEN r.rolsuper THEN 'NOSUPERUSER NOBYPASSRLS' ELSE 'NOBYPASSRLS' END)
+		format('ALTER ROLE %I %s;', r.rolname,
+			   CASE WHEN r.rolsuper THEN 'NOSUPERUSER NOBYPASSRLS' ELSE 'NOBYPASSRLS' END)
 	FROM wrk.lint_members() m JOIN pg_roles r ON r.oid = m.oid
 	WHERE r.rolsuper OR r.rolbypassrls
 	UNION ALL
 	SELECT 'member_owns_table', 'error',
-		format('role %I is a member of wrk_member and owns isolated table %s, so it can take the protection away',
+		format('role %I is a member of wrk_member and owns isolated table %s,'
+			   ' so it can take the protection away',
 			   r.rolname, l.tbl),
 		format('ALTER TABLE %s OWNER TO a role that no application uses;', l.tbl)
 	FROM wrk.lint_tenancy() l JOIN pg_class c ON c.oid = l.tbl JOIN pg_roles r ON r.oid = c.relowner

@@ -20,7 +20,8 @@ RETURNS text
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 	-- trigger arguments are stored one after the other, each ended by a zero byte
-	SELECT convert_from(substr(t.tgargs, 1, position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding())
+	SELECT convert_from(substr(t.tgargs, 1, position('\x00'::bytea IN t.tgargs) - 1),
+						getdatabaseencoding())
 	FROM pg_trigger t
 	WHERE t.tgrelid = tbl AND t.tgfoid = 'wrk.tenancy_guard()'::regprocedure
 $$;
@@ -189,10 +190,12 @@ DECLARE
 BEGIN
 	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', rel);
 	PERFORM wrk.tenancy_drop_policies(rel);
-	EXECUTE format('CREATE POLICY wrk_tenancy ON %s AS RESTRICTIVE USING %s WITH CHECK %2$s', rel, mine);
+	EXECUTE format('CREATE POLICY wrk_tenancy ON %s AS RESTRICTIVE USING %s WITH CHECK %2$s',
+				   rel, mine);
 	EXECUTE format('COMMENT ON POLICY wrk_tenancy ON %s IS %L', rel,
 				   'no role sees or writes a row of another tenant');
-	EXECUTE format('CREATE POLICY wrk_tenancy_base ON %s TO wrk_member USING (true) WITH CHECK (true)', rel);
+	EXECUTE format('CREATE POLICY wrk_tenancy_base ON %s TO wrk_member'
+				   ' USING (true) WITH CHECK (true)', rel);
 	EXECUTE format('COMMENT ON POLICY wrk_tenancy_base ON %s IS %L', rel,
 				   'members start from all rows of their tenant; restrictive policies narrow it');
 END
@@ -215,7 +218,8 @@ BEGIN
 	PERFORM wrk.tenancy_check_table(tbl);
 	type_cast := wrk.tenancy_check_column(tbl, tenant_column);
 	IF old_column <> tenant_column AND EXISTS (
-		SELECT FROM pg_attribute a WHERE a.attrelid = tbl AND a.attname = old_column AND NOT a.attisdropped) THEN
+		SELECT FROM pg_attribute a
+		WHERE a.attrelid = tbl AND a.attname = old_column AND NOT a.attisdropped) THEN
 		RAISE EXCEPTION 'table % is isolated by column "%" already', tbl, old_column
 			USING ERRCODE = 'object_in_use', HINT = 'Call wrk.disable_tenancy() first.';
 	END IF;
@@ -237,7 +241,8 @@ BEGIN
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_attribute a
 				   WHERE a.attrelid = tbl AND a.attname = tenant_column AND a.atthasdef) THEN
-		EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT wrk.tenant_id()%s', tbl, tenant_column, type_cast);
+		EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT wrk.tenant_id()%s',
+					   tbl, tenant_column, type_cast);
 		made := made || '{"default": true}';
 	END IF;
 
@@ -304,11 +309,13 @@ REVOKE ALL ON FUNCTION wrk.tenancy_column(regclass), wrk.tenancy_made(regclass),
 	wrk.tenancy_relations(regclass),
 	wrk.tenancy_index(regclass, name), wrk.tenancy_check_owner(regclass),
 	wrk.tenancy_check_table(regclass), wrk.tenancy_check_column(regclass, name),
-	wrk.tenancy_drop_policies(regclass), wrk.tenancy_protect(regclass, name, text), wrk.enable_tenancy(regclass, name, boolean),
+	wrk.tenancy_drop_policies(regclass), wrk.tenancy_protect(regclass, name, text),
+	wrk.enable_tenancy(regclass, name, boolean),
 	wrk.tenancy_unprotect(regclass, boolean, boolean), wrk.disable_tenancy(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.tenancy_column(regclass), wrk.tenancy_made(regclass),
 	wrk.tenancy_relations(regclass),
 	wrk.tenancy_index(regclass, name), wrk.tenancy_check_owner(regclass),
 	wrk.tenancy_check_table(regclass), wrk.tenancy_check_column(regclass, name),
-	wrk.tenancy_drop_policies(regclass), wrk.tenancy_protect(regclass, name, text), wrk.enable_tenancy(regclass, name, boolean),
+	wrk.tenancy_drop_policies(regclass), wrk.tenancy_protect(regclass, name, text),
+	wrk.enable_tenancy(regclass, name, boolean),
 	wrk.tenancy_unprotect(regclass, boolean, boolean), wrk.disable_tenancy(regclass) TO PUBLIC;

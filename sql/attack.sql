@@ -14,6 +14,8 @@ SELECT copilot.install();
 -- the helper of the fixture may impersonate anybody: not for attackers
 REVOKE ALL ON FUNCTION regress.act(text) FROM PUBLIC;
 CREATE ROLE regress_attacker LOGIN IN ROLE wrk_member;
+CREATE ROLE regress_boss SUPERUSER;
+SELECT current_user AS owner \gset
 CREATE SCHEMA evil AUTHORIZATION regress_attacker;
 ANALYZE;
 SELECT wrk.api_key_create(regress.id('a', 0, 0)::text, regress.id('0', 1, 1)::text, '{client}') AS ann,
@@ -133,11 +135,11 @@ END $$;
 CALL evil.hop(:'gil');
 
 -- other roles
-SET ROLE postgres;
+SET ROLE regress_boss;
 SET ROLE wrk_service;
 SET ROLE wrk_gateway;
 SET ROLE wrk_ops;
-SET SESSION AUTHORIZATION postgres;
+SET SESSION AUTHORIZATION regress_boss;
 RESET SESSION AUTHORIZATION;
 :look
 :login
@@ -285,7 +287,7 @@ ROLLBACK;
 
 -- credentials that have ended, before and during a transaction
 SELECT wrk.authenticate(:'stale');
-\c - postgres
+\c - :owner
 SELECT date_trunc('second', now()) + interval '2 seconds' AS soon \gset
 SELECT wrk.api_key_create(regress.id('a', 0, 0)::text, regress.id('0', 1, 1)::text, '{client}', expires_at => :'soon') AS fading \gset
 \c - regress_attacker
@@ -361,12 +363,12 @@ LISTEN wrk_event;
 UNLISTEN *;
 NOTIFY wrk_event, 'forged';
 
-\c - postgres
+\c - :owner
 SET client_min_messages = warning;
 SELECT regress.globex() = :'before' AS globex_is_untouched;
 DROP SCHEMA regress, evil CASCADE;
 DROP OWNED BY regress_attacker;
-DROP ROLE regress_attacker;
+DROP ROLE regress_attacker, regress_boss;
 DELETE FROM wrk.api_key;
 TRUNCATE copilot.tenants, copilot.users CASCADE;
 DELETE FROM wrk.membership;

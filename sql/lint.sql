@@ -12,7 +12,7 @@ CREATE TABLE good (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
 SELECT wrk.enable_tenancy('good');
 SELECT * FROM wrk.lint();
 
-\set finding 'SELECT name, level, detail, remediation FROM wrk.lint();'
+\set finding 'SELECT name, level, replace(detail, current_user, ''OWNER'') AS detail, remediation FROM wrk.lint();'
 \x on
 -- tables
 BEGIN;

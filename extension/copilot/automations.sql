@@ -21,7 +21,8 @@ BEGIN
 		PRIMARY KEY (tenant_id, id),
 		FOREIGN KEY (tenant_id, created_by) REFERENCES copilot.tenant_users
 	);
-	CREATE INDEX IF NOT EXISTS automations_recent_idx ON copilot.automations (tenant_id, created_at, id);
+	CREATE INDEX IF NOT EXISTS automations_recent_idx
+		ON copilot.automations (tenant_id, created_at, id);
 	COMMENT ON TABLE copilot.automations IS 'automations of a tenant; what they do is in their versions';
 	PERFORM copilot.put_touch('automations');
 	PERFORM wrk.enable_tenancy('copilot.automations');
@@ -106,20 +107,21 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg
 AS $$
 DECLARE
 	tenant text := 'tenant:' || NEW.tenant_id;
-	project record;
 	channels text[] := ARRAY[tenant || ':automation_version:' || NEW.id];
-	payload jsonb := jsonb_build_object('id', NEW.id, 'automation_id', NEW.automation_id,
-		'from', OLD.status, 'to', NEW.status, 'version', NEW.version)
-		|| CASE WHEN NEW.status_reason IS NULL THEN '{}' ELSE jsonb_build_object('reason', NEW.status_reason) END
-		|| jsonb_build_object('by', wrk.user_id());
+	payload jsonb := jsonb_build_object('id', NEW.id, 'automation_id', NEW.automation_id, 'from', OLD.status,
+		'to', NEW.status, 'by', wrk.user_id(), 'version', NEW.version);
 BEGIN
-	FOR project IN
-		SELECT p.id FROM copilot.projects p
-		WHERE p.tenant_id = NEW.tenant_id AND p.automation_version_id = NEW.id ORDER BY p.id
-	LOOP
-		channels := channels || (tenant || ':project:' || project.id);
+	IF NEW.status_reason IS NOT NULL THEN
+		payload := payload || jsonb_build_object('reason', NEW.status_reason);
+	END IF;
+	channels := channels || ARRAY(
+		SELECT tenant || ':project:' || p.id FROM copilot.projects p
+		WHERE p.tenant_id = NEW.tenant_id AND p.automation_version_id = NEW.id ORDER BY p.id);
+	-- an event goes to at most 32 channels
+	FOR i IN 1 .. cardinality(channels) BY 32 LOOP
+		PERFORM wrk.emit('automation_version.status_changed', payload, channels[i : i + 31],
+						 tenant_id => NEW.tenant_id::text);
 	END LOOP;
-	PERFORM wrk.emit('automation_version.status_changed', payload, channels, tenant_id => NEW.tenant_id::text);
 	-- on the tenant's channel only to those who see every project of the tenant
 	PERFORM wrk.emit('automation_version.status_changed', payload, ARRAY[tenant],
 		audience => ARRAY(SELECT 'role:' || r FROM unnest(copilot.ops_roles() || '{client,system}'::text[]) r),
@@ -137,7 +139,8 @@ AS $$
 BEGIN
 	-- the first arm is an InitPlan; only who lacks that right pays for the second,
 	-- which runs once a query and under the policies of copilot.projects
-	PERFORM copilot.put_policy('automations', 'visible', 'builders and testers see automations of their projects',
+	PERFORM copilot.put_policy('automations', 'visible',
+		'builders and testers see automations of their projects',
 		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''automation''))'
 		' OR id IN (SELECT p.automation_id FROM copilot.projects p))');
 	PERFORM copilot.put_policy('automations', 'creatable', 'who may create automations',
@@ -145,7 +148,8 @@ BEGIN
 	PERFORM copilot.put_policy('automations', 'changeable', 'who may change automations',
 		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''automation'')))');
 
-	PERFORM copilot.put_policy('automation_versions', 'visible', 'builders and testers see versions of their projects'' automations',
+	PERFORM copilot.put_policy('automation_versions', 'visible',
+		'builders and testers see versions of their projects'' automations',
 		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''automation_version''))'
 		' OR automation_id IN (SELECT p.automation_id FROM copilot.projects p))');
 	PERFORM copilot.put_policy('automation_versions', 'creatable', 'who may create versions',
@@ -167,7 +171,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	-- under the caller's policies: for a builder this is a project they are a member of
-	RETURN (SELECT p.id FROM copilot.projects p WHERE p.automation_id = copilot.as_uuid(project_of_automation.automation_id)
+	RETURN (SELECT p.id FROM copilot.projects p
+			WHERE p.automation_id = copilot.as_uuid(project_of_automation.automation_id)
 			ORDER BY p.created_at DESC, p.id LIMIT 1);
 END
 $$;
@@ -179,7 +184,8 @@ RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN (SELECT v.automation_id FROM copilot.automation_versions v WHERE v.id = copilot.as_uuid(version_id));
+	RETURN (SELECT v.automation_id FROM copilot.automation_versions v
+			WHERE v.id = copilot.as_uuid(version_id));
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_of_version(text) IS

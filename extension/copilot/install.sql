@@ -19,7 +19,8 @@ BEGIN
 	PERFORM wrk.enable_events('copilot.messages', 'message', channels => thread,
 		audience => jsonb_build_object('column', 'type', 'map', jsonb_build_object(
 			'client', '[]'::jsonb, 'system', '[]'::jsonb,
-			'ops', ops || '{role:builder,role:qa,role:system}'::text[], 'internal_note', ops), 'default', ops));
+			'ops', ops || '{role:builder,role:qa,role:system}'::text[],
+			'internal_note', ops), 'default', ops));
 	-- the same rule as the policy "kind" of the table
 	PERFORM wrk.enable_events('copilot.tasks', 'task', channels => thread,
 		audience => jsonb_build_object('column', 'kind', 'map', jsonb_build_object(
@@ -43,16 +44,20 @@ AS $$
 		('message.list', 'copilot.message_list(jsonb)'),
 		('task.create', 'copilot.task_create(jsonb)'),
 		('task.update', 'copilot.task_update(jsonb)')) AS m (method, function)
-	ON CONFLICT (method) DO UPDATE SET function = excluded.function, description = excluded.description;
+	ON CONFLICT (method) DO UPDATE
+		SET function = excluded.function, description = excluded.description;
 	INSERT INTO wrk.channel_rule AS r (pattern, authorizer, description) VALUES
-		('project:{id}', 'copilot.may_join_project(text)', 'a project one sees: its tasks, messages and changes'),
+		('project:{id}', 'copilot.may_join_project(text)',
+		 'a project one sees: its tasks, messages and changes'),
 		('automation_version:{id}', 'copilot.may_join_automation_version(text)',
 		 'a version one sees: its status, messages and changes')
-	ON CONFLICT (pattern) DO UPDATE SET authorizer = excluded.authorizer, description = excluded.description;
+	ON CONFLICT (pattern) DO UPDATE
+		SET authorizer = excluded.authorizer, description = excluded.description;
 	INSERT INTO wrk.resource_type AS t (name, parent_type, parent_of) VALUES
 		('automation', 'project', 'copilot.project_of_automation(text)'),
 		('automation_version', 'automation', 'copilot.automation_of_version(text)')
-	ON CONFLICT (name) DO UPDATE SET parent_type = excluded.parent_type, parent_of = excluded.parent_of;
+	ON CONFLICT (name) DO UPDATE
+		SET parent_type = excluded.parent_type, parent_of = excluded.parent_of;
 $$;
 COMMENT ON FUNCTION copilot.register_calls() IS
 'part of copilot.install(): what may be called and joined from outside. Who may do it is decided by the rights the functions ask for';
@@ -63,7 +68,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 SET client_min_messages TO warning
 AS $$
 BEGIN
-	IF NOT (SELECT pg_has_role(e.extowner, 'USAGE') FROM pg_extension e WHERE e.extname = 'wrk_copilot') THEN
+	IF NOT (SELECT pg_has_role(e.extowner, 'USAGE') FROM pg_extension e
+			WHERE e.extname = 'wrk_copilot') THEN
 		RAISE EXCEPTION 'must be owner of extension wrk_copilot' USING ERRCODE = '42501';
 	END IF;
 	-- two at once would trip over each other's tables

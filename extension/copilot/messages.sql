@@ -16,17 +16,20 @@ BEGIN
 		id uuid NOT NULL DEFAULT gen_random_uuid(),
 		project_id uuid,
 		automation_version_id uuid,
-		type text NOT NULL DEFAULT 'client' CHECK (type IN ('client', 'ops', 'internal_note', 'system')),
+		type text NOT NULL DEFAULT 'client'
+			CHECK (type IN ('client', 'ops', 'internal_note', 'system')),
 		body text NOT NULL CHECK (length(body) BETWEEN 1 AND 20000),
 		author_id uuid DEFAULT wrk.user_id()::uuid CHECK (author_id IS NOT NULL OR type = 'system'),
 		created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 		PRIMARY KEY (tenant_id, id),
 		CONSTRAINT messages_one_thread CHECK (num_nonnulls(project_id, automation_version_id) = 1),
 		FOREIGN KEY (tenant_id, project_id) REFERENCES copilot.projects ON DELETE CASCADE,
-		FOREIGN KEY (tenant_id, automation_version_id) REFERENCES copilot.automation_versions ON DELETE CASCADE,
+		FOREIGN KEY (tenant_id, automation_version_id)
+			REFERENCES copilot.automation_versions ON DELETE CASCADE,
 		FOREIGN KEY (tenant_id, author_id) REFERENCES copilot.tenant_users
 	);
-	CREATE INDEX IF NOT EXISTS messages_project_idx ON copilot.messages (tenant_id, project_id, created_at, id);
+	CREATE INDEX IF NOT EXISTS messages_project_idx
+		ON copilot.messages (tenant_id, project_id, created_at, id);
 	CREATE INDEX IF NOT EXISTS messages_version_idx
 		ON copilot.messages (tenant_id, automation_version_id, created_at, id);
 	COMMENT ON TABLE copilot.messages IS 'what people (and the system) say in the thread of a project or of an automation version';
@@ -44,13 +47,15 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM copilot.put_policy('messages', 'thread', 'messages of the projects and versions one sees',
+	PERFORM copilot.put_policy('messages', 'thread',
+		'messages of the projects and versions one sees',
 		'AS RESTRICTIVE USING (' || copilot.thread_visible() || ')');
 	PERFORM copilot.put_policy('messages', 'readable', 'the type of a message says who reads it',
 		'AS RESTRICTIVE FOR SELECT USING (type IN (''client'', ''system'')'
 		' OR type = ''ops'' AND (SELECT wrk.can(''read'', ''ops_message''))'
 		' OR type = ''internal_note'' AND (SELECT wrk.can(''read'', ''internal_note'')))');
-	PERFORM copilot.put_policy('messages', 'writable', 'in one''s own name, and only types one may write',
+	PERFORM copilot.put_policy('messages', 'writable',
+		'in one''s own name, and only types one may write',
 		'AS RESTRICTIVE FOR INSERT WITH CHECK ('
 		'author_id IS NOT DISTINCT FROM (SELECT wrk.user_id()::uuid)'
 		' AND (type = ''client'' AND (SELECT wrk.can(''create'', ''client_message''))'
@@ -79,10 +84,12 @@ BEGIN
 		RAISE EXCEPTION 'exactly one of the parameters "project_id" and "automation_version_id" is required'
 			USING ERRCODE = 'WK400';
 	END IF;
-	IF thread_project IS NOT NULL AND NOT EXISTS (SELECT FROM copilot.projects p WHERE p.id = thread_project) THEN
+	IF thread_project IS NOT NULL AND NOT EXISTS (
+		SELECT FROM copilot.projects p WHERE p.id = thread_project) THEN
 		RAISE EXCEPTION 'project not found' USING ERRCODE = 'WK404';
 	END IF;
-	IF thread_version IS NOT NULL AND NOT EXISTS (SELECT FROM copilot.automation_versions v WHERE v.id = thread_version) THEN
+	IF thread_version IS NOT NULL AND NOT EXISTS (
+		SELECT FROM copilot.automation_versions v WHERE v.id = thread_version) THEN
 		RAISE EXCEPTION 'automation version not found' USING ERRCODE = 'WK404';
 	END IF;
 END
@@ -104,11 +111,14 @@ BEGIN
 	PERFORM copilot.check_params(params, 'project_id', 'automation_version_id', 'type', 'body');
 	project := copilot.want_uuid(params, 'project_id');
 	version := copilot.want_uuid(params, 'automation_version_id');
-	wanted_type := coalesce(copilot.want_choice(params, 'type', 'client', 'ops', 'internal_note', 'system'), 'client');
+	wanted_type := coalesce(
+		copilot.want_choice(params, 'type', 'client', 'ops', 'internal_note', 'system'), 'client');
 	wanted_body := copilot.want_text(params, 'body', 20000, true);
 	PERFORM copilot.check_thread(project, version);
-	IF NOT wrk.can('create', CASE wanted_type WHEN 'internal_note' THEN wanted_type ELSE wanted_type || '_message' END) THEN
-		RAISE EXCEPTION 'messages of type "%" are not for this role to send', wanted_type USING ERRCODE = 'WK403';
+	IF NOT wrk.can('create', CASE wanted_type WHEN 'internal_note' THEN wanted_type
+							 ELSE wanted_type || '_message' END) THEN
+		RAISE EXCEPTION 'messages of type "%" are not for this role to send', wanted_type
+			USING ERRCODE = 'WK403';
 	END IF;
 	INSERT INTO copilot.messages AS m (project_id, automation_version_id, type, body)
 	VALUES (project, version, wanted_type, wanted_body)

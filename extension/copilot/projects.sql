@@ -40,8 +40,10 @@ BEGIN
 	COMMENT ON COLUMN copilot.projects.checklist_progress IS 'per cent of the build checklist that is done';
 	PERFORM copilot.put_touch('projects');
 	PERFORM wrk.enable_tenancy('copilot.projects');
-	PERFORM copilot.put_policy('projects', 'visible', 'builders and testers see projects they are members of',
-		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''project'')) OR wrk.can(''read'', ''project'', id::text))');
+	PERFORM copilot.put_policy('projects', 'visible',
+		'builders and testers see projects they are members of',
+		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''project''))'
+		' OR wrk.can(''read'', ''project'', id::text))');
 	PERFORM copilot.put_policy('projects', 'creatable', 'who may create projects',
 		'AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT wrk.can(''create'', ''project'')))');
 	PERFORM copilot.put_policy('projects', 'changeable', 'who may change projects',
@@ -73,7 +75,8 @@ BEGIN
 	);
 	CREATE INDEX IF NOT EXISTS project_members_user_idx ON copilot.project_members (tenant_id, user_id);
 	COMMENT ON TABLE copilot.project_members IS 'who takes part in a project, and as what';
-	CREATE OR REPLACE TRIGGER sync_membership AFTER INSERT OR UPDATE OR DELETE ON copilot.project_members
+	CREATE OR REPLACE TRIGGER sync_membership
+		AFTER INSERT OR UPDATE OR DELETE ON copilot.project_members
 		FOR EACH ROW EXECUTE FUNCTION copilot.project_member_sync();
 	CREATE OR REPLACE TRIGGER clear_membership AFTER TRUNCATE ON copilot.project_members
 		FOR EACH STATEMENT EXECUTE FUNCTION copilot.project_member_sync();
@@ -102,7 +105,8 @@ BEGIN
 	IF TG_OP <> 'INSERT' THEN
 		DELETE FROM wrk.membership m
 		WHERE m.tenant_id = OLD.tenant_id::text AND m.user_id = OLD.user_id::text
-			AND m.resource_type = 'project' AND m.resource_id = OLD.project_id::text AND m.role = OLD.role;
+			AND m.resource_type = 'project' AND m.resource_id = OLD.project_id::text
+			AND m.role = OLD.role;
 	END IF;
 	IF TG_OP <> 'DELETE' THEN
 		INSERT INTO wrk.membership (tenant_id, user_id, resource_type, resource_id, role)
@@ -162,7 +166,8 @@ DECLARE
 	result jsonb;
 BEGIN
 	PERFORM copilot.check_params(params, 'status', 'kind', 'after', 'limit');
-	wanted_status := copilot.want_choice(params, 'status', 'planned', 'in_progress', 'on_hold', 'completed', 'cancelled');
+	wanted_status := copilot.want_choice(params, 'status',
+		'planned', 'in_progress', 'on_hold', 'completed', 'cancelled');
 	wanted_kind := copilot.want_choice(params, 'kind', 'new_automation', 'revision');
 	page := copilot.want_page(params);
 	WITH found AS (

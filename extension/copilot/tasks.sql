@@ -18,8 +18,10 @@ BEGIN
 			('build_checklist', 'credentials_issue', 'general_todo', 'client_retention')),
 		title text NOT NULL CHECK (length(title) BETWEEN 1 AND 200),
 		description text CHECK (length(description) <= 20000),
-		status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'in_progress', 'done', 'cancelled')),
-		priority text NOT NULL DEFAULT 'normal' CHECK (priority IN ('low', 'normal', 'high', 'urgent')),
+		status text NOT NULL DEFAULT 'open'
+			CHECK (status IN ('open', 'in_progress', 'done', 'cancelled')),
+		priority text NOT NULL DEFAULT 'normal'
+			CHECK (priority IN ('low', 'normal', 'high', 'urgent')),
 		assignee_id uuid,
 		due_at timestamptz,
 		completed_at timestamptz,
@@ -28,13 +30,15 @@ BEGIN
 		updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 		PRIMARY KEY (tenant_id, id),
 		FOREIGN KEY (tenant_id, project_id) REFERENCES copilot.projects ON DELETE CASCADE,
-		FOREIGN KEY (tenant_id, automation_version_id) REFERENCES copilot.automation_versions ON DELETE CASCADE,
+		FOREIGN KEY (tenant_id, automation_version_id)
+			REFERENCES copilot.automation_versions ON DELETE CASCADE,
 		FOREIGN KEY (tenant_id, assignee_id) REFERENCES copilot.tenant_users,
 		FOREIGN KEY (tenant_id, created_by) REFERENCES copilot.tenant_users
 	);
 	CREATE INDEX IF NOT EXISTS tasks_project_idx ON copilot.tasks (tenant_id, project_id, status);
 	CREATE INDEX IF NOT EXISTS tasks_version_idx ON copilot.tasks (tenant_id, automation_version_id);
-	CREATE INDEX IF NOT EXISTS tasks_assignee_idx ON copilot.tasks (tenant_id, assignee_id, status, due_at);
+	CREATE INDEX IF NOT EXISTS tasks_assignee_idx
+		ON copilot.tasks (tenant_id, assignee_id, status, due_at);
 	COMMENT ON TABLE copilot.tasks IS 'what is to be done in a project, for an automation version or for the tenant';
 	COMMENT ON COLUMN copilot.tasks.kind IS 'what it is about; client_retention is for operations staff only';
 	COMMENT ON COLUMN copilot.tasks.completed_at IS 'when status became done; kept by a trigger';
@@ -52,8 +56,8 @@ RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	NEW.completed_at := CASE WHEN NEW.status = 'done' THEN
-		coalesce(CASE WHEN TG_OP = 'UPDATE' THEN OLD.completed_at END, NEW.completed_at, clock_timestamp()) END;
+	NEW.completed_at := CASE WHEN NEW.status = 'done' THEN coalesce(
+		CASE WHEN TG_OP = 'UPDATE' THEN OLD.completed_at END, NEW.completed_at, clock_timestamp()) END;
 	RETURN NEW;
 END
 $$;
@@ -67,11 +71,13 @@ BEGIN
 	PERFORM copilot.put_policy('tasks', 'thread', 'tasks of the projects and versions one sees',
 		'AS RESTRICTIVE USING (' || copilot.thread_visible() || ')');
 	PERFORM copilot.put_policy('tasks', 'kind', 'client retention is a matter of operations staff',
-		'AS RESTRICTIVE USING (kind <> ''client_retention'' OR (SELECT wrk.can(''read'', ''client_retention_task'')))');
+		'AS RESTRICTIVE USING (kind <> ''client_retention'''
+		' OR (SELECT wrk.can(''read'', ''client_retention_task'')))');
 	PERFORM copilot.put_policy('tasks', 'creatable', 'who may create tasks',
 		'AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT wrk.can(''create'', ''task''))'
 		' OR wrk.can(''create_task'', ''project'', project_id::text))');
-	PERFORM copilot.put_policy('tasks', 'changeable', 'staff of the project, and whoever a task is assigned to',
+	PERFORM copilot.put_policy('tasks', 'changeable',
+		'staff of the project, and whoever a task is assigned to',
 		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''task''))'
 		' OR assignee_id::text = (SELECT wrk.user_id())'
 		' OR wrk.can(''update_task'', ''project'', project_id::text)) WITH CHECK (true)');
@@ -126,7 +132,8 @@ BEGIN
 	END IF;
 	IF NOT (wrk.can('create', 'task') OR wrk.can('create_task', 'project', project::text))
 		OR wanted_kind = 'client_retention' AND NOT wrk.can('create', 'client_retention_task') THEN
-		RAISE EXCEPTION 'tasks of kind "%" are not for this role to create here', wanted_kind USING ERRCODE = 'WK403';
+		RAISE EXCEPTION 'tasks of kind "%" are not for this role to create here', wanted_kind
+			USING ERRCODE = 'WK403';
 	END IF;
 	INSERT INTO copilot.tasks AS t (project_id, automation_version_id, kind, title, description,
 									assignee_id, due_at, priority)
@@ -148,7 +155,8 @@ DECLARE
 	task record;
 	result jsonb;
 BEGIN
-	PERFORM copilot.check_params(params, 'id', 'title', 'description', 'status', 'assignee_id', 'due_at', 'priority');
+	PERFORM copilot.check_params(params, 'id', 'title', 'description', 'status', 'assignee_id',
+								 'due_at', 'priority');
 	SELECT copilot.want_uuid(params, 'id', true) AS id,
 		copilot.want_text(params, 'title', 200) AS title,
 		copilot.want_text(params, 'description', 20000) AS description,
