@@ -25,6 +25,7 @@ SQL_STEMS += tenancy
 SQL_STEMS += event
 SQL_STEMS += doorbell
 SQL_STEMS += channel rpc gateway
+SQL_STEMS += lint
 
 COPILOT    = base identity automations projects messages tasks install
 
@@ -37,7 +38,8 @@ DATA_built = $(SCRIPT)
 REGRESS    = identity api_key
 REGRESS   += rbac
 REGRESS   += tenancy
-REGRESS   += copilot
+REGRESS   += gateway
+REGRESS   += copilot copilot_calls
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale

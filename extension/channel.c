@@ -47,6 +47,8 @@ refuse_channel(const char *name)
 static void
 check_name(const char *name)
 {
+	if (name[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("channel name is empty")));
 	if (strlen(name) > CHANNEL_MAX_LEN)
 		ereport(ERROR, (errcode(ERRCODE_WRK_TOO_LARGE),
 						errmsg("channel name is longer than %d bytes", CHANNEL_MAX_LEN)));

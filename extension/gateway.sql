@@ -90,6 +90,8 @@ CREATE FUNCTION wrk.gateway_hello(gateway text, protocol integer DEFAULT 1)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+	here text := wrk.position();
 BEGIN
 	IF protocol IS DISTINCT FROM 1 THEN
 		RAISE EXCEPTION 'this extension speaks protocol 1, the gateway asks for %', protocol
@@ -99,8 +101,8 @@ BEGIN
 		'version', (SELECT extversion FROM pg_extension WHERE extname = 'wrk_copilot'),
 		'protocol', 1,
 		'epoch', wrk.epoch(),
-		'snapshot', pg_current_snapshot(),
-		'position', wrk.position(),
+		'snapshot', split_part(here, '.', 2),
+		'position', here,
 		'doorbell', wrk.doorbell_mode(),
 		'listen', jsonb_build_array('wrk_event'),
 		'heartbeat', 25000,
@@ -175,7 +177,8 @@ BEGIN
 	END LOOP;
 	e := NULL;
 	e.type := 'position';
-	e.payload := coalesce(upto, pg_current_snapshot()::text);
+	-- taken from a position because clients will be given it as one
+	e.payload := coalesce(upto, split_part(wrk.position(), '.', 2));
 	e.class := CASE WHEN more OR n >= max_rows THEN 'm' ELSE 'd' END;
 	RETURN NEXT e;
 END

@@ -1,6 +1,6 @@
 -- An API key stands for its tenant, user and roles until it is revoked or expires.
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 CREATE ROLE regress_service LOGIN IN ROLE wrk_service;
 CREATE ROLE regress_member LOGIN IN ROLE wrk_member;
 \set SHOW_CONTEXT never

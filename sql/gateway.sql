@@ -1,6 +1,6 @@
 -- The gateway may call gateway_* and nothing else; every call is verified again.
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 CREATE ROLE regress_gateway LOGIN IN ROLE wrk_gateway;
 \set SHOW_CONTEXT never
 
@@ -123,12 +123,12 @@ SELECT count(*) FROM wrk.gateway_replay(:'gil', 'tenant:acme:room:lobby', :'posi
 -- and nothing else
 SELECT p.oid::regprocedure AS may_execute FROM pg_proc p
 WHERE pronamespace = 'wrk'::regnamespace AND has_function_privilege('regress_gateway', p.oid, 'EXECUTE')
-	AND proname ~ '^(gateway|rpc|emit|api_key|jwt_key|impersonate|enable|disable)' ORDER BY 1::text;
+	AND proname ~ '^(gateway|rpc|emit|event|api_key|jwt_key|impersonate|membership|doorbell|maintenance)' ORDER BY 1::text;
 SELECT count(*) AS tables_it_may_read FROM pg_class
 WHERE relnamespace = 'wrk'::regnamespace AND relkind IN ('r', 'p') AND has_table_privilege('regress_gateway', oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE');
 SELECT count(*) FROM public.note;
 SELECT wrk.impersonate('acme', 'ann');
-SET ROLE wrk_member;
+SELECT r AS may_become FROM unnest('{wrk_member,wrk_service,wrk_ops}'::name[]) r WHERE pg_has_role('regress_gateway', r, 'MEMBER');
 RESET ROLE;
 
 DROP TABLE public.note;
