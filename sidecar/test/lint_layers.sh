@@ -1,0 +1,53 @@
+#!/bin/sh
+# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS: an include may go to the same or a lower layer, and only the named
+# files may know libuv, libpq and libwebsockets. Run by `make lint-layers` in the folder of the sources.
+status=0
+
+layer_of() {
+	n=0
+	for files in "$L0" "$L1" "$L2" "$L3" "$L4"; do
+		for f in $files; do
+			[ "$f" = "$1" ] && { echo $n; return; }
+		done
+		n=$((n + 1))
+	done
+	echo none
+}
+
+complain() {
+	echo "$1" >&2
+	status=1
+}
+
+# known_to HEADER FILES: nobody else includes it
+known_to() {
+	for f in $(grep -l "#include *<$1>" ./*.c ./*.h); do
+		stem=$(basename "${f%.*}")
+		case " $2 " in
+			*" $stem "*) ;;
+			*) complain "$f: only $2 may include <$1>" ;;
+		esac
+	done
+}
+
+L0=$1 L1=$2 L2=$3 L3=$4 L4=$5
+for f in ./*.c ./*.h; do
+	own=$(layer_of "$(basename "${f%.*}")")
+	if [ "$own" = none ]; then
+		complain "$f: is in no layer (see the Makefile)"
+		continue
+	fi
+	for included in $(sed -n 's/^#include *"\([a-z_]*\)\.h".*/\1/p' "$f"); do
+		other=$(layer_of "$included")
+		if [ "$other" = none ]; then
+			complain "$f: includes $included.h, which is in no layer"
+		elif [ "$other" -gt "$own" ]; then
+			complain "$f: layer $own includes $included.h of layer $other"
+		fi
+	done
+done
+known_to uv.h "$6"
+known_to libpq-fe.h "$7"
+known_to libwebsockets.h "$8"
+[ $status = 0 ] && echo "layers: ok"
+exit $status
