@@ -21,7 +21,7 @@ C_STEMS   += channel rpc
 SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
 SQL_STEMS += rbac
-SQL_STEMS += tenancy
+SQL_STEMS += tenancy lint
 SQL_STEMS += event
 SQL_STEMS += doorbell
 SQL_STEMS += channel rpc gateway
@@ -39,7 +39,7 @@ REGRESS    = identity api_key
 REGRESS   += rbac
 REGRESS   += tenancy
 REGRESS   += gateway
-REGRESS   += copilot copilot_calls
+REGRESS   += copilot copilot_calls copilot_events
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
