@@ -40,16 +40,20 @@ async function join(gateway) {
     await person.follower.start();
     table.row([name, tenant.name, roles[0], `project "${tenant.projectName}", own tenant`]);
   }
-  const refused = await attempt(gateway, tokenOf(eve, -60));
-  table.row([eve.name, eve.tenant.name, 'client', verdict(refused.code === 'token_expired', `refused: ${refused.code}`)]);
+  const { code } = await attempt(gateway, tokenOf(eve, -60));
+  table.row([eve.name, eve.tenant.name, 'client', verdict(code === 'token_expired', `refused: ${code}`)]);
+  note('');
 
   const foreign = await attempt(gateway, tokenOf(people.bea), `project:${northwind.project}`);
   const nowhere = await attempt(gateway, tokenOf(people.bea), 'project:00000000-0000-4000-8000-000000000000');
-  note(`${people.bea.name} asks for ${northwind.name}'s project: ${foreign.code}; for one that does not exist: ${nowhere.code}`);
-  verdict(foreign.code === 'not_found' && foreign.message === nowhere.message);
+  const isSame = foreign.code === 'not_found' && foreign.message === nowhere.message;
+  note(
+    `${people.bea.name} asks for ${northwind.name}'s project and for one that does not exist:`,
+    verdict(isSame, `the same answer (${foreign.code})`),
+  );
 }
 
-// The refusal that a token, or a token and a channel, meets: { code, message }
+// The refusal that a token, or a token and a channel, meets: { code, message without ids }
 async function attempt(gateway, token, channel) {
   const client = await connect(gateway.url);
   try {
@@ -57,7 +61,7 @@ async function attempt(gateway, token, channel) {
     if (channel) await client.subscribe(channel);
     return { code: 'none' };
   } catch ({ code, frame }) {
-    return { code, message: frame?.payload.message };
+    return { code, message: frame?.payload.message.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID') };
   } finally {
     client.destroy();
   }
@@ -107,7 +111,7 @@ async function crash(gateway) {
   const killed = seen(people.clara).length;
   await gateway.stop('SIGKILL');
   await gateway.start();
-  note(`killed with -9 when ${people.clara.name} had ${killed} of them, started again`);
+  note(`killed with -9 when ${people.clara.name} had ${killed} of them, and started again\n`);
   await sending;
   await settle();
 
@@ -121,7 +125,7 @@ async function crash(gateway) {
     table.row([person.name, expected, distinct, verdict(isRight, String(missed)), verdict(isRight, String(twice))]);
   }
   const again = followers().reduce((sum, { duplicates }) => sum + duplicates, 0);
-  note(dim(`Sent again after the crash and recognized by id: ${again}.`));
+  note(dim(`\n  Sent twice around the crash, and dropped by id: ${again}.`));
 }
 
 // ---------- playing on ----------

@@ -128,6 +128,7 @@ export class Gateway {
 
   // Starts it and waits until it is ready to serve, unless told not to.
   async start({ ready = true } = {}) {
+    if (this.isOver) throw new Error('the lab is closed');
     this.port ??= await freePort();
     const env = { ...this.env, WRK_GATEWAY_PORT: String(this.port) };
     const child = spawn(this.binary, [], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -247,7 +248,7 @@ export class Lab {
 
   // a gateway on this database, not started yet; options: of the gateway, { outbox_max: 65536 }
   gateway(options = {}) {
-    const binary = process.env.WRK_GATEWAY_BINARY ?? path.join(top, 'sidecar/wrk_copilot_gateway');
+    const binary = process.env.WRK_GATEWAY_BIN ?? path.join(top, 'sidecar/wrk_copilot_gateway');
     if (!existsSync(binary)) throw new Error(`no gateway at ${binary}; run: make`);
     const { PGHOST, PGPORT } = this.env;
     const env = { ...this.env, WRK_GATEWAY_LISTEN: '127.0.0.1' };
@@ -264,8 +265,12 @@ export class Lab {
   }
 
   async close() {
-    for (const gateway of this.#gateways) await gateway.stop();
-    await Promise.race([Promise.all(this.#sessions.map((s) => s.close())), new Promise((r) => setTimeout(r, 2000).unref())]);
+    for (const gateway of this.#gateways) {
+      gateway.isOver = true;
+      await gateway.stop();
+    }
+    // sessions in the middle of something end with their server
     await this.cluster('destroy');
+    await Promise.all(this.#sessions.map((session) => session.close()));
   }
 }

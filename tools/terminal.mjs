@@ -9,7 +9,7 @@ export const good = paint('32');
 export const bad = paint('1;31');
 
 export const heading = (text) => console.log(`\n${bold(text)}\n`);
-export const note = (text) => console.log(`  ${text}`);
+export const note = (...words) => console.log(`  ${words.join(' ')}`.trimEnd());
 
 // what a cell takes on the screen
 // eslint-disable-next-line no-control-regex
