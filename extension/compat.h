@@ -10,6 +10,7 @@
 #include "postgres.h"
 #include "access/xlog.h"
 #include "catalog/pg_proc.h"
+#include "common/jsonapi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #if PG_VERSION_NUM >= 150000
@@ -45,6 +46,24 @@
 	object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE)
 #else
 #define wrk_proc_aclcheck(function, role) pg_proc_aclcheck((function), (role), ACL_EXECUTE)
+#endif
+
+/* 16 made the JSON parser's callbacks report success; ours raise what is wrong */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType WrkJsonAction;
+#define WRK_JSON_ACTION_DONE return JSON_SUCCESS
+#else
+typedef void WrkJsonAction;
+#define WRK_JSON_ACTION_DONE return
+#endif
+
+/* 17 lets the caller bring the lexer's struct */
+#if PG_VERSION_NUM >= 170000
+#define wrk_make_json_lexer(json, len, encoding)                                         \
+	makeJsonLexContextCstringLen(NULL, (json), (len), (encoding), true)
+#else
+#define wrk_make_json_lexer(json, len, encoding)                                         \
+	makeJsonLexContextCstringLen((json), (len), (encoding), true)
 #endif
 
 /* 15 replaced the global ThisTimeLineID by a function */
