@@ -11,7 +11,7 @@ MODULE_big = wrk_copilot
 # A line each, so that two additions do not meet in one line; SQL in order of need.
 C_STEMS    = wrk_copilot wrk_json
 C_STEMS   += identity api_key
-C_STEMS   += jwt
+C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since
@@ -20,6 +20,7 @@ C_STEMS   += channel rpc
 
 SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
+SQL_STEMS += jwt jwt_key
 SQL_STEMS += rbac
 SQL_STEMS += tenancy lint
 SQL_STEMS += event
@@ -36,6 +37,7 @@ DATA       = $(wildcard extension/updates/*.sql)
 DATA_built = $(SCRIPT)
 
 REGRESS    = identity api_key
+REGRESS   += jwt jwt_refusals jwt_key
 REGRESS   += rbac
 REGRESS   += tenancy
 REGRESS   += gateway
@@ -43,7 +45,7 @@ REGRESS   += copilot copilot_calls copilot_events
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
-ISOLATION  =
+ISOLATION  = jwt_key_rotation
 ISOLATION_OPTS = --inputdir=regress
 
 PG_CPPFLAGS = -DWRK_COPILOT_VERSION='"$(EXTVERSION)"'

@@ -11,17 +11,17 @@
 typedef struct JwtPrincipal
 {
 	char *tenant_id;
-	char *user_id;	  /* claim sub; may be NULL when the key allows it */
+	char *user_id;    /* claim sub; may be NULL when the key allows it */
 	char *session_id; /* sid or jti; may be NULL */
-	char *kid;		  /* which stored key verified it */
-	int64 expires_at; /* unix seconds */
+	char *kid;        /* which stored key verified it */
+	int64 expires_at; /* unix seconds; the leeway of the key is in it */
 	int nroles;
 	char **roles;
 } JwtPrincipal;
 
 /*
- * Verifies token against the stored keys and fills *out.  Every refusal is an
- * error: unauthorized or token_expired.
+ * Verifies token against the stored keys and fills *out, which comes zeroed.
+ * Every refusal is an error: unauthorized or token_expired.
  */
 extern void jwt_authenticate(const char *token, size_t len, JwtPrincipal *out);
 

@@ -24,6 +24,7 @@
 #include "doorbell.h"
 #include "event.h"
 #include "identity.h"
+#include "jwt_key.h"
 #include "rbac.h"
 
 PG_MODULE_MAGIC;
@@ -37,6 +38,7 @@ void
 _PG_init(void)
 {
 	identity_init();
+	jwt_key_init();
 	rbac_init();
 	event_init();
 	doorbell_init();

@@ -1,0 +1,171 @@
+-- The keys whose tokens wrk.authenticate() accepts.  Whoever can change this table can mint
+-- identities: only its owner may, and others by an explicit GRANT on the functions below.
+
+CREATE TABLE wrk.jwt_key (
+	kid text CHECK (octet_length(kid) BETWEEN 1 AND 256 AND kid !~ '[[:cntrl:]]'),
+	issuer text DEFAULT '',
+	alg text NOT NULL,
+	jwk jsonb NOT NULL,
+	audience text[] CHECK (cardinality(audience) > 0 AND array_position(audience, NULL) IS NULL),
+	claims jsonb NOT NULL DEFAULT '{}',
+	leeway integer NOT NULL DEFAULT 0 CHECK (leeway BETWEEN 0 AND 60),
+	imported_at timestamptz NOT NULL DEFAULT now(),
+	retire_at timestamptz,
+	PRIMARY KEY (kid, issuer)
+);
+COMMENT ON TABLE wrk.jwt_key IS 'keys that verify tokens; written by wrk.jwt_key_import() and read by nobody but the extension itself';
+COMMENT ON COLUMN wrk.jwt_key.kid IS 'key id as in the header of tokens';
+COMMENT ON COLUMN wrk.jwt_key.issuer IS 'claim iss of the tokens it verifies; empty: not looked at';
+COMMENT ON COLUMN wrk.jwt_key.alg IS 'the one signature algorithm it is used with';
+COMMENT ON COLUMN wrk.jwt_key.jwk IS 'key material as a JWK: the public half, or a shared secret';
+COMMENT ON COLUMN wrk.jwt_key.audience IS 'claim aud must name one of these; NULL: tokens may not have an audience';
+COMMENT ON COLUMN wrk.jwt_key.claims IS 'where in the claims the parts of an identity are; see wrk.jwt_key_import()';
+COMMENT ON COLUMN wrk.jwt_key.leeway IS 'seconds that exp, nbf and iat may be off';
+COMMENT ON COLUMN wrk.jwt_key.imported_at IS 'when this material came in last';
+COMMENT ON COLUMN wrk.jwt_key.retire_at IS 'from then on it verifies nothing; NULL: active';
+SELECT pg_catalog.pg_extension_config_dump('wrk.jwt_key', '');
+REVOKE ALL ON wrk.jwt_key FROM PUBLIC;
+
+CREATE FUNCTION wrk.jwt_key_changed()
+RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_jwt_key_changed';
+COMMENT ON FUNCTION wrk.jwt_key_changed() IS 'trigger of wrk.jwt_key: every backend reads the keys again';
+
+-- Row triggers, because changes that logical replication applies fire no others.
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON wrk.jwt_key
+	FOR EACH ROW EXECUTE FUNCTION wrk.jwt_key_changed();
+CREATE TRIGGER truncated AFTER TRUNCATE ON wrk.jwt_key
+	FOR EACH STATEMENT EXECUTE FUNCTION wrk.jwt_key_changed();
+ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER changed;
+ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER truncated;
+COMMENT ON TRIGGER changed ON wrk.jwt_key IS 'every backend reads the keys again';
+COMMENT ON TRIGGER truncated ON wrk.jwt_key IS 'every backend reads the keys again';
+
+CREATE FUNCTION wrk.jwt_key_prepare(jwk jsonb, alg text, claims jsonb)
+RETURNS jsonb
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'wrk_jwt_key_prepare';
+COMMENT ON FUNCTION wrk.jwt_key_prepare(jsonb, text, jsonb) IS
+'checks a JWK and a claim map and returns what to store: {kid, thumbprint (RFC 7638, null for a secret), alg, jwk (without private half)}. Error: WK400 bad_request';
+
+-- One key of an import; its kid.
+CREATE FUNCTION wrk.jwt_key_store(prepared jsonb, kid text, issuer text, audience text[], claims jsonb,
+								  leeway interval)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	key_id text := coalesce(kid, prepared ->> 'kid', prepared ->> 'thumbprint');
+	key_issuer text := coalesce(issuer, '');
+BEGIN
+	-- a secret without a name: the one it got last time, else a random one
+	IF key_id IS NULL THEN
+		SELECT k.kid INTO key_id FROM wrk.jwt_key k
+		WHERE k.issuer = key_issuer AND k.jwk = prepared -> 'jwk' LIMIT 1;
+		key_id := coalesce(key_id, gen_random_uuid()::text);
+	ELSIF octet_length(key_id) NOT BETWEEN 1 AND 256 OR key_id ~ '[[:cntrl:]]' THEN
+		RAISE EXCEPTION 'a kid must have 1 to 256 bytes and no control characters'
+			USING ERRCODE = 'WK400';
+	END IF;
+	INSERT INTO wrk.jwt_key AS k (kid, issuer, alg, jwk, audience, claims, leeway)
+	VALUES (key_id, key_issuer, prepared ->> 'alg', prepared -> 'jwk', jwt_key_store.audience,
+			jwt_key_store.claims, extract(epoch FROM jwt_key_store.leeway))
+	ON CONFLICT ON CONSTRAINT jwt_key_pkey DO UPDATE
+	SET alg = excluded.alg, jwk = excluded.jwk, audience = excluded.audience,
+		claims = excluded.claims, leeway = excluded.leeway, imported_at = now(), retire_at = NULL;
+	RETURN key_id;
+END
+$$;
+COMMENT ON FUNCTION wrk.jwt_key_store(jsonb, text, text, text[], jsonb, interval) IS
+'part of wrk.jwt_key_import(): adds or replaces one prepared key; returns its kid';
+
+CREATE FUNCTION wrk.jwt_key_import(jwk_or_jwks jsonb, issuer text DEFAULT NULL,
+								   audience text[] DEFAULT NULL, claims jsonb DEFAULT '{}',
+								   leeway interval DEFAULT '0', alg text DEFAULT NULL,
+								   kid text DEFAULT NULL, retire_missing boolean DEFAULT false)
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_set boolean := jwk_or_jwks ? 'keys';
+	jwk jsonb;
+	prepared jsonb;
+	kids text[] := '{}';
+BEGIN
+	IF leeway IS NULL OR leeway NOT BETWEEN '0' AND '60 seconds' THEN
+		RAISE EXCEPTION 'leeway must be between 0 and 60 seconds' USING ERRCODE = 'WK400';
+	ELSIF audience = '{}' OR array_position(audience, NULL) IS NOT NULL THEN
+		RAISE EXCEPTION 'audience must name somebody' USING ERRCODE = 'WK400';
+	ELSIF is_set AND kid IS NOT NULL THEN
+		RAISE EXCEPTION 'a set of keys cannot be given one kid' USING ERRCODE = 'WK400';
+	ELSIF retire_missing AND (issuer IS NULL OR NOT is_set) THEN
+		RAISE EXCEPTION 'retire_missing needs a set of keys and an issuer' USING ERRCODE = 'WK400';
+	ELSIF is_set AND jsonb_typeof(jwk_or_jwks -> 'keys') <> 'array' THEN
+		RAISE EXCEPTION 'member "keys" of a JWKS must be an array' USING ERRCODE = 'WK400';
+	END IF;
+
+	FOR jwk IN SELECT jsonb_array_elements(CASE WHEN is_set THEN jwk_or_jwks -> 'keys'
+												ELSE jsonb_build_array(jwk_or_jwks) END)
+	LOOP
+		BEGIN
+			prepared := wrk.jwt_key_prepare(jwk, alg, claims);
+		EXCEPTION WHEN SQLSTATE 'WK400' THEN
+			-- RFC 7517 section 5: a set may hold keys for other purposes
+			IF NOT is_set OR jwk ->> 'kty' IS NOT DISTINCT FROM 'oct' THEN
+				RAISE;
+			END IF;
+			RAISE NOTICE 'key "%" of the set is left out: %', jwk ->> 'kid', SQLERRM;
+			CONTINUE;
+		END;
+		kids := kids || wrk.jwt_key_store(prepared, kid, issuer, audience, claims, leeway);
+	END LOOP;
+
+	IF kids = '{}' THEN
+		RAISE EXCEPTION 'the set has no key that can be used' USING ERRCODE = 'WK400';
+	END IF;
+	IF retire_missing THEN
+		UPDATE wrk.jwt_key k SET retire_at = now()
+		WHERE k.issuer = jwt_key_import.issuer AND k.kid <> ALL (kids)
+		  AND (k.retire_at IS NULL OR k.retire_at > now());
+	END IF;
+	RETURN QUERY SELECT unnest(kids);
+END
+$$;
+COMMENT ON FUNCTION wrk.jwt_key_import(jsonb, text, text[], jsonb, interval, text, text, boolean) IS
+'lets tokens signed with this key (JWK) or these keys (JWKS, RFC 7517) vouch for an identity; returns their kids. A kid known for this issuer is replaced and active again. '
+'issuer: claim iss must equal it. audience: claim aud must name one of these; without it tokens may not have an audience. '
+'claims: where the parts of an identity are, {"tenant_id", "user_id", "roles", "session_id", "expires_at"} each a claim name or an array of names as path, by default tenant_id, sub, roles, sid else jti, exp; null for user_id, roles or session_id: none. '
+'leeway: 0 to 60 s for exp, nbf and iat. alg: for keys without "alg"; else HS256 for oct, RS256 for RSA. kid: for a key without. retire_missing: retires the issuer''s other keys. '
+'Of a private key only the public half is stored. Error: WK400 bad_request';
+
+CREATE FUNCTION wrk.jwt_key_list(OUT kid text, OUT issuer text, OUT alg text, OUT audience text[],
+								 OUT claims jsonb, OUT leeway interval, OUT imported_at timestamptz,
+								 OUT retire_at timestamptz, OUT active boolean)
+RETURNS SETOF record
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT k.kid, nullif(k.issuer, ''), k.alg, k.audience, k.claims, make_interval(secs => k.leeway),
+		   k.imported_at, k.retire_at, k.retire_at IS NULL OR k.retire_at > now()
+	FROM wrk.jwt_key k ORDER BY k.issuer, k.kid
+$$;
+COMMENT ON FUNCTION wrk.jwt_key_list() IS 'the stored keys without their material';
+
+CREATE FUNCTION wrk.jwt_key_retire(kid text, at timestamptz DEFAULT now(), issuer text DEFAULT NULL)
+RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+	WITH retired AS (
+		UPDATE wrk.jwt_key k SET retire_at = jwt_key_retire.at
+		WHERE k.kid = jwt_key_retire.kid
+		  AND (jwt_key_retire.issuer IS NULL OR k.issuer = jwt_key_retire.issuer)
+		RETURNING 1)
+	SELECT EXISTS (SELECT FROM retired)
+$$;
+COMMENT ON FUNCTION wrk.jwt_key_retire(text, timestamptz, text) IS
+'the key with this kid (of this issuer, or of any) verifies nothing from then on; false if there is none. at NULL makes it active again';
+
+REVOKE ALL ON FUNCTION wrk.jwt_key_changed(), wrk.jwt_key_prepare(jsonb, text, jsonb),
+	wrk.jwt_key_store(jsonb, text, text, text[], jsonb, interval),
+	wrk.jwt_key_import(jsonb, text, text[], jsonb, interval, text, text, boolean), wrk.jwt_key_list(),
+	wrk.jwt_key_retire(text, timestamptz, text) FROM PUBLIC;
