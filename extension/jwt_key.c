@@ -15,21 +15,17 @@
  */
 #include "jwt_key.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "wrk_json.h"
 
-PG_FUNCTION_INFO_V1(wrk_jwt_key_changed);
 PG_FUNCTION_INFO_V1(wrk_jwt_key_prepare);
 
 /* The cache: one per backend, everything in its own memory context. */
@@ -57,18 +53,6 @@ void
 jwt_key_init(void)
 {
 	CacheRegisterRelcacheCallback(key_table_changed, (Datum) 0);
-}
-
-/* trigger of wrk.jwt_key, for each changed row and for TRUNCATE */
-Datum
-wrk_jwt_key_changed(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("must be called as a trigger")));
-	CacheInvalidateRelcacheByRelid(
-		RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
-	return PointerGetDatum(NULL);
 }
 
 

@@ -26,21 +26,15 @@ COMMENT ON COLUMN wrk.jwt_key.retire_at IS 'from then on it verifies nothing; NU
 SELECT pg_catalog.pg_extension_config_dump('wrk.jwt_key', '');
 REVOKE ALL ON wrk.jwt_key FROM PUBLIC;
 
-CREATE FUNCTION wrk.jwt_key_changed()
-RETURNS trigger
-LANGUAGE C VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'wrk_jwt_key_changed';
-COMMENT ON FUNCTION wrk.jwt_key_changed() IS 'trigger of wrk.jwt_key: every backend reads the keys again';
-
 -- Row triggers, because changes that logical replication applies fire no others.
-CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON wrk.jwt_key
-	FOR EACH ROW EXECUTE FUNCTION wrk.jwt_key_changed();
-CREATE TRIGGER truncated AFTER TRUNCATE ON wrk.jwt_key
-	FOR EACH STATEMENT EXECUTE FUNCTION wrk.jwt_key_changed();
-ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER changed;
-ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER truncated;
-COMMENT ON TRIGGER changed ON wrk.jwt_key IS 'every backend reads the keys again';
-COMMENT ON TRIGGER truncated ON wrk.jwt_key IS 'every backend reads the keys again';
+CREATE TRIGGER cache_invalidate AFTER INSERT OR UPDATE OR DELETE ON wrk.jwt_key
+	FOR EACH ROW EXECUTE FUNCTION wrk.cache_invalidate();
+CREATE TRIGGER cache_invalidate_all AFTER TRUNCATE ON wrk.jwt_key
+	FOR EACH STATEMENT EXECUTE FUNCTION wrk.cache_invalidate();
+ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER cache_invalidate;
+ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER cache_invalidate_all;
+COMMENT ON TRIGGER cache_invalidate ON wrk.jwt_key IS 'every backend reads the keys again';
+COMMENT ON TRIGGER cache_invalidate_all ON wrk.jwt_key IS 'every backend reads the keys again';
 
 CREATE FUNCTION wrk.jwt_key_prepare(jwk jsonb, alg text, claims jsonb)
 RETURNS jsonb
@@ -165,7 +159,7 @@ $$;
 COMMENT ON FUNCTION wrk.jwt_key_retire(text, timestamptz, text) IS
 'the key with this kid (of this issuer, or of any) verifies nothing from then on; false if there is none. at NULL makes it active again';
 
-REVOKE ALL ON FUNCTION wrk.jwt_key_changed(), wrk.jwt_key_prepare(jsonb, text, jsonb),
+REVOKE ALL ON FUNCTION wrk.jwt_key_prepare(jsonb, text, jsonb),
 	wrk.jwt_key_store(jsonb, text, text, text[], jsonb, interval),
 	wrk.jwt_key_import(jsonb, text, text[], jsonb, interval, text, text, boolean), wrk.jwt_key_list(),
 	wrk.jwt_key_retire(text, timestamptz, text) FROM PUBLIC;
