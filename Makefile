@@ -26,7 +26,6 @@ SQL_STEMS += tenancy lint
 SQL_STEMS += event
 SQL_STEMS += doorbell
 SQL_STEMS += channel rpc gateway
-SQL_STEMS += lint
 
 COPILOT    = base identity automations projects messages tasks install
 

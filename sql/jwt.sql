@@ -1,6 +1,6 @@
 -- Verifying and signing with the key as an argument.
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 
 -- The keys below are published examples (RFC 7515 appendix A, RFC 7520 section 3.4,
 -- RFC 8037 appendix A) and one made for this test: none of them is a secret.
