@@ -14,8 +14,8 @@ C_STEMS   += identity api_key
 C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key
 C_STEMS   += rbac
 C_STEMS   += tenancy
-C_STEMS   += position event event_check event_store event_since
-C_STEMS   += doorbell
+C_STEMS   += position event event_check event_store event_since event_config event_trigger
+C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
 
 SQL_STEMS  = wrk_copilot
@@ -23,8 +23,7 @@ SQL_STEMS += identity api_key
 SQL_STEMS += jwt jwt_key
 SQL_STEMS += rbac
 SQL_STEMS += tenancy lint
-SQL_STEMS += event
-SQL_STEMS += doorbell
+SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
 
 COPILOT    = base identity automations projects messages tasks install

@@ -42,10 +42,32 @@
 
 /* 16 merged the per-catalog permission checks */
 #if PG_VERSION_NUM >= 160000
-#define wrk_proc_aclcheck(function, role)                                                \
+#define wrk_proc_aclcheck(function, role) \
 	object_aclcheck(ProcedureRelationId, (function), (role), ACL_EXECUTE)
 #else
-#define wrk_proc_aclcheck(function, role) pg_proc_aclcheck((function), (role), ACL_EXECUTE)
+#define wrk_proc_aclcheck(function, role) \
+	pg_proc_aclcheck((function), (role), ACL_EXECUTE)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define wrk_owns_database(database, role) \
+	object_ownercheck(DatabaseRelationId, (database), (role))
+#else
+#define wrk_owns_database(database, role) pg_database_ownercheck((database), (role))
+#endif
+
+/* 15 made the options of a sort a bit mask */
+#if PG_VERSION_NUM >= 150000
+#define WRK_SORT_BOUNDED TUPLESORT_ALLOWBOUNDED
+#else
+#define WRK_SORT_BOUNDED false
+#endif
+
+/* 18 brought generated columns that are not stored */
+#if PG_VERSION_NUM >= 180000
+#define wrk_column_is_stored(att) ((att)->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define wrk_column_is_stored(att) true
 #endif
 
 /* 16 made the JSON parser's callbacks report success; ours raise what is wrong */

@@ -1,22 +1,26 @@
 /*
  * doorbell.h
- *	  Tells listeners that events were committed, without saying which.
+ *	  Tells listeners that something was committed which they may want to fetch.
  */
 #ifndef WRK_DOORBELL_H
 #define WRK_DOORBELL_H
 
 #include "wrk_copilot.h"
 
-/* from _PG_init: settings, shared memory, launcher */
+/* what listeners LISTEN to; the payload is empty */
+#define DOORBELL_CHANNEL "wrk_event"
+
+/* from _PG_init: settings, and if preloaded shared memory and the launcher */
 extern void doorbell_init(void);
 
-/*
- * This transaction has emitted: makes sure that its commit will be heard of.  Its
- * commit must then call doorbell_ring_now().
- */
+/* if this transaction commits, the bell will ring */
 extern void doorbell_mark(void);
 
-/* rings, with what is committed already; never fails, so a commit callback may call it */
-extern void doorbell_ring_now(void);
+/*
+ * Rings for what is committed already, if a worker serves this database; what a
+ * commit leaves to do.  Never fails.  False if no worker lives: the bell then
+ * rings when one starts.
+ */
+extern bool doorbell_ring_now(void);
 
 #endif /* WRK_DOORBELL_H */

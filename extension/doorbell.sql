@@ -6,4 +6,11 @@ LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'wrk_doorbell_mode';
 COMMENT ON FUNCTION wrk.doorbell_mode() IS
 'who notifies listeners of new events in this database: worker (a background worker, after the commit) or transaction (each transaction that emits, in its commit)';
-REVOKE ALL ON FUNCTION wrk.doorbell_mode() FROM PUBLIC;
+
+CREATE FUNCTION wrk.doorbell_status(OUT mode text, OUT worker_pid integer, OUT commits bigint, OUT rings bigint)
+RETURNS record
+LANGUAGE C VOLATILE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'wrk_doorbell_status';
+COMMENT ON FUNCTION wrk.doorbell_status() IS
+'mode as in wrk.doorbell_mode(); process id of the worker, NULL if none lives; since the server started, transactions that wanted the bell (each COMMIT PREPARED counts) and rings they came to, NULL if this database has had no worker. Without worker, PREPARE TRANSACTION refuses a transaction that has emitted, as it does after NOTIFY';
+REVOKE ALL ON FUNCTION wrk.doorbell_mode(), wrk.doorbell_status() FROM PUBLIC;

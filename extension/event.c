@@ -8,8 +8,7 @@
  * every change of every watched table pays for it.  The table is ours; it has
  * no triggers, checks or generated columns that this could pass over.
  *
- * Must stay true: what a transaction remembers of its events (the last id, that
- * the bell must ring) follows its savepoints.
+ * Must stay true: the last id that a transaction remembers follows its savepoints.
  */
 #include "event.h"
 
@@ -110,9 +109,6 @@ event_xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_COMMIT:
-			if (emitted != NULL)
-				doorbell_ring_now();
-			/* FALLTHROUGH */
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			/* their memory goes with the transaction */

@@ -167,9 +167,8 @@ begin_fetch(Fetch *fetch, FunctionCallInfo fcinfo)
 
 	desc = RelationGetDescr(fetch->slots[0]);
 	fetch->input = MakeSingleTupleTableSlot(desc, &TTSOpsHeapTuple);
-	fetch->sort =
-		tuplesort_begin_heap(desc, 1, &id_column, &less, &collation, &nulls_first,
-							 work_mem, NULL, TUPLESORT_ALLOWBOUNDED);
+	fetch->sort = tuplesort_begin_heap(desc, 1, &id_column, &less, &collation,
+									   &nulls_first, work_mem, NULL, WRK_SORT_BOUNDED);
 	if (fetch->limit > 0)
 		tuplesort_set_bound(fetch->sort, fetch->limit);
 }
