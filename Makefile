@@ -22,9 +22,10 @@ SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
 SQL_STEMS += jwt jwt_key
 SQL_STEMS += rbac
-SQL_STEMS += tenancy lint
+SQL_STEMS += tenancy
 SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
+SQL_STEMS += lint
 
 COPILOT    = base identity automations projects messages tasks install
 

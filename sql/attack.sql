@@ -370,5 +370,6 @@ DROP SCHEMA regress, evil CASCADE;
 DROP OWNED BY regress_attacker;
 DROP ROLE regress_attacker, regress_boss;
 DELETE FROM wrk.api_key;
-TRUNCATE copilot.tenants, copilot.users CASCADE;
+DELETE FROM copilot.tenants;
+DELETE FROM copilot.users;
 DELETE FROM wrk.membership;

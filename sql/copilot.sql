@@ -180,5 +180,6 @@ COMMIT;
 
 SET client_min_messages = warning;
 DROP SCHEMA regress CASCADE;
-TRUNCATE copilot.tenants, copilot.users CASCADE;
+DELETE FROM copilot.tenants;
+DELETE FROM copilot.users;
 DELETE FROM wrk.membership;

@@ -77,7 +77,7 @@ CREATE FUNCTION regress.compare(person text, joined uuid[], row_ids uuid[], OUT 
 $$;
 DELETE FROM copilot.messages;
 DELETE FROM copilot.tasks;
-TRUNCATE wrk.event;
+DELETE FROM wrk.event;
 INSERT INTO copilot.messages (tenant_id, project_id, automation_version_id, type, body, author_id)
 SELECT p.tenant_id, CASE WHEN v THEN NULL ELSE p.id END, CASE WHEN v THEN p.automation_version_id END, t, 'x', regress.id('0', 1, 4)
 FROM copilot.projects p, unnest('{client,ops,internal_note,system}'::text[]) t, unnest('{true,false}'::boolean[]) v;
@@ -110,5 +110,6 @@ SELECT :'who' AS who :compare
 
 SET client_min_messages = warning;
 DROP SCHEMA regress CASCADE;
-TRUNCATE copilot.tenants, copilot.users CASCADE;
+DELETE FROM copilot.tenants;
+DELETE FROM copilot.users;
 DELETE FROM wrk.membership;
