@@ -39,6 +39,7 @@ REGRESS    = identity api_key
 REGRESS   += jwt jwt_refusals jwt_key
 REGRESS   += rbac
 REGRESS   += tenancy
+REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
 REGRESS   += copilot copilot_calls copilot_events
 REGRESS   += attack

@@ -155,8 +155,8 @@ event_write(const EventRow *row)
 	Datum values[EVENT_NCOLUMNS];
 	bool nulls[EVENT_NCOLUMNS] = {false};
 
-	PreventCommandIfReadOnly("emitting an event");
-	PreventCommandIfParallelMode("emitting an event");
+	PreventCommandIfReadOnly("wrk.emit()");
+	PreventCommandIfParallelMode("wrk.emit()");
 	rel = event_store_open_current(&slot);
 	id = nextval_internal(event_store_sequence(), false);
 

@@ -235,7 +235,7 @@ static void
 check_segment(const Change *change, AttrNumber column, const char *value,
 			  bool may_have_colons)
 {
-	bool bad = value[0] == '\0' || (!may_have_colons && strchr(value, ':') != NULL);
+	bool bad = !may_have_colons && strchr(value, ':') != NULL;
 
 	for (const unsigned char *p = (const unsigned char *) value; !bad && *p; p++)
 		bad = *p < 0x20 || *p == 0x7f;
@@ -250,7 +250,8 @@ check_segment(const Change *change, AttrNumber column, const char *value,
 			 errdetail("It is empty or contains a colon or a control character.")));
 }
 
-/* appends the name the template makes of the row; false if one of its columns is NULL */
+/* appends the name the template makes of the row; false if one of its columns is NULL or
+ * empty */
 static bool
 expand(const Change *change, TupleTableSlot *row, const Template *template,
 	   StringInfo name)
@@ -266,7 +267,7 @@ expand(const Change *change, TupleTableSlot *row, const Template *template,
 			continue;
 		}
 		value = column_text(change, row, part->column);
-		if (value == NULL)
+		if (value == NULL || value[0] == '\0')
 			return false;
 		check_segment(change, part->column, value,
 					  template->may_end_in_colons && i == template->nparts - 1);

@@ -61,6 +61,9 @@ DECLARE
 		'channels', channels, 'include', include, 'exclude', exclude));
 BEGIN
 	PERFORM wrk.event_check_table(tbl);
+	IF entity IS NULL OR id_column IS NULL OR tenant_column IS NULL THEN
+		RAISE EXCEPTION 'entity, id_column and tenant_column must not be null' USING ERRCODE = 'WK400';
+	END IF;
 	IF include IS NOT NULL AND exclude IS NOT NULL THEN
 		RAISE EXCEPTION 'include and exclude cannot be used together' USING ERRCODE = 'WK400';
 	END IF;
@@ -77,7 +80,7 @@ END
 $$;
 COMMENT ON FUNCTION wrk.enable_events(regclass, text, text[], jsonb, text[], text[], text, text) IS
 'makes changes of rows events <entity>.created, .updated and .deleted with payload {id, data, changed}; calling it again replaces what was said before.
-channels: names below the row''s tenant with {column} in them, such as project:{project_id}; {id} and {entity} are the row''s id and the entity, the word tenant alone is the tenant''s own channel; one with a NULL in it is left out. Default: entity:{entity} and entity:{entity}:{id}.
+channels: names below the row''s tenant with {column} in them, such as project:{project_id}; {id} and {entity} are the row''s id and the entity, the word tenant alone is the tenant''s own channel; one with a NULL or nothing in it is left out. Default: entity:{entity} and entity:{entity}:{id}.
 audience: array of role:NAME and user:{column}, or {"column": name, "map": {value: array}, "default": array} to let a column decide; [] is everyone who may read the channel; if all columns are NULL nobody gets the event. Default: everyone.
 include or exclude: columns in data; an UPDATE of no such column is no event.
 An UPDATE that moves a row to other channels, another audience or another id is .deleted for those who lose it and .created for those who gain it. TRUNCATE is refused, because nobody would be told. A row larger than wrk_copilot.max_event_bytes goes without data but with oversize: true.
