@@ -179,6 +179,35 @@ SELECT copilot.install();
 TRUNCATE copilot.tasks;
 SET session_replication_role = replica;
 
+-- what the engine keeps for itself, the gateway and servers
+SELECT wrk.emit('message.created', '{}', ARRAY['tenant:' || :globex]);
+SELECT count(*) FROM wrk.event;
+INSERT INTO wrk.event (channels, type, payload) VALUES ('{global}', 'forged', '{}');
+SELECT * FROM wrk.event_since('1:1:');
+SELECT * FROM wrk.gateway_fetch('1:1:');
+SELECT wrk.gateway_open(:'ann');
+SELECT wrk.gateway_replay(:'ann', 'me', wrk.position(), '1:1:');
+SELECT wrk.rpc_invoke('copilot.project_list(jsonb)', '{}');
+INSERT INTO wrk.rpc VALUES ('evil.call', 'pg_catalog.jsonb_pretty(jsonb)');
+INSERT INTO wrk.channel_rule VALUES ('evil:{id}', 'copilot.may_join_project(text)');
+SELECT wrk.rpc_call('project.list');
+:login
+SELECT c AS channel, wrk.channel_resolve(c) ->> 'channel' AS joined
+FROM unnest(ARRAY['me', 'project:a0000000-0004-4000-8000-000000000001']) c;
+SAVEPOINT s;
+SELECT wrk.channel_resolve('project:' || :globex_project);
+ROLLBACK TO s;
+SELECT wrk.channel_resolve('project:b0000000-0004-4000-8000-00000000ffff');
+ROLLBACK TO s;
+SELECT wrk.channel_resolve('tenant:' || :globex || ':project:' || :globex_project);
+ROLLBACK TO s;
+SELECT wrk.channel_resolve('tenant:' || :globex);
+ROLLBACK TO s;
+SELECT wrk.rpc_call('project.get', jsonb_build_object('id', :globex_project));
+ROLLBACK TO s;
+SELECT wrk.rpc_call('evil.call');
+ROLLBACK;
+
 -- names: functions, tables and operators of its own in front of the path
 CREATE FUNCTION evil.tenant_id() RETURNS text LANGUAGE sql AS 'SELECT ''b0000000-0000-4000-8000-000000000000''';
 CREATE FUNCTION evil.can(text, text, text DEFAULT NULL) RETURNS boolean LANGUAGE sql AS 'SELECT true';
