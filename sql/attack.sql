@@ -22,6 +22,13 @@ SELECT wrk.api_key_create(regress.id('a', 0, 0)::text, regress.id('0', 1, 1)::te
 	wrk.api_key_create(regress.id('b', 0, 0)::text, regress.id('0', 1, 6)::text, '{client}') AS gil,
 	wrk.api_key_create(regress.id('a', 0, 0)::text, regress.id('0', 1, 1)::text, '{client}', expires_at => now() - interval '1 second') AS stale,
 	wrk.api_key_create(regress.id('a', 0, 0)::text, regress.id('0', 1, 4)::text, '{ops}') AS otto \gset
+-- a signing key of the installation, and what the attacker is given: a token of its own
+\set key '{"kty":"oct","alg":"HS256","kid":"house","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}'
+SELECT wrk.jwt_key_import(:'key');
+CREATE FUNCTION regress.claims(person text) RETURNS jsonb LANGUAGE sql RETURN (
+	SELECT jsonb_build_object('sub', p.id, 'tenant_id', regress.id(p.tenant, 0, 0), 'roles', p.roles,
+		'exp', extract(epoch FROM now())::bigint + 600) FROM regress.person p WHERE p.name = person);
+SELECT wrk.jwt_sign(regress.claims('ann'), :'key') AS token, regress.claims('gil') AS gil_claims \gset
 -- what Globex owns must be the same at the end
 CREATE FUNCTION regress.globex() RETURNS text LANGUAGE sql AS $$
 	SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM (
@@ -85,6 +92,20 @@ SET client_min_messages = warning;
 \! psql -XAtq -c "SELECT 'connected'"
 \! psql -XAtq -c "SET wrk_copilot.identity = 'api_key'" -c "SELECT count(*) FROM copilot.projects" 2>/dev/null | grep -vc '^0$'
 \! PGOPTIONS="-c wrk_copilot.identity=api_key" psql -XAtq -c "SELECT count(*) FROM copilot.projects" 2>/dev/null | grep -vc '^0$'
+
+-- tokens: its own is good; nothing it can make of it is
+BEGIN;
+SELECT wrk.authenticate(:'token') ->> 'via' AS via;
+:look
+COMMIT;
+SELECT translate(encode(convert_to(:'gil_claims', 'UTF8'), 'base64'), E'+/=\n', '-_') AS gil_payload,
+	translate(encode('{"alg":"none"}', 'base64'), '+/=', '-_') AS none \gset
+SELECT wrk.authenticate(split_part(:'token', '.', 1) || '.' || :'gil_payload' || '.' || split_part(:'token', '.', 3));
+SELECT wrk.authenticate(:'none' || '.' || :'gil_payload' || '.');
+SELECT wrk.authenticate(wrk.jwt_sign(:'gil_claims', '{"kty":"oct","kid":"house","k":"b3duZWQtb3duZWQtb3duZWQtb3duZWQtb3duZWQtb3c"}'));
+SELECT wrk.jwt_key_import('{"kty":"oct","kid":"mine","alg":"HS256","k":"b3duZWQtb3duZWQtb3duZWQtb3duZWQtb3duZWQtb3c"}');
+SELECT * FROM wrk.jwt_key;
+UPDATE wrk.jwt_key SET kid = 'mine';
 
 -- giving the identity up does not leave somebody else's behind
 :login
@@ -399,6 +420,7 @@ DROP SCHEMA regress, evil CASCADE;
 DROP OWNED BY regress_attacker;
 DROP ROLE regress_attacker, regress_boss;
 DELETE FROM wrk.api_key;
+DELETE FROM wrk.jwt_key;
 DELETE FROM copilot.tenants;
 DELETE FROM copilot.users;
 DELETE FROM wrk.membership;
