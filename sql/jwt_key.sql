@@ -1,6 +1,6 @@
 -- Stored keys: import, what they vouch for, rotation, and that nobody reads them.
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 
 -- The keys below are published examples (RFC 7515 appendix A, RFC 8037 appendix A) and made for
 -- this test: none of them is a secret.

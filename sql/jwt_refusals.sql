@@ -1,6 +1,6 @@
 -- What a token is refused for: one line for each strictness.
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 
 -- HMAC-SHA-256 in plain SQL, so that tokens can be made which wrk.jwt_sign() would not make.
 CREATE FUNCTION pg_temp.b64url(bytea) RETURNS text LANGUAGE sql AS $$
