@@ -30,6 +30,22 @@
 /* the longest signature is that of the longest RSA key allowed, with room to spare */
 #define MAX_SIGNATURE_LEN 1100
 #define MAX_KID_LEN 256
+#define MEMO_LEN 512
+
+/*
+ * The last good header and what was read in it.  The tokens of an issuer have
+ * the same header byte for byte, so most of them need not be decoded again.
+ */
+typedef struct HeaderMemo
+{
+	size_t len; /* 0: none yet */
+	char segment[MEMO_LEN];
+	const JwsAlg *alg;
+	bool has_kid;
+	char kid[MEMO_LEN];
+} HeaderMemo;
+
+static HeaderMemo last_header = {0};
 
 
 /* ---------- taking apart ---------- */
@@ -85,6 +101,30 @@ read_header(const char *segment, size_t len, Jws *out)
 	out->kid = kid ? jose_json_cstring(kid) : NULL;
 }
 
+static bool
+recall_header(const char *segment, size_t len, Jws *out)
+{
+	if (len == 0 || len != last_header.len ||
+		memcmp(segment, last_header.segment, len) != 0)
+		return false;
+	out->alg = last_header.alg;
+	out->kid = last_header.has_kid ? pstrdup(last_header.kid) : NULL;
+	return true;
+}
+
+static void
+remember_header(const char *segment, size_t len, const Jws *jws)
+{
+	if (len > MEMO_LEN)
+		return;
+	last_header.len = len;
+	memcpy(last_header.segment, segment, len);
+	last_header.alg = jws->alg;
+	last_header.has_kid = jws->kid != NULL;
+	if (jws->kid != NULL)
+		strlcpy(last_header.kid, jws->kid, sizeof(last_header.kid));
+}
+
 void
 jws_parse(const char *token, size_t len, Jws *out)
 {
@@ -103,7 +143,11 @@ jws_parse(const char *token, size_t len, Jws *out)
 			errhint(
 				"A signed token is header.payload.signature (RFC 7515 section 7.1)."));
 
-	read_header(token, first_dot - token, out);
+	if (!recall_header(token, first_dot - token, out))
+	{
+		read_header(token, first_dot - token, out);
+		remember_header(token, first_dot - token, out);
+	}
 	out->signing_input = token;
 	out->signing_input_len = second_dot - token;
 	out->payload = first_dot + 1;

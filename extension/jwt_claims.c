@@ -11,6 +11,7 @@
 
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
@@ -131,6 +132,30 @@ follow(const JsonbValue *claims, const ClaimPath *path)
 
 /* ---------- times ---------- */
 
+/* whether 0 <= date <= MAX_NUMERIC_DATE */
+static bool
+date_in_range(Numeric date)
+{
+	static Numeric first = NULL; /* both for the life of the process */
+	static Numeric last = NULL;
+	Datum beyond;
+	Datum below;
+
+	if (last == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+		first = int64_to_numeric(0);
+		last = int64_to_numeric(MAX_NUMERIC_DATE);
+		MemoryContextSwitchTo(old);
+	}
+	beyond =
+		DirectFunctionCall2(numeric_gt, NumericGetDatum(date), NumericGetDatum(last));
+	below =
+		DirectFunctionCall2(numeric_lt, NumericGetDatum(date), NumericGetDatum(first));
+	return !DatumGetBool(beyond) && !DatumGetBool(below);
+}
+
 /*
  * A NumericDate (RFC 7519 section 2) in whole seconds, -1 if it is absent.
  * Fractions are cut towards refusal: round is numeric_floor or numeric_ceil.
@@ -138,22 +163,17 @@ follow(const JsonbValue *claims, const ClaimPath *path)
 static int64
 numeric_date(const JsonbValue *value, const char *name, PGFunction round)
 {
-	Numeric date;
+	Datum date;
 
 	if (value == NULL)
 		return -1;
 	if (value->type != jbvNumeric)
 		JOSE_REFUSE(errmsg("claim \"%s\" of the token must be a number", name));
-	date = value->val.numeric;
-	if (DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(date),
-										 NumericGetDatum(int64_to_numeric(0)))) ||
-		DatumGetBool(
-			DirectFunctionCall2(numeric_gt, NumericGetDatum(date),
-								NumericGetDatum(int64_to_numeric(MAX_NUMERIC_DATE)))))
+	if (!date_in_range(value->val.numeric))
 		JOSE_REFUSE(errmsg("claim \"%s\" of the token is out of range", name),
 					errhint("It must be seconds since 1970-01-01 UTC."));
-	return DatumGetInt64(DirectFunctionCall1(
-		numeric_int8, DirectFunctionCall1(round, NumericGetDatum(date))));
+	date = DirectFunctionCall1(round, NumericGetDatum(value->val.numeric));
+	return DatumGetInt64(DirectFunctionCall1(numeric_int8, date));
 }
 
 static int64
