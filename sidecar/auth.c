@@ -38,12 +38,11 @@ read_opened(const PgAnswer *answer, Opened *opened)
 	opened->tenant = json_string_value(json_object_get(opened->root, "tenant"));
 	opened->user = json_string_value(json_object_get(user, "id"));
 	opened->session = json_string_value(json_object_get(opened->root, "session"));
-	opened->expires_at =
-		json_integer_value(json_object_get(opened->root, "expiresAt"));
+	opened->expires_at = json_integer_value(json_object_get(opened->root, "expiresAt"));
 	mask = json_string_value(json_object_get(opened->root, "audience"));
 	opened->mask = mask ? strtoll(mask, NULL, 10) : 0;
-	opened->max_subs = json_integer_value(json_object_get(
-		json_object_get(opened->root, "limits"), "subscriptions"));
+	opened->max_subs = json_integer_value(
+		json_object_get(json_object_get(opened->root, "limits"), "subscriptions"));
 	if (opened->user == NULL)
 		opened->user = "";
 	return opened->tenant != NULL;

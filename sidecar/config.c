@@ -30,10 +30,14 @@ typedef struct Option
 	const char *meaning;
 } Option;
 
-#define TEXT(member, initial, meaning)                                                   \
-	{#member, offsetof(Config, member), initial, NULL, 0, 0, meaning}
-#define NUMBER(member, initial, unit, min, max, meaning)                                 \
-	{#member, offsetof(Config, member), initial, unit, min, max, meaning}
+#define TEXT(member, initial, meaning) \
+	{ \
+#member, offsetof(Config, member), initial, NULL, 0, 0, meaning \
+	}
+#define NUMBER(member, initial, unit, min, max, meaning) \
+	{ \
+#member, offsetof(Config, member), initial, unit, min, max, meaning \
+	}
 
 static const Option options[] = {
 	TEXT(listen, "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all"),
@@ -269,7 +273,8 @@ print_values(const Config *config, Buf *out)
 
 		if (option->unit != NULL)
 			buf_printf(out, "%s = %" PRId64 "\n", option->name, *(const int64_t *) at);
-		else if (strcmp(option->name, "database") == 0 && strstr(config->database, "pass"))
+		else if (strcmp(option->name, "database") == 0 &&
+				 strstr(config->database, "pass"))
 			buf_puts(out, "# database = (holds a password)\n");
 		else
 			buf_printf(out, "%s = '%s'\n", option->name, *(char *const *) at);

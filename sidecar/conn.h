@@ -47,14 +47,14 @@ typedef struct ConnOps
 struct Conn
 {
 	ListNode in_table;
-	ListNode in_dirty;  /* has something new to write this tick */
+	ListNode in_dirty; /* has something new to write this tick */
 	ListNode in_doomed;
-	ListNode in_got;    /* got events of the fetch that is being handed out */
+	ListNode in_got; /* got events of the fetch that is being handed out */
 	ConnTable *table;
-	void *socket;       /* the transport's; NULL once it is gone */
+	void *socket; /* the transport's; NULL once it is gone */
 	Outbox out;
-	Buf in;             /* incomplete input; owns memory only while there is some */
-	Buf message;        /* fragments of a message so far */
+	Buf in;      /* incomplete input; owns memory only while there is some */
+	Buf message; /* fragments of a message so far */
 	ConnState state;
 	uint8_t fragment_opcode; /* of the message being collected, 0 = none */
 	uint8_t pings;           /* sent since the client was last heard */
@@ -74,12 +74,12 @@ struct Conn
 	List subs; /* of Sub, see hub.h */
 	uint32_t nsubs;
 	uint32_t npending; /* subscriptions still waiting for their replay */
-	List requests; /* of Pending, see session.c */
+	List requests;     /* of Pending, see session.c */
 	uint32_t nrequests;
 
-	int64_t since;        /* monotonic ms: start of the state that has a deadline */
-	int64_t heard_at;     /* last byte received */
-	int64_t position_at;  /* last position frame sent */
+	int64_t since;         /* monotonic ms: start of the state that has a deadline */
+	int64_t heard_at;      /* last byte received */
+	int64_t position_at;   /* last position frame sent */
 	uint64_t position_seq; /* and which one it was */
 	Bucket rate;
 	Bucket patience;

@@ -26,9 +26,9 @@ typedef enum FrameClass
 typedef struct Chunk
 {
 	uint32_t refs;
-	uint32_t len;      /* bytes of frames */
-	uint32_t frames;   /* how many frames they are */
-	uint16_t key_len;  /* state: length of the key, which follows the frames */
+	uint32_t len;     /* bytes of frames */
+	uint32_t frames;  /* how many frames they are */
+	uint16_t key_len; /* state: length of the key, which follows the frames */
 	uint8_t frame_class;
 	char data[];
 } Chunk;

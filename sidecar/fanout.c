@@ -79,8 +79,7 @@ get_batch(Fanout *fanout, Channel *channel)
 	if (fanout->ntouched == fanout->cap)
 	{
 		fanout->cap = fanout->cap ? fanout->cap * 2 : 64;
-		fanout->touched =
-			mem_realloc(fanout->touched, fanout->cap * sizeof(Channel *));
+		fanout->touched = mem_realloc(fanout->touched, fanout->cap * sizeof(Channel *));
 	}
 	fanout->touched[fanout->ntouched++] = channel;
 	channel->batch = mem_zalloc(sizeof(struct ChannelBatch));

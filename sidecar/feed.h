@@ -53,7 +53,4 @@ extern void feed_append_position(const Feed *feed, Buf *out, const char *snapsho
 /* Sends the present position unless the connection has it. */
 extern void feed_send_position(Feed *feed, Conn *conn);
 
-/* An event row in EVENT_COLUMNS order; *event borrows from the answer. */
-extern void row_to_event(const PgAnswer *answer, int row, Event *event);
-
 #endif

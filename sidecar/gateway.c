@@ -6,6 +6,7 @@
  */
 #include "gateway.h"
 
+#include "eventrow.h"
 #include "feed.h"
 #include "log.h"
 #include "stats.h"

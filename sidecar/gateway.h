@@ -38,11 +38,6 @@ enum
 
 extern const PgStatement pool_statements[];
 
-/* Columns of an event row, in the order row_to_event() of feed.c reads them. */
-#define EVENT_COLUMNS                                                                    \
-	"id, channels, type, payload, sender_id, audience_mask, audience_users, class, "     \
-	"created_ms, state_key, key"
-
 /* Tells the clients when the database came or went. */
 extern void gateway_check_database(Gateway *gateway);
 

@@ -138,9 +138,8 @@ http_request(const Gateway *gateway, Conn *conn, const HttpHead *head)
 void
 http_refuse(Conn *conn, int status, const char *extra)
 {
-	Answer answer = {.status = status,
-					 .content_type = "text/plain; charset=utf-8",
-					 .extra = extra};
+	Answer answer = {
+		.status = status, .content_type = "text/plain; charset=utf-8", .extra = extra};
 
 	buf_printf(&answer.body, "%s\n", reason_phrase(status));
 	send_answer(conn, &answer, false);

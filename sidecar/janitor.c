@@ -12,8 +12,8 @@
 int64_t
 janitor_interval(const Config *config)
 {
-	int64_t shortest =
-		config->heartbeat < config->auth_timeout ? config->heartbeat : config->auth_timeout;
+	int64_t shortest = config->heartbeat < config->auth_timeout ? config->heartbeat
+																: config->auth_timeout;
 
 	return shortest / 4 > 1000 ? 1000 : shortest / 4 + 1;
 }

@@ -19,13 +19,13 @@ typedef struct ListNode
 
 typedef ListNode List;
 
-#define list_entry(node, type, member)                                                   \
-	((type *) (void *) ((char *) (node) - offsetof(type, member)))
+#define list_entry(node, type, member) \
+	((type *) (void *) ((char *) (node) -offsetof(type, member)))
 
 /* Walks the list; the current node may be removed while doing so. */
-#define list_foreach(iter, following, list)                                              \
-	for (ListNode *iter = (list)->next, *following = iter->next; iter != (list);         \
-	     iter = following, following = iter->next)
+#define list_foreach(iter, following, list) \
+	for (ListNode *iter = (list)->next, *following = iter->next; iter != (list); \
+		 iter = following, following = iter->next)
 
 static inline void
 list_init(ListNode *node)

@@ -53,10 +53,10 @@ append_feed_mode(const Gateway *gateway, Buf *out)
 void
 metrics_render(const Gateway *gateway, Buf *out)
 {
-#define X(member, type, help)                                                            \
-	buf_printf(out,                                                                      \
-			   "# HELP wrk_gateway_" #member " " help "\n# TYPE wrk_gateway_" #member    \
-			   " " #type "\nwrk_gateway_" #member " %" PRId64 "\n",                      \
+#define X(member, type, help) \
+	buf_printf(out, \
+			   "# HELP wrk_gateway_" #member " " help "\n# TYPE wrk_gateway_" #member \
+			   " " #type "\nwrk_gateway_" #member " %" PRId64 "\n", \
 			   stats.member);
 	STATS_TABLE(X)
 #undef X

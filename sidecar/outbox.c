@@ -21,8 +21,7 @@ slot(const Outbox *outbox, uint32_t index)
 {
 	Chunk *const *ring = outbox->ring ? outbox->ring : outbox->slots;
 
-	return (Chunk **) (uintptr_t) &ring[(outbox->first + index) &
-										(capacity(outbox) - 1)];
+	return (Chunk **) (uintptr_t) &ring[(outbox->first + index) & (capacity(outbox) - 1)];
 }
 
 static void

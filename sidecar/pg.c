@@ -437,8 +437,7 @@ on_connecting_io(void *arg, int events)
 	if (link->poll == NULL)
 		fail(link, "cannot watch the database socket", "");
 	else
-		loop_poll_set(link->poll,
-					  next == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE);
+		loop_poll_set(link->poll, next == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE);
 }
 
 static void

@@ -76,8 +76,8 @@ extern bool pg_is_up(const PgLink *link);
 extern int pg_in_flight(const PgLink *link);
 
 /* Sends a prepared statement; values has the statement's number of parameters. */
-extern bool pg_send(PgLink *link, const PgStatement *statement,
-					const char *const *values, PgCallback callback, void *arg);
+extern bool pg_send(PgLink *link, const PgStatement *statement, const char *const *values,
+					PgCallback callback, void *arg);
 
 /* The same for SQL text without parameters. */
 extern bool pg_send_sql(PgLink *link, const char *sql, PgCallback callback, void *arg);

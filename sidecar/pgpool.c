@@ -112,8 +112,8 @@ dispatch(PgPool *pool)
 		PgLink *link = choose_link(pool);
 		Waiting *next = list_entry(pool->waiting.next, Waiting, node);
 
-		if (link == NULL || !run(pool, link, next->statement, next->values,
-								 next->callback, next->arg))
+		if (link == NULL ||
+			!run(pool, link, next->statement, next->values, next->callback, next->arg))
 			return;
 		list_remove(&next->node);
 		pool->nwaiting--;
@@ -210,8 +210,8 @@ on_down(void *arg)
 }
 
 PgPool *
-pool_open(const Config *config, const PgStatement *statements,
-		  void (*changed)(void *arg), void *arg)
+pool_open(const Config *config, const PgStatement *statements, void (*changed)(void *arg),
+		  void *arg)
 {
 	static const PgLinkHooks hooks = {on_up, on_down, NULL};
 	PgPool *pool = mem_zalloc(sizeof(PgPool));

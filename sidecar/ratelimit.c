@@ -6,7 +6,8 @@
 #define WHOLE 1000
 
 bool
-bucket_take(Bucket *bucket, int64_t rate, int64_t burst, int64_t now_ms, int64_t *retry_ms)
+bucket_take(Bucket *bucket, int64_t rate, int64_t burst, int64_t now_ms,
+			int64_t *retry_ms)
 {
 	int64_t elapsed = now_ms - bucket->seen_ms;
 

@@ -108,6 +108,20 @@ reply_unavailable(Conn *conn, const char *id, const char *channel)
 							.retry_after = 500 + clock_jitter(1000)});
 }
 
+void
+reply_empty(Conn *conn, const char *id, const char *type)
+{
+	Buf json = {0};
+
+	if (id == NULL)
+		return;
+	wire_open(&json, type, id, NULL);
+	buf_puts(&json, "{}");
+	wire_close(&json);
+	conn_send(conn, &json);
+	buf_free(&json);
+}
+
 /* The detail of an engine error is JSON when it is for programs. */
 static bool
 is_json_object(const char *text)

@@ -18,12 +18,12 @@ typedef struct Pending
 {
 	ListNode in_conn;
 	Gateway *gateway;
-	Conn *conn;    /* NULL once the connection is gone */
-	char *id;      /* requestId as JSON text or NULL */
-	char *channel; /* as the client named it, later canonical; or NULL */
-	char *text;    /* since of a subscribe, token of an auth */
+	Conn *conn;     /* NULL once the connection is gone */
+	char *id;       /* requestId as JSON text or NULL */
+	char *channel;  /* as the client named it, later canonical; or NULL */
+	char *text;     /* since of a subscribe, token of an auth */
 	char *position; /* snapshot that a replay goes up to */
-	char *rights;  /* JSON text of a subscription's rights */
+	char *rights;   /* JSON text of a subscription's rights */
 	char *as;
 	uint64_t serial; /* of the subscription */
 } Pending;
@@ -39,13 +39,15 @@ extern void pending_orphan_all(Conn *conn);
 extern bool pending_send(Pending *pending, int statement, const char *const *values,
 						 PgCallback callback);
 
+/* An answer with nothing to say; nothing for a request without an id. */
+extern void reply_empty(Conn *conn, const char *id, const char *type);
+
 extern void reply_error(Conn *conn, const char *id, const char *channel,
 						const ErrorCode *code, const char *message);
 
 /* What the database said, or that it did not. Returns the code that was sent. */
 extern const ErrorCode *reply_database_error(Conn *conn, const char *id,
-											 const char *channel,
-											 const PgAnswer *answer);
+											 const char *channel, const PgAnswer *answer);
 extern void reply_unavailable(Conn *conn, const char *id, const char *channel);
 
 #endif

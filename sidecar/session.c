@@ -10,29 +10,14 @@
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "publish.h"
 #include "stats.h"
 #include "subscribe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define EPHEMERAL_MAX 8192 /* bytes of an ephemeral event's data */
-
 typedef void (*Handler)(Gateway *gateway, Conn *conn, const Request *request);
-
-static void
-reply_empty(Conn *conn, const Request *request, const char *type)
-{
-	Buf json = {0};
-
-	if (request->id == NULL)
-		return;
-	wire_open(&json, type, request->id, NULL);
-	buf_puts(&json, "{}");
-	wire_close(&json);
-	conn_send(conn, &json);
-	buf_free(&json);
-}
 
 /* --------------------------------------------------------- connect and auth */
 
@@ -142,10 +127,11 @@ handle_call(Gateway *gateway, Conn *conn, const Request *request)
 static void
 handle_source_call(Gateway *gateway, Conn *conn, const Request *request)
 {
-	static const char *const methods[][2] = {
-		{"message", "message.send"}, {"change", "blueprint.apply"},
-		{"file_update", "file.update"}, {"lock", "lock.acquire"},
-		{"unlock", "lock.release"}};
+	static const char *const methods[][2] = {{"message", "message.send"},
+											 {"change", "blueprint.apply"},
+											 {"file_update", "file.update"},
+											 {"lock", "lock.acquire"},
+											 {"unlock", "lock.release"}};
 	const char *method = request->type;
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
@@ -155,75 +141,6 @@ handle_source_call(Gateway *gateway, Conn *conn, const Request *request)
 	}
 	call(gateway, conn, request, method, request->payload,
 		 request_string(request, "key"));
-}
-
-/* ----------------------------------------------------------------- publish */
-
-static Chunk *
-lay_out_ephemeral(const Conn *conn, const char *channel, const char *type,
-				  const char *data)
-{
-	Buf json = {0};
-	Chunk *chunk;
-
-	wire_open(&json, type, NULL, channel);
-	buf_puts(&json, data);
-	buf_puts(&json, ",\"sender_id\":");
-	buf_json_string(&json, conn->user);
-	buf_puts(&json, ",\"ephemeral\":true");
-	wire_close(&json);
-	chunk = chunk_from_json(CLASS_EPHEMERAL, &json, NULL);
-	buf_free(&json);
-	return chunk;
-}
-
-static void
-publish(Conn *conn, const Request *request, const char *type, const json_t *data)
-{
-	const Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
-	char *text;
-	Chunk *chunk;
-
-	if (sub == NULL || !sub->can_publish)
-	{
-		reply_error(conn, request->id, request->channel,
-					sub ? &error_forbidden : &error_not_found,
-					sub ? "may not publish here" : "not subscribed to this channel");
-		return;
-	}
-	text = data ? json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	if (text != NULL && strlen(text) > EPHEMERAL_MAX)
-		reply_error(conn, request->id, request->channel, &error_too_large,
-					"too large for an ephemeral event");
-	else
-	{
-		chunk = lay_out_ephemeral(conn, sub->channel->name, type, text ? text : "{}");
-		fanout_publish(sub->channel, chunk, conn);
-		chunk_unref(chunk);
-		reply_empty(conn, request, "result");
-	}
-	free(text);
-}
-
-static void
-handle_publish(Gateway *gateway, Conn *conn, const Request *request)
-{
-	const char *type = request_string(request, "type");
-
-	(void) gateway;
-	if (type == NULL || !wire_is_ephemeral_type(type))
-		reply_error(conn, request->id, request->channel, &error_bad_request,
-					"an ephemeral type is a-z, 0-9 and _, and no frame of the protocol");
-	else
-		publish(conn, request, type, json_object_get(request->payload, "data"));
-}
-
-/* typing_start and the like: the frame's type is the event's. */
-static void
-handle_source_publish(Gateway *gateway, Conn *conn, const Request *request)
-{
-	(void) gateway;
-	publish(conn, request, request->type, request->payload);
 }
 
 /* ------------------------------------------------------------ small frames */
@@ -246,14 +163,14 @@ static void
 handle_heartbeat(Gateway *gateway, Conn *conn, const Request *request)
 {
 	(void) gateway;
-	reply_empty(conn, request, "result");
+	reply_empty(conn, request->id, "result");
 }
 
 static void
 handle_disconnect(Gateway *gateway, Conn *conn, const Request *request)
 {
 	(void) gateway;
-	reply_empty(conn, request, "result");
+	reply_empty(conn, request->id, "result");
 	conn_close_after_flush(conn, 1000, "");
 }
 
@@ -279,7 +196,7 @@ static const FrameType frame_types[] = {
 	{"auth", handle_auth, false},
 	{"subscribe", subscribe_request, false},
 	{"unsubscribe", unsubscribe_request, false},
-	{"publish", handle_publish, false},
+	{"publish", publish_request, false},
 	{"call", handle_call, false},
 	{"ping", handle_ping, true},
 	{"pong", handle_heartbeat, true},
@@ -293,10 +210,10 @@ static const FrameType frame_types[] = {
 	{"join_room", subscribe_request, false},
 	{"leave", unsubscribe_request, false},
 	{"leave_room", unsubscribe_request, false},
-	{"typing_start", handle_source_publish, false},
-	{"typing_stop", handle_source_publish, false},
-	{"cursor", handle_source_publish, false},
-	{"edit", handle_source_publish, false},
+	{"typing_start", publish_source_request, false},
+	{"typing_stop", publish_source_request, false},
+	{"cursor", publish_source_request, false},
+	{"edit", publish_source_request, false},
 	{"message", handle_source_call, false},
 	{"change", handle_source_call, false},
 	{"file_update", handle_source_call, false},

@@ -10,42 +10,42 @@
 #include <stdint.h>
 
 /* X(member, type, help) */
-#define STATS_TABLE(X)                                                                   \
-	X(connections, gauge, "Open WebSocket connections")                                  \
-	X(sockets, gauge, "Open sockets, HTTP requests included")                            \
-	X(subscriptions, gauge, "Subscriptions of all connections")                          \
-	X(channels, gauge, "Channels with at least one subscriber")                          \
-	X(accepted_total, counter, "Sockets accepted")                                       \
-	X(refused_total, counter, "Sockets refused because of max_connections")              \
-	X(http_requests_total, counter, "HTTP requests answered")                            \
-	X(frames_in_total, counter, "Messages received from clients")                        \
-	X(bytes_in_total, counter, "Bytes received from clients")                            \
-	X(frames_out_total, counter, "Frames handed to connections")                         \
-	X(bytes_out_total, counter, "Bytes written to sockets")                              \
-	X(writes_total, counter, "Write calls")                                              \
-	X(writes_partial_total, counter, "Write calls that the socket did not take whole")   \
-	X(events_total, counter, "Events read from the database")                            \
-	X(fetches_total, counter, "Fetches of the feed")                                     \
-	X(fetch_errors_total, counter, "Fetches that failed")                                \
-	X(doorbells_total, counter, "Doorbells heard")                                       \
-	X(doorbells_missed_total, counter, "Events found by a poll that no doorbell told")   \
-	X(probes_lost_total, counter, "Doorbell probes that were not heard")                 \
-	X(batches_total, counter, "Batches laid out")                                        \
-	X(dropped_ephemeral_total, counter, "Ephemeral frames dropped, outbox full")         \
-	X(coalesced_state_total, counter, "State frames replaced by a newer one")            \
-	X(slow_consumers_total, counter, "Connections closed 4430")                          \
-	X(rate_limited_total, counter, "Frames refused by the rate limit")                   \
-	X(flooders_total, counter, "Connections closed 4429")                                \
-	X(protocol_errors_total, counter, "Connections closed for broken framing")           \
-	X(bad_requests_total, counter, "Frames that made no sense")                          \
-	X(auth_ok_total, counter, "Tokens accepted")                                         \
-	X(auth_refused_total, counter, "Tokens refused")                                     \
-	X(requests_total, counter, "Requests sent to the database")                          \
-	X(requests_unavailable_total, counter, "Requests answered unavailable")              \
-	X(database_up, gauge, "1 while the feed and a pooled connection are up")             \
-	X(database_losses_total, counter, "Database connections lost")                       \
-	X(feed_polling, gauge, "1 while the doorbell is not heard and the feed polls")       \
-	X(fetch_pause_ms, gauge, "Present pause between fetches")                            \
+#define STATS_TABLE(X) \
+	X(connections, gauge, "Open WebSocket connections") \
+	X(sockets, gauge, "Open sockets, HTTP requests included") \
+	X(subscriptions, gauge, "Subscriptions of all connections") \
+	X(channels, gauge, "Channels with at least one subscriber") \
+	X(accepted_total, counter, "Sockets accepted") \
+	X(refused_total, counter, "Sockets refused because of max_connections") \
+	X(http_requests_total, counter, "HTTP requests answered") \
+	X(frames_in_total, counter, "Messages received from clients") \
+	X(bytes_in_total, counter, "Bytes received from clients") \
+	X(frames_out_total, counter, "Frames handed to connections") \
+	X(bytes_out_total, counter, "Bytes written to sockets") \
+	X(writes_total, counter, "Write calls") \
+	X(writes_partial_total, counter, "Write calls that the socket did not take whole") \
+	X(events_total, counter, "Events read from the database") \
+	X(fetches_total, counter, "Fetches of the feed") \
+	X(fetch_errors_total, counter, "Fetches that failed") \
+	X(doorbells_total, counter, "Doorbells heard") \
+	X(doorbells_missed_total, counter, "Events found by a poll that no doorbell told") \
+	X(probes_lost_total, counter, "Doorbell probes that were not heard") \
+	X(batches_total, counter, "Batches laid out") \
+	X(dropped_ephemeral_total, counter, "Ephemeral frames dropped, outbox full") \
+	X(coalesced_state_total, counter, "State frames replaced by a newer one") \
+	X(slow_consumers_total, counter, "Connections closed 4430") \
+	X(rate_limited_total, counter, "Frames refused by the rate limit") \
+	X(flooders_total, counter, "Connections closed 4429") \
+	X(protocol_errors_total, counter, "Connections closed for broken framing") \
+	X(bad_requests_total, counter, "Frames that made no sense") \
+	X(auth_ok_total, counter, "Tokens accepted") \
+	X(auth_refused_total, counter, "Tokens refused") \
+	X(requests_total, counter, "Requests sent to the database") \
+	X(requests_unavailable_total, counter, "Requests answered unavailable") \
+	X(database_up, gauge, "1 while the feed and a pooled connection are up") \
+	X(database_losses_total, counter, "Database connections lost") \
+	X(feed_polling, gauge, "1 while the doorbell is not heard and the feed polls") \
+	X(fetch_pause_ms, gauge, "Present pause between fetches") \
 	X(outbox_bytes, gauge, "Unsent bytes of all connections")
 
 typedef struct Stats

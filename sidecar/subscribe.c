@@ -3,6 +3,7 @@
  */
 #include "subscribe.h"
 
+#include "eventrow.h"
 #include "feed.h"
 #include "log.h"
 #include "mem.h"
@@ -59,8 +60,9 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 	buf_json_string(&json, pending->as);
 	buf_puts(&json, ",\"position\":");
 	buf_json_string(&json, buf_cstr(&position));
-	buf_printf(&json, ",\"recovered\":%s,\"can\":%s,\"events\":",
-			   recovered ? "true" : "false", pending->rights);
+	buf_printf(&json,
+			   ",\"recovered\":%s,\"can\":%s,\"events\":", recovered ? "true" : "false",
+			   pending->rights);
 	append_events(&json, events, pending->channel);
 	buf_puts(&json, "}");
 	wire_close(&json);
@@ -207,8 +209,7 @@ has_room(const Pending *pending)
 {
 	const Conn *conn = pending->conn;
 
-	return conn->nsubs < conn->max_subs ||
-		   hub_find_sub(conn, pending->channel) != NULL;
+	return conn->nsubs < conn->max_subs || hub_find_sub(conn, pending->channel) != NULL;
 }
 
 static void

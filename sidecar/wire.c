@@ -147,9 +147,9 @@ bool
 wire_is_ephemeral_type(const char *type)
 {
 	static const char *const reserved[] = {
-		"connected", "subscribed", "unsubscribed",   "position", "result", "error",
-		"gap",       "flow",       "token_expiring", "status",   "ping",   "pong",
-		"bye"};
+		"connected", "subscribed", "unsubscribed", "position",       "result",
+		"error",     "gap",        "flow",         "token_expiring", "status",
+		"ping",      "pong",       "bye"};
 	size_t len = strlen(type);
 
 	if (len == 0 || len > 32 || type[0] < 'a' || type[0] > 'z' ||

@@ -44,8 +44,8 @@ typedef struct WireError
 {
 	const ErrorCode *code;
 	const char *message;
-	int64_t retry_after;    /* ms, 0 = none */
-	const char *details;    /* JSON text or NULL */
+	int64_t retry_after; /* ms, 0 = none */
+	const char *details; /* JSON text or NULL */
 } WireError;
 
 extern void wire_error(Buf *out, const char *id, const char *channel,

@@ -118,8 +118,8 @@ const ConnOps ws_ops = {write_out, kill_socket, on_gone};
 typedef struct Offer
 {
 	bool ours;
-	char *token;        /* malloc'd or NULL */
-	const char *other;  /* first sub-protocol that is neither */
+	char *token;       /* malloc'd or NULL */
+	const char *other; /* first sub-protocol that is neither */
 	size_t other_len;
 } Offer;
 
@@ -138,8 +138,7 @@ read_offer(const HttpHead *head, Offer *offer)
 		else if (len > strlen(BEARER) && memcmp(item, BEARER, strlen(BEARER)) == 0)
 		{
 			free(offer->token);
-			offer->token =
-				base64url_decode(item + strlen(BEARER), len - strlen(BEARER));
+			offer->token = base64url_decode(item + strlen(BEARER), len - strlen(BEARER));
 		}
 		else if (offer->other == NULL)
 		{
@@ -476,10 +475,8 @@ bool
 ws_accept(void *arg, int fd)
 {
 	Gateway *owner = arg;
-	lws_adopt_desc_t description = {.vh = vhost,
-									.type = LWS_ADOPT_SOCKET,
-									.fd.sockfd = fd,
-									.vh_prot_name = "wrk"};
+	lws_adopt_desc_t description = {
+		.vh = vhost, .type = LWS_ADOPT_SOCKET, .fd.sockfd = fd, .vh_prot_name = "wrk"};
 	struct lws *wsi;
 	Conn *conn;
 

@@ -109,7 +109,8 @@ test_config_sources(void)
 		   strcmp(config.listen, "127.0.0.1") == 0,
 	   "defaults without any source");
 	config_free(&config);
-	ok(dprintf(fd, "# comment\n\nport = 1\npool_size=2\nlisten = '::1'\nname = \"a b\"\n") >
+	ok(dprintf(fd,
+			   "# comment\n\nport = 1\npool_size=2\nlisten = '::1'\nname = \"a b\"\n") >
 		   0,
 	   "(a file)");
 	close(fd);

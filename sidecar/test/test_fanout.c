@@ -282,7 +282,8 @@ test_sharing(void)
 	ok(shared == b->out.slots[0] && shared->refs == 2 && shared->frames == 100,
 	   "which both subscribers share");
 	bytes = outbox_next_write(&a->out, &joiner, &len);
-	ok(bytes == shared->data && len == shared->len, "and which is written without a copy");
+	ok(bytes == shared->data && len == shared->len,
+	   "and which is written without a copy");
 	end(a);
 	end(b);
 }
@@ -361,7 +362,8 @@ test_hub(void)
 	   "the last subscriber takes the place of one that leaves");
 	end(a);
 	end(d);
-	ok(hub.channels.count == 0 && stats.channels == 0, "a channel goes with its last one");
+	ok(hub.channels.count == 0 && stats.channels == 0,
+	   "a channel goes with its last one");
 }
 
 int

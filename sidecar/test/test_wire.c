@@ -82,13 +82,26 @@ test_broken_frames(void)
 static void
 test_utf8(void)
 {
-	static const char *const good[] = {"", "ascii only, more than eight bytes", "\xc2\x80",
-									   "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
-									   "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
-	static const char *const bad[] = {"\x80",     "\xc0\x80",         "\xc1\xbf", "\xe0\x9f\xbf",
-									  "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
-									  "\xf5\x80\x80\x80", "\xe2\x82", "12345678\xff",
-									  "\xc3(", "\xe2\x28\xa1"};
+	static const char *const good[] = {"",
+									   "ascii only, more than eight bytes",
+									   "\xc2\x80",
+									   "\xe0\xa0\x80",
+									   "\xed\x9f\xbf",
+									   "\xef\xbf\xbf",
+									   "\xf0\x90\x80\x80",
+									   "\xf4\x8f\xbf\xbf"};
+	static const char *const bad[] = {"\x80",
+									  "\xc0\x80",
+									  "\xc1\xbf",
+									  "\xe0\x9f\xbf",
+									  "\xed\xa0\x80",
+									  "\xf0\x8f\xbf\xbf",
+									  "\xf4\x90\x80\x80",
+									  "\xf5\x80\x80\x80",
+									  "\xe2\x82",
+									  "12345678\xff",
+									  "\xc3(",
+									  "\xe2\x28\xa1"};
 	int wrong = 0;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -118,8 +131,9 @@ test_http_head(void)
 	size_t len;
 	Buf items = {0};
 
-	ok(parse_head("GET /a?b=c HTTP/1.1\r\nHost: x\r\nP: one,two\r\nq:  \r\np: three \r\n\r\n",
-				  &head) == HTTP_HEAD_DONE &&
+	ok(parse_head(
+		   "GET /a?b=c HTTP/1.1\r\nHost: x\r\nP: one,two\r\nq:  \r\np: three \r\n\r\n",
+		   &head) == HTTP_HEAD_DONE &&
 		   strcmp(head.path, "/a") == 0 && strcmp(head.query, "b=c") == 0 &&
 		   strcmp(http_header(&head, "host"), "x") == 0 &&
 		   http_header(&head, "none") == NULL,
@@ -167,9 +181,10 @@ test_requests(void)
 	Request request;
 	const char *why = NULL;
 
-	ok(parses("{\"type\":\"call\",\"requestId\":\"a\\\"b\",\"channel\":\"c\",\"payload\":{"
-			  "\"method\":\"m\",\"n\":1}}",
-			  &request, &why) &&
+	ok(parses(
+		   "{\"type\":\"call\",\"requestId\":\"a\\\"b\",\"channel\":\"c\",\"payload\":{"
+		   "\"method\":\"m\",\"n\":1}}",
+		   &request, &why) &&
 		   strcmp(request.id, "\"a\\\"b\"") == 0 && strcmp(request.channel, "c") == 0 &&
 		   strcmp(request_string(&request, "method"), "m") == 0 &&
 		   request_string(&request, "n") == NULL &&
@@ -184,7 +199,8 @@ test_requests(void)
 		   strcmp(request.id, "1") == 0,
 	   "a bad frame keeps its id, so that the error finds the request");
 	request_free(&request);
-	ok(!parses("{\"type\":\"a\",\"type\":\"b\"}", &request, &why), "no duplicate members");
+	ok(!parses("{\"type\":\"a\",\"type\":\"b\"}", &request, &why),
+	   "no duplicate members");
 	request_free(&request);
 	ok(!parses("[]", &request, &why), "no arrays");
 	request_free(&request);
@@ -199,10 +215,11 @@ test_answers(void)
 			   &(WireError){.code = &error_rate_limited,
 							.message = "slow \"down\"",
 							.retry_after = 20});
-	ok(strcmp(buf_cstr(&out),
-			  "{\"type\":\"error\",\"requestId\":\"r\",\"channel\":\"c\",\"payload\":{"
-			  "\"code\":\"rate_limited\",\"status\":429,\"message\":\"slow \\\"down\\\"\","
-			  "\"retry\":\"backoff\",\"retryAfter\":20}}") == 0,
+	ok(strcmp(
+		   buf_cstr(&out),
+		   "{\"type\":\"error\",\"requestId\":\"r\",\"channel\":\"c\",\"payload\":{"
+		   "\"code\":\"rate_limited\",\"status\":429,\"message\":\"slow \\\"down\\\"\","
+		   "\"retry\":\"backoff\",\"retryAfter\":20}}") == 0,
 	   "an error frame");
 	buf_free(&out);
 	ok(wire_is_ephemeral_type("typing") && wire_is_ephemeral_type("a_1"),
@@ -216,10 +233,11 @@ test_answers(void)
 static void
 test_errors(void)
 {
-	json_t *array = json_loads("[{\"sqlstate\":\"23\",\"code\":\"conflict\",\"status\":409,"
-							   "\"retry\":\"refetch\"},{\"sqlstate\":\"23503\",\"code\":"
-							   "\"not_found\",\"status\":404,\"retry\":\"no\"},{\"bad\":1}]",
-							   0, NULL);
+	json_t *array =
+		json_loads("[{\"sqlstate\":\"23\",\"code\":\"conflict\",\"status\":409,"
+				   "\"retry\":\"refetch\"},{\"sqlstate\":\"23503\",\"code\":"
+				   "\"not_found\",\"status\":404,\"retry\":\"no\"},{\"bad\":1}]",
+				   0, NULL);
 
 	ok(strcmp(errors_find("23505")->code, "internal") == 0, "unknown is internal");
 	errors_load(array);
