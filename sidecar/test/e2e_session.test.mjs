@@ -137,16 +137,22 @@ describe('coming back', { timeout: 120000 }, () => {
 
   const bodies = (frames) => frames.map((f) => f.payload.data.body);
 
-  // Subscribes, leaves with the position it then has.
+  let visits = 0;
+
+  // Subscribes, sees everything committed so far and leaves; resolves with its position.
   async function leave(person) {
     const client = await world.client(person);
-    const { payload } = await client.subscribe(PROJECT);
+    await client.subscribe(PROJECT);
+    const body = `seen ${++visits}`;
+    await world.message(northwind, oskar, 'client', body);
+    const last = await client.waitFor((f) => f.type === 'message.created' && f.payload.data.body === body);
+    const from = client.frames.indexOf(last);
+    const { payload } = await client.waitFor((f) => f.type === 'position', { from });
     await client.close();
     return payload.position;
   }
 
   test('a position brings what was missed, in order, and nothing else', async () => {
-    await world.message(northwind, oskar, 'client', 'before');
     const position = await leave(clara);
     for (const body of ['one', 'two', 'three']) await world.message(northwind, oskar, 'client', body);
     await world.message(northwind, oskar, 'internal_note', 'secret');
@@ -162,7 +168,6 @@ describe('coming back', { timeout: 120000 }, () => {
     const slow = world.lab.session();
     await slow.query(`BEGIN; INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
       VALUES ('${northwind.id}', '${northwind.project}', '${oskar.id}', 'client', 'slow')`);
-    await world.message(northwind, oskar, 'client', 'quick');
     const position = await leave(clara);
     await slow.query('COMMIT');
     const client = await world.client(clara);
