@@ -40,13 +40,16 @@ guard_call(FunctionCallInfo fcinfo)
 						errmsg("wrk.tenancy_guard() can only be called as a trigger")));
 	if (!TRIGGER_FIRED_BEFORE(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event) ||
 		!TRIGGER_FIRED_BY_UPDATE(data->tg_event) || data->tg_trigger->tgnargs < 1)
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("wrk.tenancy_guard() must be a BEFORE UPDATE trigger for each row"),
-						errhint("Call wrk.enable_tenancy() instead of creating the trigger.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("wrk.tenancy_guard() must be a BEFORE UPDATE trigger for each row"),
+			 errhint("Call wrk.enable_tenancy() instead of creating the trigger.")));
 	return data;
 }
 
-/* finds the column named by the trigger's first argument; kept in the trigger's own context */
+/* finds the column named by the trigger's first argument; kept in the trigger's own
+ * context */
 static const GuardedColumn *
 guarded_column(FunctionCallInfo fcinfo, const TriggerData *data)
 {
@@ -58,11 +61,13 @@ guarded_column(FunctionCallInfo fcinfo, const TriggerData *data)
 		return column;
 	attnum = SPI_fnumber(desc, data->tg_trigger->tgargs[0]);
 	if (attnum <= 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-						errmsg("table \"%s\" has no tenant column \"%s\" any more",
-							   RelationGetRelationName(data->tg_relation),
-							   data->tg_trigger->tgargs[0]),
-						errhint("If it was renamed, call wrk.enable_tenancy() with the new name.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("table \"%s\" has no tenant column \"%s\" any more",
+					RelationGetRelationName(data->tg_relation),
+					data->tg_trigger->tgargs[0]),
+			 errhint("If it was renamed, call wrk.enable_tenancy() with the new name.")));
 	column = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(GuardedColumn));
 	column->attnum = attnum;
 	column->typlen = TupleDescAttr(desc, attnum - 1)->attlen;
@@ -92,14 +97,15 @@ wrk_tenancy_guard(PG_FUNCTION_ARGS)
 	const TriggerData *data = guard_call(fcinfo);
 
 	if (!same_tenant(data, guarded_column(fcinfo, data)))
-		ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
-						errmsg("column \"%s\" of table \"%s\" cannot be changed",
-							   data->tg_trigger->tgargs[0],
-							   RelationGetRelationName(data->tg_relation)),
-						errdetail("A row stays with the tenant it was created for."),
-						errhint("Insert a new row for the other tenant and delete this one."),
-						errtablecol(data->tg_relation,
-									SPI_fnumber(RelationGetDescr(data->tg_relation),
-												data->tg_trigger->tgargs[0]))));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_FORBIDDEN),
+				 errmsg("column \"%s\" of table \"%s\" cannot be changed",
+						data->tg_trigger->tgargs[0],
+						RelationGetRelationName(data->tg_relation)),
+				 errdetail("A row stays with the tenant it was created for."),
+				 errhint("Insert a new row for the other tenant and delete this one."),
+				 errtablecol(data->tg_relation,
+							 SPI_fnumber(RelationGetDescr(data->tg_relation),
+										 data->tg_trigger->tgargs[0]))));
 	return PointerGetDatum(data->tg_newtuple);
 }
