@@ -223,9 +223,11 @@ doorbell_ring_now(void)
 }
 
 /*
- * A transaction notifies itself if no worker does it.  Before PREPARE this ends
- * in the server's refusal to prepare a transaction that has notified.  A
- * savepoint that took the events back is not noticed: a spare ring is harmless.
+ * A transaction notifies itself if no worker does it.  One that is prepared need
+ * not where the library is preloaded: whoever finishes it rings or notifies.
+ * Elsewhere PREPARE ends in the server's refusal to prepare a transaction that
+ * has notified.  A savepoint that took the events back is not noticed: a spare
+ * ring is harmless.
  */
 static void
 doorbell_xact_callback(XactEvent event, void *arg)
@@ -233,8 +235,11 @@ doorbell_xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
 			if (bell_wanted && !worker_lives())
+				Async_Notify(DOORBELL_CHANNEL, "");
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			if (bell_wanted && doorbell_shared == NULL)
 				Async_Notify(DOORBELL_CHANNEL, "");
 			break;
 		case XACT_EVENT_COMMIT:

@@ -136,10 +136,6 @@ BEGIN;
 SELECT wrk.emit('a', '{}', '{tenant:acme}', tenant_id => 'acme') IS NOT NULL AS ok FROM generate_series(1, 3);
 ROLLBACK;
 UNLISTEN wrk_event;
--- and what has notified cannot be prepared
-BEGIN;
-SELECT wrk.emit('a', '{}', '{tenant:acme}', tenant_id => 'acme') IS NOT NULL AS ok;
-PREPARE TRANSACTION 'event';
 
 DROP FUNCTION public.try(text);
 REVOKE EXECUTE ON FUNCTION wrk.emit(text, jsonb, text[], text[], text, text, text) FROM event_trusted;
