@@ -41,17 +41,20 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 SET lock_timeout TO '100ms'
 AS $$
 DECLARE
+	in_use boolean;
 	lost xid8;
 BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM wrk.event_%s)', slot) INTO in_use;
+	IF NOT in_use THEN
+		RETURN true;
+	END IF;
 	-- what the lock waits for are readers, and those who come later wait behind it
 	EXECUTE format('LOCK TABLE wrk.event_%s IN ACCESS EXCLUSIVE MODE', slot);
 	EXECUTE format('SELECT xid FROM wrk.event_%s ORDER BY xid DESC LIMIT 1', slot) INTO lost;
-	IF lost IS NOT NULL THEN
-		EXECUTE format('TRUNCATE wrk.event_%s', slot);
-		UPDATE wrk.event_slot s
-		SET lost_xid = CASE WHEN s.lost_xid > lost THEN s.lost_xid ELSE lost END, lost_as_of = pg_current_snapshot()
-		WHERE s.slot = event_slot_empty.slot;
-	END IF;
+	EXECUTE format('TRUNCATE wrk.event_%s', slot);
+	UPDATE wrk.event_slot s
+	SET lost_xid = CASE WHEN s.lost_xid > lost THEN s.lost_xid ELSE lost END, lost_as_of = pg_current_snapshot()
+	WHERE s.slot = event_slot_empty.slot;
 	RETURN true;
 EXCEPTION WHEN lock_not_available THEN
 	RETURN false;
