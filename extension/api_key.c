@@ -109,7 +109,7 @@ lookup_plan(void)
 	if (plan == NULL)
 	{
 		plan = SPI_prepare("SELECT secret_sha256, tenant_id, user_id, roles,"
-						   " pg_catalog.extract('epoch', expires_at)::bigint, revoked_at IS NOT NULL"
+						   " pg_catalog.floor(pg_catalog.extract('epoch', expires_at))::bigint, revoked_at IS NOT NULL"
 						   " FROM wrk.api_key WHERE id OPERATOR(pg_catalog.=) $1"
 						   " AND env OPERATOR(pg_catalog.=) $2",
 						   2, argtypes);
