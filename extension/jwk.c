@@ -27,6 +27,8 @@
 #define RSA_MAX_EXPONENT_LEN 8
 #define MAX_PARTS 8
 
+/* RFC 7518 section 3.1 and RFC 8037 section 3.1; the first that fits a key is its default
+ */
 static const JwsAlg algs[] = {
 	{"HS256", JWK_OCT, NULL, "SHA256", 32},
 	{"HS384", JWK_OCT, NULL, "SHA384", 48},
@@ -75,6 +77,7 @@ typedef struct KeyPart
 	size_t len;
 } KeyPart;
 
+/* exact comparison: names are case-sensitive */
 const JwsAlg *
 jws_alg_find(const char *name, size_t len)
 {
@@ -96,6 +99,7 @@ jws_alg_named(const char *name)
 	return alg;
 }
 
+/* within its type a key without "alg" may be used for every hash it is long enough for */
 bool
 jwk_permits(const Jwk *key, const JwsAlg *alg)
 {
@@ -119,6 +123,7 @@ jwk_default_alg(const Jwk *key)
 	elog(ERROR, "key without an algorithm");
 }
 
+/* a queue left behind would be reported by whoever asks OpenSSL next: libpq, or TLS */
 const char *
 openssl_failure(void)
 {
@@ -151,6 +156,7 @@ member_bytes(const Jsonb *jwk, const char *name, size_t *len)
 	return bytes;
 }
 
+/* the first look at what may be anything */
 static JwkType
 key_type(const Jsonb *jwk)
 {
@@ -190,6 +196,7 @@ check_purpose(const Jsonb *jwk)
 
 /* ---------- into OpenSSL ---------- */
 
+/* number receives what must live as long as builder */
 static bool
 push_part(OSSL_PARAM_BLD *builder, const KeyPart *part, BIGNUM **number)
 {
@@ -235,6 +242,7 @@ pkey_from_parts(const char *type, const KeyPart *parts, int nparts, bool is_priv
 	return pkey;
 }
 
+/* the key owns what was made, before anything can raise an error */
 static void
 adopt_pkey(Jwk *key, const char *type, const KeyPart *parts, int nparts)
 {
@@ -244,6 +252,7 @@ adopt_pkey(Jwk *key, const char *type, const KeyPart *parts, int nparts)
 				   errdetail_internal("%s", openssl_failure()));
 }
 
+/* a Base64urlUInt (RFC 7518 section 2) */
 static KeyPart
 number_part(const Jsonb *jwk, const char *member, const char *param)
 {
@@ -253,6 +262,7 @@ number_part(const Jsonb *jwk, const char *member, const char *param)
 	return part;
 }
 
+/* RFC 7518 section 6.4 */
 static void
 load_oct(Jwk *key, const Jsonb *jwk)
 {
@@ -271,6 +281,7 @@ load_oct(Jwk *key, const Jsonb *jwk)
 	key->can_sign = true;
 }
 
+/* OpenSSL would take any numbers for a public key */
 static void
 check_rsa(const KeyPart *n, const KeyPart *e)
 {
@@ -284,6 +295,7 @@ check_rsa(const KeyPart *n, const KeyPart *e)
 		JWK_REFUSE(errmsg("member \"n\" of the key is not a usable RSA modulus"));
 }
 
+/* RFC 7518 section 6.3 */
 static void
 load_rsa(Jwk *key, const Jsonb *jwk)
 {
@@ -338,6 +350,7 @@ field_element(const Jsonb *jwk, const char *name, size_t expected)
 	return bytes;
 }
 
+/* RFC 7518 section 6.2; OpenSSL refuses a point that is not on the curve */
 static void
 load_ec(Jwk *key, const Jsonb *jwk)
 {
@@ -358,6 +371,7 @@ load_ec(Jwk *key, const Jsonb *jwk)
 	adopt_pkey(key, "EC", parts, key->can_sign ? 3 : 2);
 }
 
+/* RFC 8037 section 2 */
 static void
 load_okp(Jwk *key, const Jsonb *jwk)
 {
@@ -418,6 +432,7 @@ jwk_parse(const Jsonb *jwk, MemoryContext context)
 
 /* ---------- what may be stored ---------- */
 
+/* by listing what to keep: a member nobody thought of is left out */
 Jsonb *
 jwk_for_verification(const Jsonb *jwk, const Jwk *key)
 {

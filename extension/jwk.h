@@ -12,7 +12,7 @@
 
 #include "utils/jsonb.h"
 
-#if OPENSSL_VERSION_MAJOR < 3
+#if defined(OPENSSL_VERSION_NUMBER) && OPENSSL_VERSION_NUMBER < 0x30000000L
 #error "wrk_copilot needs OpenSSL 3"
 #endif
 

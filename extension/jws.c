@@ -22,6 +22,7 @@
 #include <openssl/rsa.h>
 
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
@@ -355,6 +356,15 @@ append_base64url(StringInfo buf, const uint8 *bytes, size_t len)
 	buf->data[buf->len] = '\0';
 }
 
+/* text in the server's encoding; what goes into a token is UTF-8 */
+static void
+append_encoded_text(StringInfo buf, char *text)
+{
+	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	append_base64url(buf, (const uint8 *) utf8, strlen(utf8));
+}
+
 /* palloc'd {"alg":...,"typ":"JWT"[,"kid":...]} */
 static StringInfo
 make_header(const Jwk *key, const JwsAlg *alg)
@@ -372,7 +382,7 @@ make_header(const Jwk *key, const JwsAlg *alg)
 }
 
 char *
-jws_sign(const char *payload, size_t len, Jwk *key, const JwsAlg *alg)
+jws_sign(char *payload, Jwk *key, const JwsAlg *alg)
 {
 	StringInfo header;
 	StringInfoData token;
@@ -386,9 +396,9 @@ jws_sign(const char *payload, size_t len, Jwk *key, const JwsAlg *alg)
 				   errhint("Member \"d\" is missing."));
 	header = make_header(key, alg);
 	initStringInfo(&token);
-	append_base64url(&token, (const uint8 *) header->data, header->len);
+	append_encoded_text(&token, header->data);
 	appendStringInfoChar(&token, '.');
-	append_base64url(&token, (const uint8 *) payload, len);
+	append_encoded_text(&token, payload);
 
 	if (key->kty == JWK_OCT)
 	{

@@ -41,7 +41,8 @@ extern uint8 *jws_payload(const Jws *jws, size_t *len);
 /* palloc'd tree of the payload as claims; errors as jose_json_parse() */
 extern JsonbValue *jws_claims(const Jws *jws);
 
-/* palloc'd compact token; the key must be able to sign with alg, else bad_request */
-extern char *jws_sign(const char *payload, size_t len, Jwk *key, const JwsAlg *alg);
+/* palloc'd compact token of a text; the key must be able to sign with alg, else
+ * bad_request */
+extern char *jws_sign(char *payload, Jwk *key, const JwsAlg *alg);
 
 #endif /* WRK_JWS_H */

@@ -118,7 +118,7 @@ wrk_jwt_sign(PG_FUNCTION_ARGS)
 	key = key_argument(fcinfo, 1);
 	alg = PG_ARGISNULL(2) ? jwk_default_alg(key) : jws_alg_named(wrk_text_arg(fcinfo, 2));
 	payload = JsonbToCString(NULL, &claims->root, VARSIZE(claims));
-	PG_RETURN_TEXT_P(cstring_to_text(jws_sign(payload, strlen(payload), key, alg)));
+	PG_RETURN_TEXT_P(cstring_to_text(jws_sign(payload, key, alg)));
 }
 
 void

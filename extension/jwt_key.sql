@@ -44,8 +44,8 @@ COMMENT ON FUNCTION wrk.jwt_key_prepare(jsonb, text, jsonb) IS
 'checks a JWK and a claim map and returns what to store: {kid, thumbprint (RFC 7638, null for a secret), alg, jwk (without private half)}. Error: WK400 bad_request';
 
 -- One key of an import; its kid.
-CREATE FUNCTION wrk.jwt_key_store(prepared jsonb, kid text, issuer text, audience text[], claims jsonb,
-								  leeway interval)
+CREATE FUNCTION wrk.jwt_key_store(prepared jsonb, kid text, issuer text, audience text[],
+								  claims jsonb, leeway interval)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$

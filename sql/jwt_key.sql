@@ -147,6 +147,11 @@ FROM (SELECT floor(extract(epoch FROM clock_timestamp()))) now (s), LATERAL (VAL
 	('issued within leeway', jsonb_build_object('iat', s + 30)), ('issued later', jsonb_build_object('iat', s + 90))) v (what, c);
 SELECT wrk.authenticate(wrk.jwt_sign('{"sub": "u1", "tenant_id": "t1", "exp": 4102444800}', '{"kty": "oct", "k": "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA", "kid": "l"}')) ->> 'expires_at' AS expires_at;
 
+-- The end may be in another claim; exp, when it is there, holds as well.
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA", "kid": "l"}', claims => '{"expires_at": ["session", "until"]}');
+SELECT c AS claims, pg_temp.refusal(format('SELECT wrk.authenticate(%L)', wrk.jwt_sign('{"sub": "u1", "tenant_id": "t1"}' || c, '{"kty": "oct", "k": "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA", "kid": "l"}'))) AS refused
+FROM unnest(ARRAY['{"session": {"until": 4102444800}}', '{"session": {"until": 1}}', '{"exp": 4102444800}', '{"exp": 1, "session": {"until": 4102444800}}']::jsonb[]) c;
+
 -- Importing: names for keys without one, other keys of a set left out, all or nothing.
 TRUNCATE wrk.jwt_key;
 SELECT wrk.jwt_key_import('{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}') AS rfc_8037_a_3_thumbprint;
