@@ -26,6 +26,7 @@ typedef struct Opened
 	json_int_t max_subs;
 } Opened;
 
+/* Reads what gateway_open() answered; *opened borrows from opened->root. */
 static bool
 read_opened(const PgAnswer *answer, Opened *opened)
 {
@@ -60,6 +61,7 @@ random_session(char out[33])
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
+/* The connection is this identity from now on, and keeps the token for its requests. */
 static void
 adopt(Conn *conn, const Opened *opened, const char *token)
 {
@@ -78,6 +80,7 @@ adopt(Conn *conn, const Opened *opened, const char *token)
 		conn->max_subs = (uint32_t) opened->max_subs;
 }
 
+/* Channels that the database joins a client to without being asked. */
 static void
 subscribe_defaults(Gateway *gateway, Conn *conn, const Opened *opened)
 {
@@ -93,6 +96,7 @@ subscribe_defaults(Gateway *gateway, Conn *conn, const Opened *opened)
 	}
 }
 
+/* Appends a JSON value, null when there is none. */
 static void
 append_json(Buf *out, const json_t *value)
 {
@@ -116,6 +120,7 @@ append_identity(Buf *out, const Conn *conn, const Opened *opened)
 	wire_number_or_null(out, conn->expires_at);
 }
 
+/* Tells the client who it is, what it is in, and from where its stream goes on. */
 static void
 send_connected(Gateway *gateway, Conn *conn, const char *id, const Opened *opened,
 			   const char *snapshot)
@@ -150,6 +155,7 @@ present_snapshot(Gateway *gateway)
 	return feed_join(gateway->feed, &unused);
 }
 
+/* A verified client: from here on it gets events. */
 static void
 accept_client(Pending *pending, const Opened *opened)
 {
@@ -178,6 +184,7 @@ refuse_client(Conn *conn, const ErrorCode *code)
 		conn_set_state(conn, CONN_OPEN);
 }
 
+/* The database has judged the token of a connect. */
 static void
 on_connect_answer(void *arg, const PgAnswer *answer)
 {
@@ -224,6 +231,7 @@ auth_connect(Gateway *gateway, Conn *conn, const Request *request, const char *t
 		conn_set_state(conn, CONN_OPEN);
 }
 
+/* Answers an auth frame. */
 static void
 send_refreshed(Conn *conn, const char *id, const Opened *opened)
 {
@@ -237,6 +245,7 @@ send_refreshed(Conn *conn, const char *id, const Opened *opened)
 	buf_free(&json);
 }
 
+/* Takes the new token if it is for the same person. */
 static void
 refresh_with(Pending *pending, const Opened *opened)
 {
@@ -255,6 +264,7 @@ refresh_with(Pending *pending, const Opened *opened)
 	send_refreshed(conn, pending->id, opened);
 }
 
+/* The database has judged the token of an auth. */
 static void
 on_refresh_answer(void *arg, const PgAnswer *answer)
 {

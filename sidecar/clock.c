@@ -10,6 +10,7 @@
 static int64_t test_now_ms = -1;
 static int64_t test_wall_ms = -1;
 
+/* Microseconds of a system clock. */
 static int64_t
 read_us(clockid_t id)
 {
@@ -54,4 +55,14 @@ clock_jitter(int64_t limit)
 	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
 		value = (uint64_t) clock_now_us();
 	return (int64_t) (value % (uint64_t) limit);
+}
+
+int64_t
+clock_backoff(int failures, int64_t first, int64_t most)
+{
+	int64_t limit = first;
+
+	for (int i = 0; i < failures && limit < most; i++)
+		limit *= 2;
+	return 1 + clock_jitter(limit < most ? limit : most);
 }

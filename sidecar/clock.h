@@ -20,4 +20,10 @@ extern void clock_set_for_test(int64_t now_ms, int64_t wall_ms);
 /* A random number in [0, limit); not for secrets. */
 extern int64_t clock_jitter(int64_t limit);
 
+/*
+ * How long to wait after that many failures in a row: full jitter, that is anywhere
+ * between nothing and the exponential first * 2^failures, capped at most ms.
+ */
+extern int64_t clock_backoff(int failures, int64_t first, int64_t most);
+
 #endif

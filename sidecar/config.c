@@ -87,6 +87,7 @@ static const Option options[] = {
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
+/* NULL when there is no option of that name. */
 static const Option *
 find_option(const char *name)
 {
@@ -98,12 +99,14 @@ find_option(const char *name)
 	return NULL;
 }
 
+/* Where an option's value lives in the Config. */
 static void *
 member(const Config *config, const Option *option)
 {
 	return (char *) (uintptr_t) config + option->offset;
 }
 
+/* Reads a whole number within the option's bounds. */
 static bool
 parse_number(const Option *option, const char *value, int64_t *number, Buf *error)
 {
@@ -146,6 +149,7 @@ config_set(Config *config, const char *name, const char *value, Buf *error)
 	return true;
 }
 
+/* Cuts white space off both ends, in place. */
 static char *
 trim(char *text)
 {
@@ -188,6 +192,7 @@ set_from_line(Config *config, char *line, Buf *error)
 	return config_set(config, trim(line), value, error);
 }
 
+/* Sets options from the lines of a file; the error names the line. */
 static bool
 load_file(Config *config, const char *path, Buf *error)
 {
@@ -230,6 +235,7 @@ from_environment(const char *name)
 	return getenv(variable);
 }
 
+/* Sets options from the WRK_GATEWAY_ variables that exist. */
 static bool
 load_environment(Config *config, Buf *error)
 {
@@ -243,6 +249,7 @@ load_environment(Config *config, Buf *error)
 	return true;
 }
 
+/* The text of --help. */
 static void
 print_help(Buf *out)
 {
@@ -263,6 +270,7 @@ print_help(Buf *out)
 	}
 }
 
+/* The text of --print-config: a file that config_load() reads back. */
 static void
 print_values(const Config *config, Buf *out)
 {
@@ -304,6 +312,7 @@ enum
 	FLAG_CONFIG
 };
 
+/* The options and the general flags in getopt_long's form. */
 static void
 make_flags(struct option *flags)
 {
@@ -356,6 +365,7 @@ scan_flags(Config *config, int argc, char **argv, const char **file, int *print,
 	return true;
 }
 
+/* Answers a general flag. */
 static void
 answer(const Config *config, int flag, Buf *out)
 {

@@ -37,6 +37,7 @@ conn_state_name(ConnState state)
 	return names[state];
 }
 
+/* Does a connection in this state count as a WebSocket? */
 static bool
 is_websocket(ConnState state)
 {
@@ -98,6 +99,7 @@ conn_create(ConnTable *table, void *socket)
 	return conn;
 }
 
+/* Only conn_table_reap() comes here. */
 static void
 conn_free(Conn *conn)
 {
@@ -166,6 +168,7 @@ conn_set_token(Conn *conn, const char *token)
 	conn->token = mem_strdup(token);
 }
 
+/* It will be written at the end of the tick. */
 static void
 mark_dirty(Conn *conn)
 {

@@ -29,6 +29,7 @@ struct Doorbell
 	LoopTimer *probe;
 };
 
+/* Polls slowly while the bell works, fast while it does not. */
 static void
 start_poll(Doorbell *doorbell)
 {
@@ -38,6 +39,7 @@ start_poll(Doorbell *doorbell)
 	loop_timer_start(doorbell->poll, every, every);
 }
 
+/* Time to look, whether or not the bell rang. */
 static void
 on_poll_timer(void *arg)
 {
@@ -46,6 +48,7 @@ on_poll_timer(void *arg)
 	doorbell->rung(doorbell->arg);
 }
 
+/* Notes and logs whether the bell is heard, and polls accordingly. */
 static void
 set_works(Doorbell *doorbell, bool works)
 {
@@ -59,6 +62,7 @@ set_works(Doorbell *doorbell, bool works)
 		start_poll(doorbell);
 }
 
+/* The probe is out; only a refusal is news here. */
 static void
 on_probe_sent(void *arg, const PgAnswer *answer)
 {
@@ -100,6 +104,7 @@ on_probe_timer(void *arg)
 	doorbell_probe(doorbell);
 }
 
+/* The last probe came back: the bell works. */
 static void
 on_probe_heard(Doorbell *doorbell, const char *payload)
 {

@@ -26,6 +26,7 @@ const ErrorCode error_unavailable = {"", "unavailable", 503, "backoff"};
 static ErrorCode *table;
 static size_t table_len;
 
+/* Reads one entry of the mapping; false when it lacks something. */
 static bool
 read_entry(const json_t *item, ErrorCode *entry)
 {

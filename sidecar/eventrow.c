@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+/* The class of an event from its first letter. */
 static FrameClass
 class_from_text(const char *text)
 {

@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "stats.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,7 @@ fanout_free(Fanout *fanout)
 	fanout->touched = NULL;
 }
 
+/* The channel's batch of this page, made and noted when it is the first event. */
 static struct ChannelBatch *
 get_batch(Fanout *fanout, Channel *channel)
 {
@@ -86,6 +88,7 @@ get_batch(Fanout *fanout, Channel *channel)
 	return channel->batch;
 }
 
+/* What a state frame is the state of: the key within its channel. */
 static char *
 copy_state_key(const Channel *channel, const Event *event)
 {
@@ -117,6 +120,7 @@ get_run(struct ChannelBatch *batch, const Channel *channel, const Event *event)
 	return last;
 }
 
+/* Is the event for exactly this audience? */
 static bool
 audience_equals(const Audience *audience, const Event *event)
 {
@@ -131,6 +135,7 @@ audience_equals(const Audience *audience, const Event *event)
 	return true;
 }
 
+/* Index of the event's audience in the run, added when it is new. */
 static int
 get_audience(Run *run, const Event *event)
 {
@@ -153,6 +158,7 @@ get_audience(Run *run, const Event *event)
 	return (int) run->naudiences++;
 }
 
+/* Appends the frame of an event and notes whom it is for. */
 static void
 add_to_run(Run *run, const Event *event, const char *channel)
 {
@@ -182,6 +188,7 @@ fanout_add(Fanout *fanout, const Event *event, char **channels, size_t nchannels
 	}
 }
 
+/* May this client see what is for this audience? */
 static bool
 belongs_to(const Conn *conn, const Audience *audience)
 {
@@ -195,6 +202,7 @@ belongs_to(const Conn *conn, const Audience *audience)
 	return false;
 }
 
+/* The client's set of audiences, as bits. */
 static uint64_t
 audiences_of(const Run *run, const Conn *conn)
 {
@@ -208,6 +216,7 @@ audiences_of(const Run *run, const Conn *conn)
 	return bits;
 }
 
+/* Makes the chunk that those in these audiences get, NULL when it is empty. */
 static Chunk *
 lay_out(const Run *run, uint64_t audiences)
 {
@@ -251,6 +260,7 @@ get_variant(Run *run, uint64_t audiences)
 	return added->chunk;
 }
 
+/* Gives every live subscriber its variant of the run. */
 static void
 deliver_run(Fanout *fanout, Run *run, const Channel *channel, uint64_t cycle)
 {
@@ -271,6 +281,7 @@ deliver_run(Fanout *fanout, Run *run, const Channel *channel, uint64_t cycle)
 	}
 }
 
+/* Drops the run and its references on the variants. */
 static void
 free_run(Run *run)
 {
@@ -341,5 +352,28 @@ fanout_publish(const Channel *channel, Chunk *chunk, const Conn *except)
 
 		if (sub->conn != except && sub->conn->state == CONN_READY)
 			sub_deliver(sub, chunk);
+	}
+}
+
+void
+fanout_gap(const Fanout *fanout, const char *reason)
+{
+	size_t position = 0;
+	Channel *channel;
+
+	while ((channel = strmap_next(&fanout->hub->channels, &position)) != NULL)
+	{
+		Buf json = {0};
+		Chunk *chunk;
+
+		wire_open(&json, "gap", NULL, channel->name);
+		buf_puts(&json, "{\"reason\":");
+		buf_json_string(&json, reason);
+		buf_puts(&json, "}");
+		wire_close(&json);
+		chunk = chunk_from_json(CLASS_CRITICAL, &json, NULL);
+		fanout_publish(channel, chunk, NULL);
+		chunk_unref(chunk);
+		buf_free(&json);
 	}
 }

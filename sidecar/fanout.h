@@ -47,4 +47,7 @@ extern void fanout_send_position(Conn *conn, Chunk *position, uint64_t position_
 /* Sends a chunk to the subscribers of a channel, except to one connection. */
 extern void fanout_publish(const Channel *channel, Chunk *chunk, const Conn *except);
 
+/* The stream is broken: tells every subscription to start from its position. */
+extern void fanout_gap(const Fanout *fanout, const char *reason);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "doorbell.h"
+#include "errors.h"
 #include "eventrow.h"
 #include "hello.h"
 #include "log.h"
@@ -18,7 +19,7 @@
 #include "pace.h"
 #include "stats.h"
 #include "stream.h"
-#include "wire.h"
+#include "waiters.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,14 +37,6 @@ typedef enum FeedState
 	FEED_IDLE,     /* waiting for the doorbell, the poll or the end of the pause */
 	FEED_FETCHING, /* a page is in flight */
 } FeedState;
-
-/* One of these for each call of feed_after_next_fetch(). */
-typedef struct Waiter
-{
-	ListNode node;
-	FeedCallback callback;
-	void *arg;
-} Waiter;
 
 struct Feed
 {
@@ -131,68 +124,19 @@ feed_join(Feed *feed, Sub *sub)
 	return feed->upto;
 }
 
-/* ----------------------------------------------------------------- waiters */
-
 bool
 feed_after_next_fetch(Feed *feed, FeedCallback callback, void *arg)
 {
-	Waiter *waiter;
-
 	if (!feed_is_up(feed))
 		return false;
-	waiter = mem_zalloc(sizeof(Waiter));
-	waiter->callback = callback;
-	waiter->arg = arg;
-	list_push_tail(&feed->waiting, &waiter->node);
+	waiters_add(&feed->waiting, callback, arg);
 	want_fetch(feed);
 	return true;
 }
 
-static void
-release_waiters(List *list, bool ok)
-{
-	ListNode *node;
-
-	while ((node = list_pop_head(list)) != NULL)
-	{
-		Waiter *waiter = list_entry(node, Waiter, node);
-		FeedCallback callback = waiter->callback;
-		void *arg = waiter->arg;
-
-		free(waiter);
-		callback(arg, ok);
-	}
-}
-
-/* ------------------------------------------------------------------ the gap */
-
-/* The stream is broken: every subscription must start from its own position. */
-static void
-send_gaps(Feed *feed, const char *reason)
-{
-	Gateway *gateway = feed->gateway;
-	size_t position = 0;
-	Channel *channel;
-
-	while ((channel = strmap_next(&gateway->hub.channels, &position)) != NULL)
-	{
-		Buf json = {0};
-		Chunk *chunk;
-
-		wire_open(&json, "gap", NULL, channel->name);
-		buf_puts(&json, "{\"reason\":");
-		buf_json_string(&json, reason);
-		buf_puts(&json, "}");
-		wire_close(&json);
-		chunk = chunk_from_json(CLASS_CRITICAL, &json, NULL);
-		fanout_publish(channel, chunk, NULL);
-		chunk_unref(chunk);
-		buf_free(&json);
-	}
-}
-
 /* -------------------------------------------------------------------- fetch */
 
+/* Adds the event of a row to the batches of this page. */
 static void
 add_row(Feed *feed, const PgAnswer *answer, int row)
 {
@@ -230,6 +174,7 @@ adapt_rows(Feed *feed, const PgAnswer *answer, int nevents)
 
 static void on_page(void *arg, const PgAnswer *answer);
 
+/* Asks for the next page. */
 static void
 send_fetch(Feed *feed)
 {
@@ -242,18 +187,16 @@ send_fetch(Feed *feed)
 	pg_send(feed->link, &feed_statements[FEED_STMT_FETCH], values, on_page, feed);
 }
 
+/* Begins to read what is new; who waits now gets its answer at the end. */
 static void
 begin_cycle(Feed *feed)
 {
-	ListNode *node;
-
 	feed->wanted = false;
 	feed->cycle++;
 	feed->cost_us = 0;
 	feed->cycle_events = 0;
 	snprintf(feed->after_id, sizeof(feed->after_id), "0");
-	while ((node = list_pop_head(&feed->waiting)) != NULL)
-		list_push_tail(&feed->running, node);
+	waiters_move(&feed->running, &feed->waiting);
 	send_fetch(feed);
 }
 
@@ -273,6 +216,7 @@ want_fetch(Feed *feed)
 		begin_cycle(feed);
 }
 
+/* Events had time to collect. */
 static void
 on_pause_over(void *arg)
 {
@@ -282,6 +226,7 @@ on_pause_over(void *arg)
 		begin_cycle(feed);
 }
 
+/* All pages are out: the snapshot moves on and clients get their position. */
 static void
 end_cycle(Feed *feed, const char *snapshot)
 {
@@ -311,6 +256,7 @@ on_trailer(Feed *feed, const PgAnswer *answer, int nevents)
 		end_cycle(feed, snapshot);
 }
 
+/* Hands out one page and writes it at once. */
 static void
 take_page(Feed *feed, const PgAnswer *answer)
 {
@@ -328,6 +274,7 @@ take_page(Feed *feed, const PgAnswer *answer)
 	feed->cost_us += clock_now_us() - began;
 }
 
+/* Tries again later, from the same snapshot unless that is too old. */
 static void
 fetch_failed(Feed *feed, const PgAnswer *answer)
 {
@@ -337,11 +284,11 @@ fetch_failed(Feed *feed, const PgAnswer *answer)
 	free(feed->upto);
 	feed->upto = NULL;
 	feed->state = FEED_IDLE;
-	release_waiters(&feed->running, false);
+	waiters_release(&feed->running, false);
 	if (strcmp(answer->sqlstate, "WK410") == 0)
 	{
 		/* too long away: what was in between is gone */
-		send_gaps(feed, "unrecoverable");
+		fanout_gap(&feed->gateway->fanout, "unrecoverable");
 		stream_forget_snapshot(&feed->stream);
 		pg_restart(feed->link);
 		return;
@@ -350,6 +297,7 @@ fetch_failed(Feed *feed, const PgAnswer *answer)
 	loop_timer_start(feed->pause_timer, RETRY_FETCH_MS, 0);
 }
 
+/* A page, or why there is none. */
 static void
 on_page(void *arg, const PgAnswer *answer)
 {
@@ -372,17 +320,19 @@ on_page(void *arg, const PgAnswer *answer)
 	pace_cycle_ended(&feed->pace, clock_now_us(), feed->cost_us);
 	stats.fetch_pause_ms = feed->pace.pause_ms;
 	doorbell_cycle_ended(feed->doorbell, feed->cycle_events);
-	release_waiters(&feed->running, true);
+	waiters_release(&feed->running, true);
 	if (feed->wanted)
 		want_fetch(feed);
 }
 
+/* The bell rang, or it is time to look. */
 static void
 on_bell(void *arg)
 {
 	want_fetch(arg);
 }
 
+/* A notification on our connection. */
 static void
 on_notified(void *arg, const char *channel, const char *payload)
 {
@@ -400,6 +350,7 @@ feed_pool_changed(Feed *feed)
 
 /* -------------------------------------------------------------------- hello */
 
+/* Everything is listened to: what was committed before is fetched, the rest rings. */
 static void
 on_listening(void *arg, const PgAnswer *answer)
 {
@@ -428,6 +379,7 @@ on_first_listening(void *arg, const PgAnswer *answer)
 		log_error("cannot listen", "reason=\"%s\"", answer->message);
 }
 
+/* Listens to the database's channels and to our probe. */
 static void
 listen_to(Feed *feed, const Hello *hello)
 {
@@ -449,13 +401,14 @@ resume_from(Feed *feed, const char *epoch, const char *snapshot)
 	if (stream_set_epoch(&feed->stream, epoch))
 	{
 		log_warn("another database answers: positions are void", "epoch=%s", epoch);
-		send_gaps(feed, "epoch_changed");
+		fanout_gap(&feed->gateway->fanout, "epoch_changed");
 		stream_forget_snapshot(&feed->stream);
 	}
 	if (feed->stream.snapshot == NULL)
 		stream_set_snapshot(&feed->stream, snapshot);
 }
 
+/* The database introduces itself, or refuses. */
 static void
 on_hello(void *arg, const PgAnswer *answer)
 {
@@ -487,6 +440,7 @@ on_hello(void *arg, const PgAnswer *answer)
 	hello_free(&hello);
 }
 
+/* The connection is there: say hello. */
 static void
 on_up(void *arg)
 {
@@ -497,6 +451,7 @@ on_up(void *arg)
 	pg_send(feed->link, &feed_statements[FEED_STMT_HELLO], values, on_hello, feed);
 }
 
+/* The connection is gone; the stream stands where it stood. */
 static void
 on_down(void *arg)
 {
@@ -507,8 +462,8 @@ on_down(void *arg)
 	feed->upto = NULL;
 	doorbell_stop(feed->doorbell);
 	loop_timer_stop(feed->pause_timer);
-	release_waiters(&feed->running, false);
-	release_waiters(&feed->waiting, false);
+	waiters_release(&feed->running, false);
+	waiters_release(&feed->waiting, false);
 	gateway_check_database(feed->gateway);
 }
 
@@ -535,8 +490,8 @@ feed_close(Feed *feed)
 	pg_close(feed->link);
 	doorbell_free(feed->doorbell);
 	loop_timer_free(feed->pause_timer);
-	release_waiters(&feed->running, false);
-	release_waiters(&feed->waiting, false);
+	waiters_release(&feed->running, false);
+	waiters_release(&feed->waiting, false);
 	stream_free(&feed->stream);
 	free(feed->upto);
 	free(feed);

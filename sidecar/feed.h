@@ -14,10 +14,11 @@
 #define WRK_FEED_H
 
 #include "gateway.h"
+#include "waiters.h"
 
 typedef struct Feed Feed;
 
-typedef void (*FeedCallback)(void *arg, bool ok);
+typedef WaiterCallback FeedCallback;
 
 extern Feed *feed_open(Gateway *gateway);
 extern void feed_close(Feed *feed);

@@ -25,6 +25,7 @@ const PgStatement pool_statements[] = {
 	{NULL, NULL, 0},
 };
 
+/* Sends the status of the database to all clients. */
 static void
 tell_everybody(Gateway *gateway)
 {

@@ -3,6 +3,7 @@
  */
 #include "hello.h"
 
+/* A string member, or what stands for it. */
 static const char *
 string_or(const json_t *root, const char *name, const char *otherwise)
 {

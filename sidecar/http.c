@@ -18,6 +18,7 @@ typedef struct Answer
 	Buf body;
 } Answer;
 
+/* The words of a status line. */
 static const char *
 reason_phrase(int status)
 {
@@ -40,6 +41,7 @@ reason_phrase(int status)
 	}
 }
 
+/* Sends a whole response; the connection ends after it. */
 static void
 send_answer(Conn *conn, const Answer *answer, bool head_only)
 {
@@ -59,6 +61,7 @@ send_answer(Conn *conn, const Answer *answer, bool head_only)
 	buf_free(&out);
 }
 
+/* Alive is all it says. */
 static void
 answer_healthz(const Gateway *gateway, Answer *answer)
 {
@@ -67,6 +70,7 @@ answer_healthz(const Gateway *gateway, Answer *answer)
 	buf_puts(&answer->body, "ok\n");
 }
 
+/* Can clients be served, and how does the feed learn of events? */
 static void
 answer_readyz(const Gateway *gateway, Answer *answer)
 {
@@ -82,6 +86,7 @@ answer_readyz(const Gateway *gateway, Answer *answer)
 			   stats.connections);
 }
 
+/* The counters. */
 static void
 answer_metrics(const Gateway *gateway, Answer *answer)
 {
@@ -101,6 +106,7 @@ static const Route routes[] = {
 	{"/metrics", answer_metrics},
 };
 
+/* NULL when nothing is served there. */
 static const Route *
 find_route(const char *path)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+/* tchar of RFC 9110. */
 static bool
 is_token_char(unsigned char c)
 {
@@ -33,6 +34,7 @@ next_line(char **at, char *end)
 	return strlen(line) == (size_t) (newline - line) ? line : NULL;
 }
 
+/* Method, target in origin form, HTTP/1.x. */
 static bool
 parse_request_line(char *line, HttpHead *head)
 {
@@ -63,6 +65,7 @@ parse_request_line(char *line, HttpHead *head)
 	return *line != '\0';
 }
 
+/* Name, colon, value without white space around it. */
 static bool
 parse_header(char *line, HttpHead *head)
 {
@@ -186,6 +189,7 @@ http_header_has(const HttpHead *head, const char *name, const char *token)
 	return false;
 }
 
+/* -1 for a character that is not of the alphabet. */
 static int
 base64url_value(char c)
 {

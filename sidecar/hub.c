@@ -43,6 +43,7 @@ hub_find_sub(const Conn *conn, const char *name)
 	return NULL;
 }
 
+/* The channel, made when this is its first subscriber. */
 static Channel *
 get_channel(Hub *hub, const char *name)
 {
@@ -89,6 +90,7 @@ hub_set_alias(Sub *sub, const char *as)
 		sub->as = mem_strdup(as);
 }
 
+/* Lets go of what was held behind the replay. */
 static void
 drop_held(Sub *sub)
 {
@@ -166,6 +168,7 @@ sub_release(Sub *sub)
 	drop_held(sub);
 }
 
+/* Keeps a chunk until the replay is out. */
 static void
 hold(Sub *sub, Chunk *chunk)
 {

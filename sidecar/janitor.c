@@ -36,6 +36,7 @@ check_silence(Conn *conn, int64_t now, Chunk *ping)
 	conn_push(conn, ping);
 }
 
+/* Expiry, silence and an ageing position of an authenticated client. */
 static void
 check_ready(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
 {
@@ -46,6 +47,7 @@ check_ready(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
 		feed_send_position(gateway->feed, conn);
 }
 
+/* What each state has a deadline for. */
 static void
 check(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
 {

@@ -29,6 +29,7 @@ struct Listener
 	void *arg;
 };
 
+/* Accepts what waits, a bounded number at a time. */
 static void
 on_incoming(void *arg, int events)
 {
@@ -56,6 +57,7 @@ on_incoming(void *arg, int events)
 	}
 }
 
+/* Perhaps there are descriptors again. */
 static void
 on_pause_over(void *arg)
 {
@@ -64,6 +66,7 @@ on_pause_over(void *arg)
 	loop_poll_set(listener->poll, LOOP_READ);
 }
 
+/* A listening socket or -1 with errno. */
 static int
 bind_and_listen(const Config *config, const struct addrinfo *address)
 {
@@ -96,6 +99,7 @@ bound_port(int fd)
 	return ntohs(((struct sockaddr_in *) &address)->sin_port);
 }
 
+/* A listening socket or -1 with the reason logged. */
 static int
 open_socket(const Config *config)
 {

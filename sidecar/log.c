@@ -40,6 +40,7 @@ log_enabled(LogLevel level)
 	return level <= threshold;
 }
 
+/* UTC with milliseconds, RFC 3339. */
 static int
 format_time(char *out, size_t size)
 {

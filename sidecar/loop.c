@@ -41,6 +41,7 @@ static void *tick_arg;
 static LoopSignal signals[MAX_SIGNALS];
 static int nsignals;
 
+/* The iteration is over: do what its callbacks have marked. */
 static void
 on_prepare(uv_prepare_t *handle)
 {
@@ -50,6 +51,7 @@ on_prepare(uv_prepare_t *handle)
 		tick_callback(tick_arg);
 }
 
+/* An idle handle keeps the loop from sleeping; that is all it is for. */
 static void
 on_idle(uv_idle_t *handle)
 {
@@ -77,6 +79,7 @@ loop_stop(void)
 	uv_stop(&loop);
 }
 
+/* Closes a handle that nobody closed. */
 static void
 close_rest(uv_handle_t *handle, void *arg)
 {
@@ -114,6 +117,7 @@ loop_wake(void)
 	uv_idle_start(&waker, on_idle);
 }
 
+/* A signal, delivered as a callback of the loop. */
 static void
 on_signal(uv_signal_t *handle, int number)
 {
@@ -138,6 +142,7 @@ loop_on_signal(int number, LoopCallback callback, void *arg)
 	uv_signal_start(&signal->uv, on_signal, number);
 }
 
+/* A timer fired. */
 static void
 on_timer(uv_timer_t *handle)
 {
@@ -177,6 +182,7 @@ loop_timer_is_active(const LoopTimer *timer)
 	return uv_is_active((const uv_handle_t *) &timer->uv) != 0;
 }
 
+/* libuv is done with a handle: free what it was part of. */
 static void
 free_handle(uv_handle_t *handle)
 {
@@ -190,6 +196,7 @@ loop_timer_free(LoopTimer *timer)
 		uv_close((uv_handle_t *) &timer->uv, free_handle);
 }
 
+/* A descriptor is ready. */
 static void
 on_poll(uv_poll_t *handle, int status, int events)
 {

@@ -39,6 +39,7 @@ on_tick(void *arg)
 	conn_table_reap(&gateway.table);
 }
 
+/* Deadlines. */
 static void
 on_janitor(void *arg)
 {
@@ -46,6 +47,7 @@ on_janitor(void *arg)
 	janitor_pass(&gateway);
 }
 
+/* The pool came up or went down. */
 static void
 on_pool_changed(void *arg)
 {
@@ -56,6 +58,7 @@ on_pool_changed(void *arg)
 	gateway_check_database(&gateway);
 }
 
+/* Closes whom nothing keeps, and stops when everybody is gone or time is up. */
 static void
 on_drain_step(void *arg)
 {
@@ -76,6 +79,7 @@ on_drain_step(void *arg)
 		loop_stop();
 }
 
+/* SIGTERM or SIGINT: begin to drain. */
 static void
 on_terminate(void *arg)
 {
@@ -106,6 +110,7 @@ raise_descriptor_limit(const Config *config)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Host and process, unless the configuration says otherwise. */
 static void
 default_name(Config *config)
 {
@@ -121,6 +126,7 @@ default_name(Config *config)
 	buf_free(&name);
 }
 
+/* Makes everything; false when something essential cannot be had. */
 static bool
 start(void)
 {
@@ -145,6 +151,7 @@ start(void)
 	return true;
 }
 
+/* Takes everything apart, so that a leak checker has nothing to say. */
 static void
 stop(void)
 {
@@ -164,6 +171,7 @@ stop(void)
 	log_info("stopped", "");
 }
 
+/* From the configuration to the exit status. */
 static int
 run(void)
 {

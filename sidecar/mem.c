@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Ends the process rather than returning NULL. */
 static void *
 check(void *ptr, size_t size)
 {

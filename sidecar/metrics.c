@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* 0 when the kernel does not tell. */
 static int64_t
 resident_bytes(void)
 {
@@ -27,6 +28,7 @@ resident_bytes(void)
 	return resident * sysconf(_SC_PAGESIZE);
 }
 
+/* User and system time of the process. */
 static double
 cpu_seconds(void)
 {
@@ -37,6 +39,7 @@ cpu_seconds(void)
 		   (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+/* A gauge for each mode, one of them 1. */
 static void
 append_feed_mode(const Gateway *gateway, Buf *out)
 {

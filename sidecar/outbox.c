@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Slots of the ring in use, a power of two. */
 static inline uint32_t
 capacity(const Outbox *outbox)
 {
 	return outbox->ring ? outbox->cap : OUTBOX_INLINE;
 }
 
+/* The index-th chunk from the front. */
 static inline Chunk **
 slot(const Outbox *outbox, uint32_t index)
 {
@@ -24,6 +26,7 @@ slot(const Outbox *outbox, uint32_t index)
 	return (Chunk **) (uintptr_t) &ring[(outbox->first + index) & (capacity(outbox) - 1)];
 }
 
+/* Moves the ring to a larger one. */
 static void
 grow(Outbox *outbox)
 {
@@ -48,6 +51,7 @@ account_bytes(Outbox *outbox, const Chunk *chunk, int64_t bytes)
 	stats.outbox_bytes += bytes;
 }
 
+/* Adds a chunk to the books, or takes it off them. */
 static void
 account(Outbox *outbox, const Chunk *chunk, int direction)
 {
@@ -85,6 +89,7 @@ first_removable(const Outbox *outbox)
 	return outbox->sent > 0 ? 1 : 0;
 }
 
+/* Takes out the unsent chunk that the newer one replaces. */
 static void
 coalesce(Outbox *outbox, const Chunk *newer)
 {
@@ -98,6 +103,7 @@ coalesce(Outbox *outbox, const Chunk *newer)
 	}
 }
 
+/* Takes out all ephemeral chunks. */
 static void
 drop_ephemeral(Outbox *outbox)
 {
@@ -235,6 +241,7 @@ remembers(const Joiner *joiner, const Outbox *outbox)
 	return true;
 }
 
+/* Copies as many whole chunks as fit, and remembers them if that was all. */
 static void
 join(const Outbox *outbox, Joiner *joiner)
 {

@@ -120,6 +120,7 @@ lose_queries(PgLink *link)
 	}
 }
 
+/* Closes the connection and the watch on its socket. */
 static void
 drop_connection(PgLink *link)
 {
@@ -129,19 +130,7 @@ drop_connection(PgLink *link)
 	link->conn = NULL;
 }
 
-/* Full jitter: anywhere between nothing and the capped exponential. */
-static int64_t
-backoff(const PgLink *link)
-{
-	int64_t limit = link->config->reconnect_min;
-
-	for (int i = 0; i < link->failures && limit < link->config->reconnect_max; i++)
-		limit *= 2;
-	if (limit > link->config->reconnect_max)
-		limit = link->config->reconnect_max;
-	return 1 + clock_jitter(limit);
-}
-
+/* The end of a link. */
 static void
 free_link(PgLink *link)
 {
@@ -149,6 +138,7 @@ free_link(PgLink *link)
 	free(link);
 }
 
+/* After a failure: answers everybody, tells the owner, waits to try again. */
 static void
 tear_down(PgLink *link)
 {
@@ -168,11 +158,15 @@ tear_down(PgLink *link)
 		stats.database_losses_total++;
 		link->hooks.down(link->arg);
 	}
-	loop_timer_start(link->timer, backoff(link), 0);
+	loop_timer_start(link->timer,
+					 clock_backoff(link->failures, link->config->reconnect_min,
+								   link->config->reconnect_max),
+					 0);
 	if (link->failures < 30)
 		link->failures++;
 }
 
+/* Notes why, and tears down now or when the answers being read are over. */
 static void
 fail(PgLink *link, const char *what, const char *why)
 {
@@ -185,6 +179,7 @@ fail(PgLink *link, const char *what, const char *why)
 		tear_down(link);
 }
 
+/* Puts a query at the end of those in flight. */
 static Query *
 add_query(PgLink *link, PgCallback callback, void *arg)
 {
@@ -197,6 +192,7 @@ add_query(PgLink *link, PgCallback callback, void *arg)
 	return query;
 }
 
+/* Writes what libpq has buffered, as far as the socket takes it. */
 static void
 flush(PgLink *link)
 {
@@ -244,6 +240,7 @@ pg_send_sql(PgLink *link, const char *sql, PgCallback callback, void *arg)
 	return true;
 }
 
+/* One of the setup steps is done; after the last the link is up. */
 static void
 on_prepared(void *arg, const PgAnswer *answer)
 {
@@ -263,6 +260,7 @@ on_prepared(void *arg, const PgAnswer *answer)
 	link->hooks.up(link->arg);
 }
 
+/* Sends setup and statements in one go. */
 static void
 prepare(PgLink *link)
 {
@@ -291,6 +289,7 @@ prepare(PgLink *link)
 		flush(link);
 }
 
+/* Turns a result into an answer and delivers it. */
 static void
 answer_with(const PGresult *result, const Query *query)
 {
@@ -338,6 +337,7 @@ take_result(PgLink *link, PGresult *result)
 	PQclear(result);
 }
 
+/* Delivers what was notified. */
 static void
 take_notifications(PgLink *link)
 {
@@ -351,6 +351,7 @@ take_notifications(PgLink *link)
 	}
 }
 
+/* Takes everything libpq has received. */
 static void
 read_answers(PgLink *link)
 {
@@ -376,6 +377,7 @@ read_answers(PgLink *link)
 		tear_down(link);
 }
 
+/* The socket of a connection in pipeline mode is ready. */
 static void
 on_ready_io(void *arg, int events)
 {
@@ -396,6 +398,7 @@ on_ready_io(void *arg, int events)
 		read_answers(link);
 }
 
+/* Connected: from here on queries are sent without waiting for answers. */
 static void
 enter_pipeline(PgLink *link)
 {
@@ -412,6 +415,7 @@ enter_pipeline(PgLink *link)
 		prepare(link);
 }
 
+/* One step of PQconnectPoll. */
 static void
 on_connecting_io(void *arg, int events)
 {
@@ -440,6 +444,7 @@ on_connecting_io(void *arg, int events)
 		loop_poll_set(link->poll, next == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE);
 }
 
+/* A notice is for the log, and only for debugging. */
 static void
 on_notice(void *arg, const PGresult *result)
 {
@@ -450,6 +455,7 @@ on_notice(void *arg, const PGresult *result)
 			  text ? text : "");
 }
 
+/* Begins a connection, or finishes off a broken one first. */
 static void
 start_connecting(void *arg)
 {

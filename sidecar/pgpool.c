@@ -59,6 +59,7 @@ typedef struct Running
 
 static void dispatch(PgPool *pool);
 
+/* A link has room again. */
 static void
 on_answer(void *arg, const PgAnswer *answer)
 {
@@ -91,6 +92,7 @@ choose_link(const PgPool *pool)
 	return best;
 }
 
+/* Sends on this link; false when it will not take it. */
 static bool
 run(PgPool *pool, PgLink *link, const PgStatement *statement, const char *const *values,
 	PgCallback callback, void *arg)
@@ -104,6 +106,7 @@ run(PgPool *pool, PgLink *link, const PgStatement *statement, const char *const 
 	return false;
 }
 
+/* Gives waiting requests to links that have room. */
 static void
 dispatch(PgPool *pool)
 {
@@ -186,6 +189,7 @@ lose_waiting(PgPool *pool)
 	}
 }
 
+/* One more link. */
 static void
 on_up(void *arg)
 {
@@ -197,6 +201,7 @@ on_up(void *arg)
 	dispatch(pool);
 }
 
+/* One link fewer; its queries were answered. */
 static void
 on_down(void *arg)
 {

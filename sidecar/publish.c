@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The event as the other subscribers get it. */
 static Chunk *
 lay_out_ephemeral(const Conn *conn, const char *channel, const char *type,
 				  const char *data)
@@ -24,6 +25,7 @@ lay_out_ephemeral(const Conn *conn, const char *channel, const char *type,
 	return chunk;
 }
 
+/* Checks the right and the size, then hands it out. */
 static void
 publish(Conn *conn, const Request *request, const char *type, const json_t *data)
 {

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+/* A copy of what there is. */
 static char *
 copy_or_null(const char *text)
 {
@@ -36,6 +37,7 @@ pending_begin(Gateway *gateway, Conn *conn, const Request *request)
 	return pending;
 }
 
+/* Takes the request off its connection's list. */
 static void
 leave_conn(Pending *pending)
 {
@@ -80,6 +82,7 @@ pending_send(Pending *pending, int statement, const char *const *values,
 	return false;
 }
 
+/* To nobody when the connection is gone. */
 static void
 send_error(Conn *conn, const char *id, const char *channel, const WireError *error)
 {

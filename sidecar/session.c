@@ -21,6 +21,7 @@ typedef void (*Handler)(Gateway *gateway, Conn *conn, const Request *request);
 
 /* --------------------------------------------------------- connect and auth */
 
+/* The token of the payload; NULL when the refusal was sent. */
 static const char *
 token_of(Conn *conn, const Request *request)
 {
@@ -31,6 +32,7 @@ token_of(Conn *conn, const Request *request)
 	return token && *token ? token : NULL;
 }
 
+/* Who are you? */
 static void
 handle_connect(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -47,6 +49,7 @@ handle_connect(Gateway *gateway, Conn *conn, const Request *request)
 		auth_connect(gateway, conn, request, token);
 }
 
+/* A fresh token for the same person. */
 static void
 handle_auth(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -58,6 +61,7 @@ handle_auth(Gateway *gateway, Conn *conn, const Request *request)
 
 /* -------------------------------------------------------------------- call */
 
+/* The function has returned, or failed. */
 static void
 on_called(void *arg, const PgAnswer *answer)
 {
@@ -103,6 +107,7 @@ call(Gateway *gateway, Conn *conn, const Request *request, const char *method,
 	free(text);
 }
 
+/* Runs a registered function as the user. */
 static void
 handle_call(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -145,6 +150,7 @@ handle_source_call(Gateway *gateway, Conn *conn, const Request *request)
 
 /* ------------------------------------------------------------ small frames */
 
+/* Answered at once, whoever asks. */
 static void
 handle_ping(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -166,6 +172,7 @@ handle_heartbeat(Gateway *gateway, Conn *conn, const Request *request)
 	reply_empty(conn, request->id, "result");
 }
 
+/* Answers, then closes. */
 static void
 handle_disconnect(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -174,6 +181,7 @@ handle_disconnect(Gateway *gateway, Conn *conn, const Request *request)
 	conn_close_after_flush(conn, 1000, "");
 }
 
+/* Its own module will serve it. */
 static void
 handle_presence(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -222,6 +230,7 @@ static const FrameType frame_types[] = {
 	{"presence", handle_heartbeat, false},
 };
 
+/* NULL when there is no such frame. */
 static const FrameType *
 find_frame_type(const char *type)
 {
@@ -233,6 +242,7 @@ find_frame_type(const char *type)
 	return NULL;
 }
 
+/* Checks that the frame may come now, and calls its handler. */
 static void
 dispatch(Gateway *gateway, Conn *conn, const Request *request)
 {
@@ -266,6 +276,7 @@ lose_patience(Conn *conn)
 	conn_close_after_flush(conn, 4429, "flooding");
 }
 
+/* Says when to come back, and remembers. */
 static void
 refuse_rate(Conn *conn, const Request *request, int64_t retry_ms)
 {

@@ -27,6 +27,7 @@ stream_append_position(const Stream *stream, Buf *out, const char *snapshot)
 	buf_puts(out, snapshot ? snapshot : stream->snapshot);
 }
 
+/* Makes the frame that everybody gets until the snapshot moves. */
 static void
 lay_out_position(Stream *stream)
 {

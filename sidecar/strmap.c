@@ -14,6 +14,7 @@
 
 #define MIN_CAP 16
 
+/* Random, once per process. */
 static uint64_t
 seed(void)
 {
@@ -63,6 +64,7 @@ find_slot(const StrMap *map, const char *key, uint64_t hash)
 	return at;
 }
 
+/* Moves all entries to a table of another size. */
 static void
 resize(StrMap *map, size_t cap)
 {

@@ -32,6 +32,7 @@ own_sub(const Pending *pending)
 	return sub != NULL && sub->serial == pending->serial ? sub : NULL;
 }
 
+/* The replayed events as a JSON array. */
 static void
 append_events(Buf *out, const PgAnswer *answer, const char *channel)
 {
@@ -48,6 +49,7 @@ append_events(Buf *out, const PgAnswer *answer, const char *channel)
 	buf_puts(out, "]");
 }
 
+/* Answers the request. */
 static void
 send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 {
@@ -83,6 +85,7 @@ release(Pending *pending)
 	feed_send_position(pending->gateway->feed, pending->conn);
 }
 
+/* The database has replayed, or says that it cannot. */
 static void
 on_replayed(void *arg, const PgAnswer *answer)
 {
@@ -131,6 +134,7 @@ join(Pending *pending)
 	return sub;
 }
 
+/* Subscribes, pending, and asks for what was missed. */
 static void
 replay(Pending *pending)
 {
@@ -147,6 +151,7 @@ replay(Pending *pending)
 		hub_unsubscribe(&gateway->hub, sub);
 }
 
+/* The feed is not behind the client any more. */
 static void
 on_feed_caught_up(void *arg, bool ok)
 {
@@ -185,6 +190,7 @@ read_grant(Pending *pending, const PgAnswer *answer)
 	return pending->rights != NULL;
 }
 
+/* May join: at once, or after the feed has caught up with the position. */
 static void
 proceed(Pending *pending)
 {
@@ -204,6 +210,7 @@ proceed(Pending *pending)
 	pending_end(pending);
 }
 
+/* Checked again, because requests run side by side. */
 static bool
 has_room(const Pending *pending)
 {
@@ -212,6 +219,7 @@ has_room(const Pending *pending)
 	return conn->nsubs < conn->max_subs || hub_find_sub(conn, pending->channel) != NULL;
 }
 
+/* The database has decided whether this client may join. */
 static void
 on_granted(void *arg, const PgAnswer *answer)
 {

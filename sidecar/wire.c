@@ -32,6 +32,7 @@ read_id(Request *request, const char **why)
 	return true;
 }
 
+/* The members that frames have in common. */
 static bool
 read_members(Request *request, const char **why)
 {

@@ -54,6 +54,7 @@ on_drained(Conn *conn)
 		shutdown(lws_get_socket_fd(conn->socket), SHUT_WR); /* its EOF ends us */
 }
 
+/* Writes until the outbox is empty or the socket is full. */
 static void
 write_out(Conn *conn)
 {
@@ -97,6 +98,7 @@ on_writeable(Conn *conn)
 		write_out(conn);
 }
 
+/* Ends the socket without ceremony; from the reaper only. */
 static void
 kill_socket(Conn *conn)
 {
@@ -104,6 +106,7 @@ kill_socket(Conn *conn)
 	conn->socket = NULL;
 }
 
+/* The connection will be freed. */
 static void
 on_gone(Conn *conn)
 {
@@ -123,6 +126,7 @@ typedef struct Offer
 	size_t other_len;
 } Offer;
 
+/* Reads the sub-protocols that the client offers. */
 static void
 read_offer(const HttpHead *head, Offer *offer)
 {
@@ -148,6 +152,7 @@ read_offer(const HttpHead *head, Offer *offer)
 	}
 }
 
+/* Sec-WebSocket-Accept of RFC 6455, section 4.2.2. */
 static void
 append_accept(Buf *out, const char *key)
 {
@@ -183,6 +188,7 @@ send_upgrade(Conn *conn, const char *key, const Offer *offer)
 	buf_free(&out);
 }
 
+/* Turns the connection into a WebSocket, whatever its client speaks. */
 static void
 upgrade(Conn *conn, const HttpHead *head)
 {
@@ -244,6 +250,7 @@ receive_head(Conn *conn, const unsigned char *bytes, size_t len)
 
 /* ------------------------------------------------------------------- frames */
 
+/* A whole message: only text makes sense. */
 static void
 receive_message(Conn *conn, WsOpcode opcode, const unsigned char *text, size_t len)
 {
@@ -288,6 +295,7 @@ receive_data(Conn *conn, const WsFrame *frame)
 	buf_free(&conn->message);
 }
 
+/* Answers a ping, at the rate that frames may have. */
 static void
 receive_ping(Conn *conn, const WsFrame *frame)
 {
@@ -303,6 +311,7 @@ receive_ping(Conn *conn, const WsFrame *frame)
 	buf_free(&pong);
 }
 
+/* One frame of any kind. */
 static void
 receive_frame(Conn *conn, const WsFrame *frame)
 {
@@ -367,6 +376,7 @@ receive_stream(Conn *conn, unsigned char *bytes, size_t len)
 		buf_free(&conn->in);
 }
 
+/* Bytes from the socket, to whoever the state says. */
 static void
 receive(Conn *conn, unsigned char *bytes, size_t len)
 {
@@ -388,6 +398,7 @@ receive(Conn *conn, unsigned char *bytes, size_t len)
 
 /* ------------------------------------------------------------ libwebsockets */
 
+/* Unpacks and delegates; nothing below it frees a connection. */
 static int
 callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		 size_t len)
@@ -421,6 +432,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	return 0;
 }
 
+/* Their errors are our warnings: they are about single connections. */
 static void
 log_from_lws(int level, const char *line)
 {

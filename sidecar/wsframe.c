@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* Text, binary, continuation, close, ping, pong. */
 static bool
 opcode_is_known(unsigned opcode)
 {
@@ -39,6 +40,7 @@ read_length(const unsigned char *bytes, size_t size, uint64_t *length)
 	return size == 2 ? value >= 126 : value > 0xffff && value <= INT64_MAX;
 }
 
+/* Eight bytes at a time. */
 static void
 unmask(unsigned char *payload, size_t len, const unsigned char *mask)
 {

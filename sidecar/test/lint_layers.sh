@@ -1,6 +1,7 @@
 #!/bin/sh
-# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS: an include may go to the same or a lower layer, and only the named
-# files may know libuv, libpq and libwebsockets. Run by `make lint-layers` in the folder of the sources.
+# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS: an include may go to the same or a lower
+# layer, and only the named files may know libuv, libpq and libwebsockets. Run by
+# `make lint-layers` in the folder of the sources.
 status=0
 
 layer_of() {
@@ -21,7 +22,8 @@ complain() {
 
 # known_to HEADER FILES: nobody else includes it
 known_to() {
-	for f in $(grep -l "#include *<$1>" ./*.c ./*.h); do
+	for f in ./*.c ./*.h; do
+		grep -q "#include *<$1>" "$f" || continue
 		stem=$(basename "${f%.*}")
 		case " $2 " in
 			*" $stem "*) ;;
@@ -37,7 +39,8 @@ for f in ./*.c ./*.h; do
 		complain "$f: is in no layer (see the Makefile)"
 		continue
 	fi
-	for included in $(sed -n 's/^#include *"\([a-z_]*\)\.h".*/\1/p' "$f"); do
+	includes=$(sed -n 's/^#include *"\([a-z_]*\)\.h".*/\1/p' "$f")
+	for included in $includes; do
 		other=$(layer_of "$included")
 		if [ "$other" = none ]; then
 			complain "$f: includes $included.h, which is in no layer"

@@ -2,8 +2,11 @@
 #include "clock.h"
 #include "fanout.h"
 #include "mem.h"
+#include "pace.h"
 #include "stats.h"
+#include "stream.h"
 #include "tap.h"
+#include "waiters.h"
 
 #include <stdlib.h>
 
@@ -347,6 +350,78 @@ test_slow_consumer(void)
 }
 
 static void
+test_gap(void)
+{
+	Conn *a = client("a", 1, "c");
+	Conn *b = client("b", 1, "c");
+
+	hub_subscribe(&hub, a, "other");
+	fanout_gap(&fanout, "epoch_changed");
+	ok(a->out.count == 2 && b->out.count == 1, "a gap goes to every subscription");
+	end(a);
+	end(b);
+}
+
+static void
+count_call(void *arg, bool good)
+{
+	*(int *) arg += good ? 1 : 100;
+}
+
+static void
+test_waiters(void)
+{
+	List list;
+	int calls = 0;
+
+	list_init(&list);
+	waiters_add(&list, count_call, &calls);
+	waiters_add(&list, count_call, &calls);
+	waiters_release(&list, true);
+	ok(calls == 2 && list_is_empty(&list), "everybody who waits is called once");
+	waiters_add(&list, count_call, &calls);
+	waiters_release(&list, false);
+	ok(calls == 102, "and told when it will not happen");
+}
+
+static void
+test_pace(void)
+{
+	Pace pace = {.max_ms = 40};
+	int64_t now = 1000000;
+
+	for (int i = 0; i < 50; i++, now += 10000)
+		pace_cycle_ended(&pace, now, 4000);
+	ok(pace.pause_ms == 0, "no pause while there is time to spare");
+	for (int i = 0; i < 50; i++, now += 10000)
+		pace_cycle_ended(&pace, now, 9000);
+	ok(pace.pause_ms == 40, "a pause up to the cap while handing out takes all of it");
+	ok(pace_rest_ms(&pace, pace.ended_us + 10000) == 30, "counted from the last cycle");
+	for (int i = 0; i < 50; i++, now += 10000)
+		pace_cycle_ended(&pace, now, 1000);
+	ok(pace.pause_ms == 0, "and none again when it does not");
+}
+
+static void
+test_stream(void)
+{
+	Stream stream = {0};
+	Buf text = {0};
+
+	ok(!stream_set_epoch(&stream, "e1"), "the first epoch is no change");
+	stream_set_snapshot(&stream, "1:1:");
+	stream_append_position(&stream, &text, NULL);
+	ok(strcmp(buf_cstr(&text), "e1.1:1:") == 0 && stream.position_seq == 1,
+	   "a position is epoch and snapshot");
+	stream_set_snapshot(&stream, "1:1:");
+	ok(stream.position_seq == 1, "the same snapshot is the same position");
+	ok(!stream_set_epoch(&stream, "e1") && stream_set_epoch(&stream, "e2"),
+	   "another epoch is a change");
+	buf_free(&text);
+	stream_free(&stream);
+}
+
+static void
 test_hub(void)
 {
 	Conn *a = client("a", 1, "c");
@@ -388,6 +463,10 @@ main(void)
 	test_classes_in_fanout();
 	test_pending();
 	test_hub();
+	test_gap();
+	test_waiters();
+	test_pace();
+	test_stream();
 	test_slow_consumer();
 	ok(table.count == 0, "every connection is gone");
 	joiner_free(&joiner);

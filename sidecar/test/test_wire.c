@@ -1,6 +1,7 @@
 /* Layer 1: WebSocket frames, request heads, wrk.v1 frames, events, errors, limits. */
 #include "errors.h"
 #include "event.h"
+#include "hello.h"
 #include "httphead.h"
 #include "mem.h"
 #include "ratelimit.h"
@@ -249,6 +250,28 @@ test_errors(void)
 }
 
 static void
+test_hello(void)
+{
+	Hello hello;
+	Buf sql = {0};
+
+	ok(hello_read(&hello, "{\"protocol\":1,\"epoch\":\"e\",\"snapshot\":\"1:1:\","
+						  "\"listen\":[\"wrk_event\"]}") &&
+		   strcmp(hello_listen(&hello, 0), "wrk_event") == 0 &&
+		   hello_listen(&hello, 1) == NULL,
+	   "a hello is read");
+	hello_free(&hello);
+	ok(!hello_read(&hello, "{\"protocol\":2,\"epoch\":\"e\",\"snapshot\":\"1:1:\"}"),
+	   "not that of another protocol");
+	hello_free(&hello);
+	ok(!hello_read(&hello, NULL), "nor none");
+	hello_free(&hello);
+	ok(strcmp(listen_statement(&sql, "a\"b"), "LISTEN \"a\"\"b\"") == 0,
+	   "a channel to listen to is quoted");
+	buf_free(&sql);
+}
+
+static void
 test_events(void)
 {
 	Event event = {.id = "7",
@@ -307,6 +330,7 @@ main(void)
 	test_requests();
 	test_answers();
 	test_errors();
+	test_hello();
 	test_events();
 	test_bucket();
 	return tap_done();
