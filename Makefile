@@ -52,7 +52,7 @@ ISOLATION_OPTS = --inputdir=regress
 PG_CPPFLAGS = -DWRK_COPILOT_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS  = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
              -Wno-missing-field-initializers -Wno-cast-function-type -Wno-declaration-after-statement
-SHLIB_LINK = -lcrypto
+SHLIB_LINK = -lcrypto -Wl,-Bsymbolic
 EXTRA_CLEAN = $(SCRIPT) $(wildcard extension/*.bc)
 
 PG_CONFIG ?= pg_config
