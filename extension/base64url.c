@@ -12,7 +12,8 @@ static const char alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /* value of a character + 1, so that 0 means "not of the alphabet" */
-/* clang-format off: sixteen a line, as ASCII tables are read */
+/* sixteen a line, as ASCII tables are read */
+/* clang-format off */
 static const uint8
 	values
 		[256] =

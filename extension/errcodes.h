@@ -12,7 +12,8 @@
  * "backoff" (later, unchanged), "refetch" (read again, then decide) or
  * "refresh" (get a new token first).
  */
-/* clang-format off: one error a line reads as the table it is */
+/* one error a line reads as the table it is */
+/* clang-format off */
 WRK_ERROR(BAD_REQUEST,        '4','0','0', "bad_request",        400, "no",      "the request is malformed or misses something")
 WRK_ERROR(UNAUTHORIZED,       '4','0','1', "unauthorized",       401, "refresh", "no credential, or one that does not verify")
 WRK_ERROR(TOKEN_EXPIRED,      '4','E','1', "token_expired",      401, "refresh", "the credential was good once and has expired")

@@ -8,7 +8,10 @@ SELECT to_regprocedure('copilot.install()') IS NOT NULL AS has_copilot,
 SELECT copilot.install() \g /dev/null
 \endif
 
-CREATE TEMP TABLE allow_public AS SELECT entry FROM string_to_table(:'public', E'\n') entry;
+CREATE TEMP TABLE allow_public AS
+SELECT CASE WHEN entry ~ '^function ' -- in the server's own spelling, wrk."position"()
+	THEN coalesce('function ' || to_regprocedure(substr(entry, 10))::text, entry) ELSE entry END AS entry
+FROM string_to_table(:'public', E'\n') entry;
 CREATE TEMP TABLE allow_nodump AS SELECT entry FROM string_to_table(:'nodump', E'\n') entry;
 CREATE TEMP VIEW ours AS SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('wrk', 'copilot');
 
