@@ -94,7 +94,8 @@ hash_secret(const char *secret, size_t len, uint8 *digest)
 {
 	pg_cryptohash_ctx *ctx = pg_cryptohash_create(PG_SHA256);
 
-	if (pg_cryptohash_init(ctx) < 0 || pg_cryptohash_update(ctx, (const uint8 *) secret, len) < 0 ||
+	if (pg_cryptohash_init(ctx) < 0 ||
+		pg_cryptohash_update(ctx, (const uint8 *) secret, len) < 0 ||
 		pg_cryptohash_final(ctx, digest, PG_SHA256_DIGEST_LENGTH) < 0)
 		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(ctx));
 	pg_cryptohash_free(ctx);
@@ -108,11 +109,12 @@ lookup_plan(void)
 
 	if (plan == NULL)
 	{
-		plan = SPI_prepare("SELECT secret_sha256, tenant_id, user_id, roles,"
-						   " pg_catalog.floor(pg_catalog.extract('epoch', expires_at))::bigint, revoked_at IS NOT NULL"
-						   " FROM wrk.api_key WHERE id OPERATOR(pg_catalog.=) $1"
-						   " AND env OPERATOR(pg_catalog.=) $2",
-						   2, argtypes);
+		plan = SPI_prepare(
+			"SELECT secret_sha256, tenant_id, user_id, roles,"
+			" pg_catalog.floor(pg_catalog.extract('epoch', expires_at))::bigint, revoked_at IS NOT NULL"
+			" FROM wrk.api_key WHERE id OPERATOR(pg_catalog.=) $1"
+			" AND env OPERATOR(pg_catalog.=) $2",
+			2, argtypes);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the look-up of API keys");
 	}
@@ -135,8 +137,8 @@ copy_row(MemoryContext context, KeyRow *out)
 	out->tenant_id = TextDatumGetCString(SPI_getbinval(tuple, desc, 2, &isnull));
 	value = SPI_getbinval(tuple, desc, 3, &isnull);
 	out->user_id = isnull ? NULL : TextDatumGetCString(value);
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 4, &isnull)), TEXTOID, -1, false,
-					  TYPALIGN_INT, &roles, NULL, &out->nroles);
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 4, &isnull)), TEXTOID,
+					  -1, false, TYPALIGN_INT, &roles, NULL, &out->nroles);
 	out->roles = palloc(sizeof(char *) * Max(out->nroles, 1));
 	for (int i = 0; i < out->nroles; i++)
 		out->roles[i] = TextDatumGetCString(roles[i]);
@@ -151,8 +153,9 @@ static bool
 find_row(const KeyParts *parts, KeyRow *out)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Datum args[] = {PointerGetDatum(cstring_to_text_with_len(parts->id, parts->id_len)),
-					PointerGetDatum(cstring_to_text_with_len(parts->env, parts->env_len))};
+	Datum args[] = {
+		PointerGetDatum(cstring_to_text_with_len(parts->id, parts->id_len)),
+		PointerGetDatum(cstring_to_text_with_len(parts->env, parts->env_len))};
 	WrkRoleSwitch saved = wrk_become(wrk_owner());
 	bool found;
 

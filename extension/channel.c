@@ -31,7 +31,7 @@
 typedef struct Channel
 {
 	char *canonical;
-	char *as; /* short form, without the tenant */
+	char *as;     /* short form, without the tenant */
 	List *rights; /* of char *; empty = may not join */
 } Channel;
 
@@ -48,7 +48,8 @@ static void
 check_name(const char *name)
 {
 	if (name[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("channel name is empty")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("channel name is empty")));
 	if (strlen(name) > CHANNEL_MAX_LEN)
 		ereport(ERROR, (errcode(ERRCODE_WRK_TOO_LARGE),
 						errmsg("channel name is longer than %d bytes", CHANNEL_MAX_LEN)));
@@ -170,7 +171,8 @@ resolve(const Identity *id, const char *name)
 	Channel channel = {0};
 
 	channel.as = rest[0] ? pstrdup(rest) : psprintf("tenant:%s", id->tenant_id);
-	channel.canonical = psprintf(rest[0] ? "tenant:%s:%s" : "tenant:%s", id->tenant_id, rest);
+	channel.canonical =
+		psprintf(rest[0] ? "tenant:%s:%s" : "tenant:%s", id->tenant_id, rest);
 	if (rest[0] == '\0')
 		channel.rights = list_make1("read");
 	else if (strcmp(name, "global") == 0)
@@ -205,7 +207,8 @@ wrk_channel_resolve(PG_FUNCTION_ARGS)
 	char *name;
 
 	if (id == NULL)
-		ereport(ERROR, (errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("nobody is authenticated")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("nobody is authenticated")));
 	wrk_require_arg(fcinfo, 0, "channel");
 	name = wrk_text_arg(fcinfo, 0);
 	check_name(name);

@@ -81,10 +81,10 @@ typedef void WrkJsonAction;
 
 /* 17 lets the caller bring the lexer's struct */
 #if PG_VERSION_NUM >= 170000
-#define wrk_make_json_lexer(json, len, encoding)                                         \
+#define wrk_make_json_lexer(json, len, encoding) \
 	makeJsonLexContextCstringLen(NULL, (json), (len), (encoding), true)
 #else
-#define wrk_make_json_lexer(json, len, encoding)                                         \
+#define wrk_make_json_lexer(json, len, encoding) \
 	makeJsonLexContextCstringLen((json), (len), (encoding), true)
 #endif
 

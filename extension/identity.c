@@ -18,25 +18,15 @@
  */
 #include "identity.h"
 
-#include <ctype.h>
-
 #include "access/parallel.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "nodes/parsenodes.h"
 #include "tcop/utility.h"
-#include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-
-#include "api_key.h"
-#include "jwt.h"
-#include "wrk_json.h"
 
 #define IDENTITY_GUC "wrk_copilot.identity"
 
@@ -51,22 +41,13 @@
 #define IDENTITY_MAX_BYTES 8192
 #define IDENTITY_MAX_TENANT 128
 
-static char *identity_string = NULL;			  /* the setting, as the server keeps it */
-static const Identity *identity_parsed = NULL;	  /* the same, parsed; NULL = nobody */
-static bool identity_writing = false;			  /* identity_set() is at work */
-static char *pinned_tenant = NULL;				  /* first tenant of this transaction */
-static bool holdable_declared = false;			  /* DECLARE ... WITH HOLD in this transaction */
-static bool loaded_in_this_transaction = false;	  /* the hook missed its beginning */
+static char *identity_string = NULL;           /* the setting, as the server keeps it */
+static const Identity *identity_parsed = NULL; /* the same, parsed; NULL = nobody */
+static bool identity_writing = false;          /* identity_set() is at work */
+static char *pinned_tenant = NULL;             /* first tenant of this transaction */
+static bool holdable_declared = false; /* DECLARE ... WITH HOLD in this transaction */
+static bool loaded_in_this_transaction = false; /* the hook missed its beginning */
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
-
-PG_FUNCTION_INFO_V1(wrk_authenticate);
-PG_FUNCTION_INFO_V1(wrk_impersonate);
-PG_FUNCTION_INFO_V1(wrk_tenant_id);
-PG_FUNCTION_INFO_V1(wrk_user_id);
-PG_FUNCTION_INFO_V1(wrk_session_id);
-PG_FUNCTION_INFO_V1(wrk_roles);
-PG_FUNCTION_INFO_V1(wrk_has_role);
-PG_FUNCTION_INFO_V1(wrk_identity);
 
 
 /* ---------- text form <-> struct ---------- */
@@ -96,7 +77,8 @@ identity_parse(const char *text)
 
 	if (nfields < FIXED_FIELDS)
 		return NULL;
-	id = wrk_guc_malloc(sizeof(Identity) + (nfields - FIXED_FIELDS) * sizeof(char *) + text_size);
+	id = wrk_guc_malloc(sizeof(Identity) + (nfields - FIXED_FIELDS) * sizeof(char *) +
+						text_size);
 	if (id == NULL)
 		return NULL;
 	id->nroles = nfields - FIXED_FIELDS;
@@ -133,8 +115,9 @@ checked_field(const char *what, const char *value)
 		return "";
 	for (const unsigned char *p = (const unsigned char *) value; *p; p++)
 		if (*p < 0x20 || *p == 0x7f)
-			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-							errmsg("%s of an identity contains a control character", what)));
+			ereport(ERROR,
+					(errcode(ERRCODE_WRK_BAD_REQUEST),
+					 errmsg("%s of an identity contains a control character", what)));
 	return value;
 }
 
@@ -146,7 +129,8 @@ static void
 check_tenant(const char *tenant_id)
 {
 	if (tenant_id == NULL || tenant_id[0] == '\0')
-		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("an identity needs a tenant")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("an identity needs a tenant")));
 	if (strlen(tenant_id) > IDENTITY_MAX_TENANT || strpbrk(tenant_id, ": {}") != NULL)
 		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
 						errmsg("tenant of an identity is not valid"),
@@ -170,10 +154,11 @@ identity_serialize(const Identity *id)
 	for (int i = 0; i < id->nroles; i++)
 		appendStringInfo(&buf, "%c%s", FIELD_SEP, checked_field("role", id->roles[i]));
 	if (id->nroles > IDENTITY_MAX_ROLES || buf.len > IDENTITY_MAX_BYTES)
-		ereport(ERROR, (errcode(ERRCODE_WRK_TOO_LARGE),
-						errmsg("identity is too large: %d roles, %d bytes", id->nroles, buf.len),
-						errdetail("At most %d roles and %d bytes are kept.", IDENTITY_MAX_ROLES,
-								  IDENTITY_MAX_BYTES)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_TOO_LARGE),
+				 errmsg("identity is too large: %d roles, %d bytes", id->nroles, buf.len),
+				 errdetail("At most %d roles and %d bytes are kept.", IDENTITY_MAX_ROLES,
+						   IDENTITY_MAX_BYTES)));
 	return buf.data;
 }
 
@@ -209,22 +194,27 @@ pin_tenant(const char *tenant_id)
 	if (pinned_tenant == NULL)
 		pinned_tenant = MemoryContextStrdup(TopTransactionContext, tenant_id);
 	else if (strcmp(pinned_tenant, tenant_id) != 0)
-		ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
-						errmsg("this transaction already acts for another tenant"),
-						errhint("One transaction serves one tenant: commit or roll back first.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_WRK_FORBIDDEN),
+			 errmsg("this transaction already acts for another tenant"),
+			 errhint("One transaction serves one tenant: commit or roll back first.")));
 }
 
 static void
 refuse_expired(int64 expires_at, TimestampTz now)
 {
-	/* exp counts from 1970, the server from 2000; "on or after" as RFC 7519 4.1.4 has it */
-	int64 now_unix = now / USECS_PER_SEC + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+	/* exp counts from 1970, the server from 2000; "on or after" as RFC 7519 4.1.4 has it
+	 */
+	int64 now_unix =
+		now / USECS_PER_SEC + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
 
 	if (expires_at != 0 && now_unix >= expires_at)
-		ereport(ERROR, (errcode(ERRCODE_WRK_TOKEN_EXPIRED), errmsg("the identity has expired"),
-						errdetail("It expired %lld seconds ago.",
-								  (long long) (now_unix - expires_at)),
-						errhint("Get a new token and authenticate again.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_TOKEN_EXPIRED), errmsg("the identity has expired"),
+				 errdetail("It expired %lld seconds ago.",
+						   (long long) (now_unix - expires_at)),
+				 errhint("Get a new token and authenticate again.")));
 }
 
 const Identity *
@@ -250,10 +240,11 @@ identity_has_role(const Identity *id, const char *role)
 static void
 refuse_holdable(void)
 {
-	ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
-					errmsg("a cursor WITH HOLD cannot be used together with an identity"),
-					errdetail("Its rows would stay readable after the identity has ended."),
-					errhint("Declare the cursor without HOLD.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_WRK_FORBIDDEN),
+			 errmsg("a cursor WITH HOLD cannot be used together with an identity"),
+			 errdetail("Its rows would stay readable after the identity has ended."),
+			 errhint("Declare the cursor without HOLD.")));
 }
 
 /* for the one transaction whose beginning the utility hook may have missed */
@@ -263,9 +254,10 @@ holdable_in_catalog(void)
 	bool found;
 
 	SPI_connect();
-	if (SPI_execute("SELECT FROM pg_catalog.pg_cursors"
-					" WHERE is_holdable AND creation_time >= pg_catalog.transaction_timestamp()",
-					true, 1) != SPI_OK_SELECT)
+	if (SPI_execute(
+			"SELECT FROM pg_catalog.pg_cursors"
+			" WHERE is_holdable AND creation_time >= pg_catalog.transaction_timestamp()",
+			true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_cursors");
 	found = SPI_processed > 0;
 	SPI_finish();
@@ -275,22 +267,26 @@ holdable_in_catalog(void)
 static void
 identity_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 						ProcessUtilityContext context, ParamListInfo params,
-						QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+						QueryEnvironment *queryEnv, DestReceiver *dest,
+						QueryCompletion *qc)
 {
 	Node *stmt = pstmt->utilityStmt;
 
-	if (IsA(stmt, DeclareCursorStmt) && (((DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD))
+	if (IsA(stmt, DeclareCursorStmt) &&
+		(((DeclareCursorStmt *) stmt)->options & CURSOR_OPT_HOLD))
 	{
-		/* not identity_parsed: a function's SET clause may hide the identity for a while */
+		/* not identity_parsed: a function's SET clause may hide the identity for a while
+		 */
 		if (pinned_tenant != NULL)
 			refuse_holdable();
 		holdable_declared = true;
 	}
 	if (prev_ProcessUtility)
-		prev_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+		prev_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+							dest, qc);
 	else
-		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest,
-								qc);
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params,
+								queryEnv, dest, qc);
 }
 
 static void
@@ -349,180 +345,4 @@ identity_init(void)
 	RegisterXactCallback(identity_xact_callback, NULL);
 	prev_ProcessUtility = ProcessUtility_hook;
 	ProcessUtility_hook = identity_ProcessUtility;
-}
-
-
-/* ---------- SQL: setting it ---------- */
-
-/* the identity as wrk.identity() shows it */
-static Jsonb *
-identity_to_jsonb(const Identity *id)
-{
-	JsonbParseState *state = NULL;
-
-	wrk_json_begin_object(&state);
-	wrk_json_pair_text(&state, "tenant_id", id->tenant_id);
-	wrk_json_pair_text(&state, "user_id", id->user_id);
-	wrk_json_pair_text(&state, "session_id", id->session_id);
-	wrk_json_key(&state, "roles");
-	wrk_json_begin_array(&state);
-	for (int i = 0; i < id->nroles; i++)
-		wrk_json_elem_text(&state, id->roles[i]);
-	wrk_json_end_array(&state);
-	wrk_json_pair_text(&state, "via", id->via);
-	wrk_json_pair_text(&state, "actor", id->actor);
-	if (id->expires_at != 0)
-		wrk_json_pair_int64(&state, "expires_at", id->expires_at);
-	else
-		wrk_json_pair_null(&state, "expires_at");
-	return wrk_json_finish_object(&state);
-}
-
-Datum
-wrk_authenticate(PG_FUNCTION_ARGS)
-{
-	text *token;
-
-	wrk_require_arg(fcinfo, 0, "token");
-	token = PG_GETARG_TEXT_PP(0);
-	identity_authenticate(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
-	PG_RETURN_JSONB_P(identity_to_jsonb(identity_current()));
-}
-
-void
-identity_authenticate(const char *token, size_t len)
-{
-	Identity id = {0};
-
-	if (api_key_looks_like(token, len))
-		api_key_authenticate(token, len, &id);
-	else
-	{
-		JwtPrincipal who = {0};
-
-		jwt_authenticate(token, len, &who);
-		id.tenant_id = who.tenant_id;
-		id.user_id = who.user_id;
-		id.session_id = who.session_id;
-		id.via = "jwt";
-		id.actor = who.kid;
-		id.expires_at = who.expires_at;
-		id.nroles = who.nroles;
-		id.roles = (const char **) who.roles;
-	}
-	identity_set(&id);
-}
-
-/* palloc'd C strings of a text[]; NULL elements are refused */
-static const char **
-roles_from_array(ArrayType *array, int *nroles)
-{
-	Datum *elems;
-	bool *nulls;
-	const char **roles;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, nroles);
-	roles = palloc0(sizeof(char *) * Max(*nroles, 1));
-	for (int i = 0; i < *nroles; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("a role must not be null")));
-		roles[i] = TextDatumGetCString(elems[i]);
-	}
-	return roles;
-}
-
-Datum
-wrk_impersonate(PG_FUNCTION_ARGS)
-{
-	Identity id = {.via = "impersonate"};
-	Oid service = get_role_oid(WRK_ROLE_SERVICE, false);
-
-	/* EXECUTE is granted to wrk_service alone; a careless GRANT must not open this */
-	if (!is_member_of_role(GetUserId(), service))
-		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-						errmsg("only members of role \"%s\" may impersonate", WRK_ROLE_SERVICE)));
-	wrk_require_arg(fcinfo, 0, "tenant_id");
-	id.tenant_id = wrk_text_arg(fcinfo, 0);
-	id.user_id = wrk_text_arg(fcinfo, 1);
-	id.actor = GetUserNameFromId(GetSessionUserId(), false);
-	if (!PG_ARGISNULL(2))
-		id.roles = roles_from_array(PG_GETARG_ARRAYTYPE_P(2), &id.nroles);
-	identity_set(&id);
-	ereport(LOG, (errmsg("role \"%s\" impersonates user \"%s\" of tenant \"%s\"", id.actor,
-						 id.user_id ? id.user_id : "", id.tenant_id),
-				  errhidestmt(true)));
-	PG_RETURN_JSONB_P(identity_to_jsonb(identity_current()));
-}
-
-
-/* ---------- SQL: reading it ---------- */
-
-static Datum
-return_text_or_null(FunctionCallInfo fcinfo, const char *value)
-{
-	if (value == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(value));
-}
-
-Datum
-wrk_tenant_id(PG_FUNCTION_ARGS)
-{
-	const Identity *id = identity_current();
-
-	return return_text_or_null(fcinfo, id ? id->tenant_id : NULL);
-}
-
-Datum
-wrk_user_id(PG_FUNCTION_ARGS)
-{
-	const Identity *id = identity_current();
-
-	return return_text_or_null(fcinfo, id ? id->user_id : NULL);
-}
-
-Datum
-wrk_session_id(PG_FUNCTION_ARGS)
-{
-	const Identity *id = identity_current();
-
-	return return_text_or_null(fcinfo, id ? id->session_id : NULL);
-}
-
-Datum
-wrk_roles(PG_FUNCTION_ARGS)
-{
-	const Identity *id = identity_current();
-	Datum *elems;
-
-	if (id == NULL)
-		PG_RETURN_NULL();
-	elems = palloc(sizeof(Datum) * Max(id->nroles, 1));
-	for (int i = 0; i < id->nroles; i++)
-		elems[i] = CStringGetTextDatum(id->roles[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(elems, id->nroles, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-Datum
-wrk_has_role(PG_FUNCTION_ARGS)
-{
-	const Identity *id = identity_current();
-	text *role = PG_GETARG_TEXT_PP(0);
-	size_t len = VARSIZE_ANY_EXHDR(role);
-
-	for (int i = 0; id != NULL && i < id->nroles; i++)
-		if (strlen(id->roles[i]) == len && memcmp(id->roles[i], VARDATA_ANY(role), len) == 0)
-			PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(false);
-}
-
-Datum
-wrk_identity(PG_FUNCTION_ARGS)
-{
-	const Identity *id = identity_current();
-
-	if (id == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_JSONB_P(identity_to_jsonb(id));
 }

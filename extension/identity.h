@@ -15,12 +15,12 @@
 /* One flat allocation, made by the assign path; every pointer points inside it. */
 typedef struct Identity
 {
-	const char *tenant_id;	/* as in the claim; never NULL, never empty */
-	const char *user_id;	/* NULL for a service without a user */
+	const char *tenant_id;  /* as in the claim; never NULL, never empty */
+	const char *user_id;    /* NULL for a service without a user */
 	const char *session_id; /* sid or jti; may be NULL */
-	const char *via;		/* "jwt", "api_key" or "impersonate" */
-	const char *actor;		/* who vouches: key id, API key id or database role */
-	int64 expires_at;		/* unix seconds, 0 = does not expire */
+	const char *via;        /* "jwt", "api_key" or "impersonate" */
+	const char *actor;      /* who vouches: key id, API key id or database role */
+	int64 expires_at;       /* unix seconds, 0 = does not expire */
 	int nroles;
 	const char **roles;
 } Identity;

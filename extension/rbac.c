@@ -35,7 +35,7 @@
 typedef struct RoleEntry
 {
 	char name[RBAC_NAME_LEN]; /* key */
-	uint64 mask;			  /* its bit */
+	uint64 mask;              /* its bit */
 } RoleEntry;
 
 typedef struct PermissionKey
@@ -108,7 +108,8 @@ make_table(const char *name, Size keysize, Size entrysize)
 	HASHCTL ctl = {.keysize = keysize, .entrysize = entrysize, .hcxt = cache.context};
 
 	return hash_create(name, 64, &ctl,
-					   HASH_ELEM | HASH_CONTEXT | (keysize == RBAC_NAME_LEN ? HASH_STRINGS : HASH_BLOBS));
+					   HASH_ELEM | HASH_CONTEXT |
+						   (keysize == RBAC_NAME_LEN ? HASH_STRINGS : HASH_BLOBS));
 }
 
 static const char *
@@ -176,7 +177,8 @@ load_resource_types(void)
 			  " WHERE parent_type IS NOT NULL");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		ResourceTypeEntry *entry = hash_search(cache.resource_types, column_text(i, 1), HASH_ENTER, NULL);
+		ResourceTypeEntry *entry =
+			hash_search(cache.resource_types, column_text(i, 1), HASH_ENTER, NULL);
 
 		strlcpy(entry->parent_type, column_text(i, 2), RBAC_NAME_LEN);
 		entry->parent_of = (Oid) strtoul(column_text(i, 3), NULL, 10);
@@ -194,8 +196,10 @@ load_cache(void)
 		cache.context = AllocSetContextCreate(CacheMemoryContext, "wrk_copilot rights",
 											  ALLOCSET_SMALL_SIZES);
 	cache.roles = make_table("wrk roles", RBAC_NAME_LEN, sizeof(RoleEntry));
-	cache.permissions = make_table("wrk permissions", sizeof(PermissionKey), sizeof(PermissionEntry));
-	cache.resource_types = make_table("wrk resource types", RBAC_NAME_LEN, sizeof(ResourceTypeEntry));
+	cache.permissions =
+		make_table("wrk permissions", sizeof(PermissionKey), sizeof(PermissionEntry));
+	cache.resource_types =
+		make_table("wrk resource types", RBAC_NAME_LEN, sizeof(ResourceTypeEntry));
 	cached_relids[0] = wrk_relation("role");
 	cached_relids[1] = wrk_relation("permission");
 	cached_relids[2] = wrk_relation("resource_type");
@@ -267,9 +271,10 @@ membership_mask(const Identity *id, const char *resource_type, const char *resou
 
 	for (size_t i = 0; i < lengthof(values); i++)
 		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
-							   TupleDescAttr(RelationGetDescr(rel), i)->attcollation, F_TEXTEQ,
-							   CStringGetTextDatum(values[i]));
-	scan = systable_beginscan(rel, membership_index, true, GetActiveSnapshot(), lengthof(values), keys);
+							   TupleDescAttr(RelationGetDescr(rel), i)->attcollation,
+							   F_TEXTEQ, CStringGetTextDatum(values[i]));
+	scan = systable_beginscan(rel, membership_index, true, GetActiveSnapshot(),
+							  lengthof(values), keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		bool isnull;
@@ -282,7 +287,8 @@ membership_mask(const Identity *id, const char *resource_type, const char *resou
 	return mask;
 }
 
-/* palloc'd id of the resource's parent, NULL if it has none or the caller cannot see it */
+/* palloc'd id of the resource's parent, NULL if it has none or the caller cannot see it
+ */
 static char *
 parent_id(Oid parent_of, const char *resource_id)
 {
@@ -297,7 +303,8 @@ parent_id(Oid parent_of, const char *resource_id)
  * member of a parent (an automation's project) counts as being a member.
  */
 static bool
-member_may(const Identity *id, uint64 member_mask, const char *resource_type, const char *resource_id)
+member_may(const Identity *id, uint64 member_mask, const char *resource_type,
+		   const char *resource_id)
 {
 	for (int depth = 0; depth < RBAC_MAX_PARENTS; depth++)
 	{
@@ -320,12 +327,14 @@ member_may(const Identity *id, uint64 member_mask, const char *resource_type, co
 }
 
 bool
-rbac_can(const Identity *id, const char *action, const char *resource_type, const char *resource_id)
+rbac_can(const Identity *id, const char *action, const char *resource_type,
+		 const char *resource_id)
 {
 	PermissionKey key;
 	PermissionEntry *entry;
 
-	if (id == NULL || strlen(action) >= RBAC_NAME_LEN || strlen(resource_type) >= RBAC_NAME_LEN)
+	if (id == NULL || strlen(action) >= RBAC_NAME_LEN ||
+		strlen(resource_type) >= RBAC_NAME_LEN)
 		return false;
 	ensure_cache();
 	key = permission_key(action, resource_type);
@@ -350,7 +359,8 @@ wrk_can(PG_FUNCTION_ARGS)
 
 	if (action == NULL || resource_type == NULL)
 		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(rbac_can(identity_current(), action, resource_type, wrk_text_arg(fcinfo, 2)));
+	PG_RETURN_BOOL(
+		rbac_can(identity_current(), action, resource_type, wrk_text_arg(fcinfo, 2)));
 }
 
 Datum
@@ -362,7 +372,8 @@ wrk_role_mask(PG_FUNCTION_ARGS)
 	uint64 mask = 0;
 
 	ensure_cache();
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &elems,
+					  &nulls, &n);
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])
 			mask |= role_bit(TextDatumGetCString(elems[i]));

@@ -26,15 +26,17 @@ PG_FUNCTION_INFO_V1(wrk_rpc_invoke);
 PG_FUNCTION_INFO_V1(wrk_rpc_event_key);
 PG_FUNCTION_INFO_V1(wrk_rpc_event_id);
 
-/* the function must be one the registry can hold: (jsonb) returns jsonb, open to wrk_member */
+/* the function must be one the registry can hold: (jsonb) returns jsonb, open to
+ * wrk_member */
 static void
 check_function(Oid function, Oid member)
 {
 	if (get_func_rettype(function) != JSONBOID || get_func_nargs(function) != 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-						errmsg("function %s cannot be called from outside",
-							   format_procedure(function)),
-						errhint("A registered function takes one jsonb and returns jsonb.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("function %s cannot be called from outside",
+						format_procedure(function)),
+				 errhint("A registered function takes one jsonb and returns jsonb.")));
 	wrk_check_execute(function, member);
 }
 
@@ -48,7 +50,8 @@ wrk_rpc_invoke(PG_FUNCTION_ARGS)
 	bool isnull;
 
 	if (identity_current() == NULL)
-		ereport(ERROR, (errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("nobody is authenticated")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("nobody is authenticated")));
 	check_function(function, member);
 
 	saved = wrk_become(member);

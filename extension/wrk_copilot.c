@@ -81,10 +81,12 @@ wrk_relation(const char *relname)
 	Oid relid = get_relname_relid(relname, get_namespace_oid("wrk", false));
 
 	if (!OidIsValid(relid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation \"wrk.%s\" does not exist", relname),
-				 errhint("Is the extension wrk_copilot of this database complete and up to date?")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("relation \"wrk.%s\" does not exist", relname),
+			 errhint(
+				 "Is the extension wrk_copilot of this database complete and up to date?")));
 	return relid;
 }
 
@@ -123,8 +125,8 @@ void
 wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name)
 {
 	if (PG_ARGISNULL(argno))
-		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-						errmsg("%s must not be null", name)));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("%s must not be null", name)));
 }
 
 /* the rows of wrk.error_code: errcodes.h as a table */
@@ -138,7 +140,7 @@ typedef struct ErrorRow
 } ErrorRow;
 
 static const ErrorRow error_rows[] = {
-#define WRK_ERROR(symbol, a, b, c, code, status, retry, description)                     \
+#define WRK_ERROR(symbol, a, b, c, code, status, retry, description) \
 	{ERRCODE_WRK_##symbol, code, status, retry, description},
 #include "errcodes.h"
 #undef WRK_ERROR
@@ -173,6 +175,7 @@ wrk_cache_invalidate(PG_FUNCTION_ARGS)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		elog(ERROR, "wrk.cache_invalidate() must be called as a trigger");
-	CacheInvalidateRelcacheByRelid(RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
+	CacheInvalidateRelcacheByRelid(
+		RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
 	PG_RETURN_POINTER(NULL);
 }

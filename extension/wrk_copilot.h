@@ -17,7 +17,7 @@
 #define WRK_SQLSTATE(a, b, c) MAKE_SQLSTATE('W', 'K', a, b, c)
 enum WrkErrcode
 {
-#define WRK_ERROR(symbol, a, b, c, code, status, retry, description)                     \
+#define WRK_ERROR(symbol, a, b, c, code, status, retry, description) \
 	ERRCODE_WRK_##symbol = WRK_SQLSTATE(a, b, c),
 #include "errcodes.h"
 #undef WRK_ERROR

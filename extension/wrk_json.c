@@ -85,7 +85,8 @@ wrk_json_pair_int64(JsonbParseState **state, const char *key, int64 value)
 
 	wrk_json_key(state, key);
 	v.type = jbvNumeric;
-	v.val.numeric = DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(value)));
+	v.val.numeric =
+		DatumGetNumeric(DirectFunctionCall1(int8_numeric, Int64GetDatum(value)));
 	(void) pushJsonbValue(state, WJB_VALUE, &v);
 }
 

@@ -20,7 +20,8 @@ extern void wrk_json_key(JsonbParseState **state, const char *key);
 extern void wrk_json_elem_text(JsonbParseState **state, const char *value);
 
 /* a NULL value becomes JSON null */
-extern void wrk_json_pair_text(JsonbParseState **state, const char *key, const char *value);
+extern void wrk_json_pair_text(JsonbParseState **state, const char *key,
+							   const char *value);
 extern void wrk_json_pair_int64(JsonbParseState **state, const char *key, int64 value);
 extern void wrk_json_pair_bool(JsonbParseState **state, const char *key, bool value);
 extern void wrk_json_pair_null(JsonbParseState **state, const char *key);
@@ -29,7 +30,8 @@ extern void wrk_json_pair_jsonb(JsonbParseState **state, const char *key, Jsonb 
 /* member of an object; false if doc is no object or has no such member */
 extern bool wrk_json_get(const Jsonb *doc, const char *key, JsonbValue *value);
 
-/* string member as palloc'd C string, NULL if absent or JSON null; error if of another type */
+/* string member as palloc'd C string, NULL if absent or JSON null; error if of another
+ * type */
 extern char *wrk_json_get_text(const Jsonb *doc, const char *key);
 
 #endif /* WRK_JSON_H */
