@@ -34,8 +34,9 @@
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
-/* how long a database whose workers were sent away stays without */
-#define HOLD_MS 10000
+/* how long a database whose workers were sent away stays without; the server waits 5 s
+ * for them to go */
+#define HOLD_MS 6000
 
 DoorbellShared *doorbell_shared = NULL;
 char *doorbell_databases = NULL;

@@ -277,6 +277,8 @@ time_to_sleep(TimestampTz now)
 
 		if (!launch->named)
 			continue;
+		if (doorbell_shared->slots[i].hold_until > now)
+			until = Min(until, doorbell_shared->slots[i].hold_until);
 		if (launch->not_before > now && launch->bell == NULL)
 			until = Min(until, launch->not_before);
 		if (launch->next_maintenance > now && launch->maintenance == NULL)
