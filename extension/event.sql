@@ -110,7 +110,7 @@ COMMENT ON FUNCTION wrk.epoch() IS
 
 CREATE FUNCTION wrk.position()
 RETURNS text
-LANGUAGE C STABLE PARALLEL RESTRICTED
+LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'wrk_position';
 COMMENT ON FUNCTION wrk.position() IS
 'position of the snapshot of this statement, <epoch>.<snapshot>: what the statement reads is up to date with all events before it, and none is missed by whoever goes on from it. Flushes the log. Error: 55000 on a standby';
@@ -132,7 +132,7 @@ COMMENT ON FUNCTION wrk.event_recoverable(text) IS
 CREATE FUNCTION wrk.event_since(since pg_snapshot, upto pg_snapshot DEFAULT NULL,
 								after_id bigint DEFAULT 0, max_rows integer DEFAULT NULL)
 RETURNS SETOF wrk.event
-LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 100 COST 1000
+LANGUAGE C STABLE PARALLEL SAFE ROWS 100 COST 1000
 AS 'MODULE_PATHNAME', 'wrk_event_since';
 COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer) IS
 'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; all tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more';

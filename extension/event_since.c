@@ -36,6 +36,9 @@
 /* seen entries that are stepped over before it is cheaper to descend the index again */
 #define STEPS_BEFORE_SEEK 16
 
+/* events looked at for one page of a backlog before walking by id is given up */
+#define MAX_LOOKED_AT(limit) (1000 + 4 * (limit))
+
 /* one of these for each call */
 typedef struct Fetch
 {
@@ -84,17 +87,23 @@ open_index(Relation slot, int column)
 	elog(ERROR, "no index on column %d of \"%s\"", column, RelationGetRelationName(slot));
 }
 
-/* one event found: takes it if it is asked for */
-static void
-take(Fetch *fetch, HeapTuple tuple, TupleDesc desc, uint64 xid)
+/* whether the event is asked for, apart from its id */
+static bool
+is_new(const Fetch *fetch, uint64 xid)
 {
-	if (fetch->upto != NULL && !snapshot_sees(fetch->upto, xid))
-		return;
-	if (tuple_id(tuple, desc) <= fetch->after_id)
-		return;
+	return !snapshot_sees(fetch->since, xid) &&
+		   (fetch->upto == NULL || snapshot_sees(fetch->upto, xid));
+}
+
+static void
+take(Fetch *fetch, HeapTuple tuple)
+{
 	ExecForceStoreHeapTuple(tuple, fetch->input, false);
 	tuplesort_puttupleslot(fetch->sort, fetch->input);
 }
+
+
+/* ---------- by transaction ---------- */
 
 /* reads from transaction xid on; returns where to go on, 0 = the slot is done */
 static uint64
@@ -116,9 +125,9 @@ walk_xids(Fetch *fetch, Relation slot, Relation index, uint64 xid)
 		uint64 found = tuple_xid(tuple, desc);
 
 		CHECK_FOR_INTERRUPTS();
-		if (!snapshot_sees(fetch->since, found))
-			take(fetch, tuple, desc, found);
-		else if (++steps > STEPS_BEFORE_SEEK)
+		if (is_new(fetch, found) && tuple_id(tuple, desc) > fetch->after_id)
+			take(fetch, tuple);
+		else if (snapshot_sees(fetch->since, found) && ++steps > STEPS_BEFORE_SEEK)
 			go_on = snapshot_next_unseen(fetch->since, found);
 	}
 	systable_endscan_ordered(scan);
@@ -139,6 +148,89 @@ fetch_by_xid(Fetch *fetch)
 		index_close(index, NoLock);
 	}
 }
+
+
+/* ---------- by id ---------- */
+
+/* one of these for each slot */
+typedef struct IdWalk
+{
+	Relation index;
+	SysScanDesc scan;
+	HeapTuple next; /* NULL = no more */
+} IdWalk;
+
+static void
+begin_walks(const Fetch *fetch, IdWalk *walks)
+{
+	ScanKeyData key;
+
+	ScanKeyInit(&key, EVENT_ID, BTGreaterStrategyNumber, F_INT8GT,
+				Int64GetDatum(fetch->after_id));
+	for (int i = 0; i < EVENT_SLOTS; i++)
+	{
+		walks[i].index = open_index(fetch->slots[i], EVENT_ID);
+		walks[i].scan = systable_beginscan_ordered(fetch->slots[i], walks[i].index,
+												   GetActiveSnapshot(), 1, &key);
+		walks[i].next = systable_getnext_ordered(walks[i].scan, ForwardScanDirection);
+	}
+}
+
+static void
+end_walks(IdWalk *walks)
+{
+	for (int i = 0; i < EVENT_SLOTS; i++)
+	{
+		systable_endscan_ordered(walks[i].scan);
+		index_close(walks[i].index, NoLock);
+	}
+}
+
+/* the walk whose next event has the smallest id, NULL if all have ended */
+static IdWalk *
+smallest(IdWalk *walks, TupleDesc desc)
+{
+	IdWalk *found = NULL;
+
+	for (int i = 0; i < EVENT_SLOTS; i++)
+		if (walks[i].next != NULL && (found == NULL || tuple_id(walks[i].next, desc) <
+														   tuple_id(found->next, desc)))
+			found = &walks[i];
+	return found;
+}
+
+/*
+ * Takes the next page in id order.  False if it took too long to find; then
+ * everything up to the new after_id is done.
+ */
+static bool
+fetch_by_id(Fetch *fetch)
+{
+	TupleDesc desc = RelationGetDescr(fetch->slots[0]);
+	IdWalk walks[EVENT_SLOTS];
+	IdWalk *walk;
+	int64 looked_at = 0;
+	int64 taken = 0;
+
+	begin_walks(fetch, walks);
+	while ((walk = smallest(walks, desc)) != NULL && taken < fetch->limit &&
+		   looked_at++ < MAX_LOOKED_AT(fetch->limit))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_new(fetch, tuple_xid(walk->next, desc)))
+		{
+			take(fetch, walk->next);
+			taken++;
+		}
+		fetch->after_id = tuple_id(walk->next, desc);
+		walk->next = systable_getnext_ordered(walk->scan, ForwardScanDirection);
+	}
+	end_walks(walks);
+	return walk == NULL || taken == fetch->limit;
+}
+
+
+/* ---------- together ---------- */
 
 static void
 refuse_unrecoverable(void)
@@ -200,7 +292,8 @@ wrk_event_since(PG_FUNCTION_ARGS)
 	wrk_require_arg(fcinfo, 0, "since");
 	InitMaterializedSRF(fcinfo, 0);
 	begin_fetch(&fetch, fcinfo);
-	fetch_by_xid(&fetch);
+	if (fetch.after_id == 0 || fetch.limit == 0 || !fetch_by_id(&fetch))
+		fetch_by_xid(&fetch);
 	end_fetch(&fetch, (ReturnSetInfo *) fcinfo->resultinfo);
 	/* the caller will go on from the snapshot of this statement */
 	if (fetch.upto == NULL)

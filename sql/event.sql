@@ -60,6 +60,36 @@ RELEASE b;
 COMMIT;
 SELECT array_agg(type) AS types FROM wrk.event_since(:'middle');
 
+-- whatever the size of the pages, they add up to the whole: here with a gap of events
+-- that are seen already between those of a slow transaction and the rest
+CREATE FUNCTION public.in_pages(since pg_snapshot, max_rows integer) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+	ids bigint[] := '{}';
+	page bigint[];
+BEGIN
+	LOOP
+		SELECT array_agg(id) INTO page FROM wrk.event_since(since, NULL, coalesce(ids[cardinality(ids)], 0), max_rows);
+		EXIT WHEN page IS NULL;
+		ids := ids || page;
+	END LOOP;
+	RETURN ids;
+END
+$$;
+BEGIN;
+SELECT pg_current_xact_id()::text AS slow \gset
+SELECT wrk.emit('slow.one', '{}', '{tenant:acme}', tenant_id => 'acme') > 0 AS ok;
+SELECT count(wrk.emit('slow.more', '{}', '{tenant:acme}', tenant_id => 'acme')) FROM generate_series(1, 100);
+COMMIT;
+SET synchronous_commit = off;
+DO $$ BEGIN FOR i IN 1..3000 LOOP PERFORM wrk.emit('seen', '{}', '{tenant:acme}', tenant_id => 'acme'); COMMIT; END LOOP; END $$;
+SELECT format('%s:%s:%s', :'slow', pg_snapshot_xmax(pg_current_snapshot()), :'slow')::pg_snapshot AS gap \gset
+DO $$ BEGIN FOR i IN 1..50 LOOP PERFORM wrk.emit('new', '{}', '{tenant:acme}', tenant_id => 'acme'); COMMIT; END LOOP; END $$;
+RESET synchronous_commit;
+SELECT type, count(*) FROM wrk.event_since(:'gap') GROUP BY 1 ORDER BY 1;
+SELECT max_rows, public.in_pages(:'gap', max_rows) = (SELECT array_agg(id) FROM wrk.event_since(:'gap')) AS same
+FROM unnest('{1,7,100,101,102,150,151,152,1000}'::int[]) max_rows;
+DROP FUNCTION public.in_pages(pg_snapshot, integer);
+
 -- types
 SELECT t, public.try(format('%L, ''{}'', ''{tenant:acme}'', tenant_id => ''acme''', t))
 FROM unnest(ARRAY['a', 'task.created', 'entity:updated', 'a-b_c.d:e0', 'a' || repeat('b', 127), 'a' || repeat('b', 128),
