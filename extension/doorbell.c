@@ -31,6 +31,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
@@ -44,6 +45,7 @@ int maintenance_interval = 60;
 
 static bool launcher_wanted = false;  /* this transaction makes or renames a database */
 static bool bell_wanted = false;      /* this transaction has emitted */
+static bool rings_itself = false;     /* by a NOTIFY of its own */
 static DoorbellSlot *own_slot = NULL; /* that of this backend's database, once found */
 static shmem_startup_hook_type prev_shmem_startup_hook = NULL;
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
@@ -97,7 +99,9 @@ startup_shmem(void)
 DoorbellSlot *
 doorbell_find_slot(Oid dboid)
 {
-	for (int i = 0; doorbell_shared != NULL && i < DOORBELL_MAX_DATABASES; i++)
+	if (doorbell_shared == NULL || !OidIsValid(dboid))
+		return NULL;
+	for (int i = 0; i < DOORBELL_MAX_DATABASES; i++)
 		if (doorbell_shared->slots[i].dboid == dboid)
 			return &doorbell_shared->slots[i];
 	return NULL;
@@ -236,7 +240,8 @@ doorbell_xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			if (bell_wanted && !worker_lives())
+			rings_itself = bell_wanted && !worker_lives();
+			if (rings_itself)
 				Async_Notify(DOORBELL_CHANNEL, "");
 			break;
 		case XACT_EVENT_PRE_PREPARE:
@@ -244,7 +249,7 @@ doorbell_xact_callback(XactEvent event, void *arg)
 				Async_Notify(DOORBELL_CHANNEL, "");
 			break;
 		case XACT_EVENT_COMMIT:
-			if (bell_wanted)
+			if (bell_wanted && !rings_itself)
 				(void) doorbell_ring_now();
 			if (launcher_wanted)
 				wake_launcher();
@@ -314,7 +319,9 @@ database_needed_alone(Node *stmt)
 static void
 ring_for_prepared(void)
 {
-	if (OidIsValid(get_namespace_oid("wrk", true)) && !doorbell_ring_now())
+	if (!OidIsValid(get_namespace_oid("wrk", true)))
+		return;
+	if (!worker_lives() || !doorbell_ring_now())
 		Async_Notify(DOORBELL_CHANNEL, "");
 }
 

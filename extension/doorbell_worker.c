@@ -31,6 +31,7 @@
 #include "storage/procsignal.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -75,7 +76,9 @@ doorbell_register_launcher(void)
 		.bgw_function_name = "doorbell_launcher_main",
 	};
 
-	RegisterBackgroundWorker(&worker);
+	/* pg_upgrade wants nobody to write but itself */
+	if (!IsBinaryUpgrade)
+		RegisterBackgroundWorker(&worker);
 }
 
 /* registers a dynamic worker for slot i; NULL if the server has no room for it */
@@ -320,7 +323,8 @@ doorbell_launcher_main(Datum arg)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 time_to_sleep(GetCurrentTimestamp()), PG_WAIT_EXTENSION);
 	}
-	proc_exit(0);
+	/* anything but success, so that the postmaster starts another one */
+	proc_exit(1);
 }
 
 

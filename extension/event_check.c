@@ -133,8 +133,8 @@ strings_of_array(ArrayType *array, const char *what)
 	return strings;
 }
 
-static bool
-contains(List *strings, const char *value)
+bool
+event_list_has(List *strings, const char *value)
 {
 	ListCell *cell;
 
@@ -153,7 +153,7 @@ event_text_array(List *strings)
 
 	foreach (cell, strings)
 	{
-		if (contains(seen, lfirst(cell)))
+		if (event_list_has(seen, lfirst(cell)))
 			continue;
 		elems[list_length(seen)] = CStringGetTextDatum(lfirst(cell));
 		seen = lappend(seen, lfirst(cell));

@@ -29,6 +29,9 @@ extern ArrayType *event_checked_channels(ArrayType *channels, const char *tenant
 /* audience, each entry once, each "role:NAME" or "user:ID"; NULL gives an empty one */
 extern ArrayType *event_checked_audience(ArrayType *audience);
 
+/* whether a list of C strings holds the value */
+extern bool event_list_has(List *strings, const char *value);
+
 /* text[] of a list of C strings, each once; palloc'd */
 extern ArrayType *event_text_array(List *strings);
 

@@ -147,17 +147,6 @@ announce_deleted(const Change *change, const Target *target, List *channels)
 			 event_row_payload(change, change->before, false, NIL));
 }
 
-static bool
-contains(List *strings, const char *value)
-{
-	ListCell *cell;
-
-	foreach (cell, strings)
-		if (strcmp(lfirst(cell), value) == 0)
-			return true;
-	return false;
-}
-
 /* those of strings that are in others, or those that are not */
 static List *
 sift(List *strings, List *others, bool in)
@@ -166,7 +155,7 @@ sift(List *strings, List *others, bool in)
 	ListCell *cell;
 
 	foreach (cell, strings)
-		if (contains(others, lfirst(cell)) == in)
+		if (event_list_has(others, lfirst(cell)) == in)
 			result = lappend(result, lfirst(cell));
 	return result;
 }

@@ -94,7 +94,17 @@ for (1 .. 20)
 	$rung or fail('a commit was not heard while workers die'), last;
 }
 
+# the launcher dies
+my $launcher = q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'wrk_copilot launcher'};
+my $old_launcher = $node->safe_psql('wrk', $launcher);
+$node->safe_psql('wrk', "SELECT pg_terminate_backend($old_launcher)");
+ok($node->poll_query_until('wrk', "SELECT EXISTS ($launcher AND pid <> $old_launcher)"), 'the launcher comes back');
+wait_for_mode('wrk', 'worker');
+is($node->safe_psql('wrk', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'wrk_copilot doorbell' AND datname = 'wrk'}),
+	1, 'and leaves the worker that lives alone');
+
 # databases come and go under it
+my $untouched = worker_pid();
 $node->safe_psql('postgres', 'CREATE DATABASE later');
 $node->safe_psql('later', 'CREATE EXTENSION wrk_copilot');
 ok(wait_for_mode('later', 'worker'), 'a database made later gets its worker');
@@ -107,7 +117,7 @@ $node->safe_psql('postgres', 'ALTER DATABASE other RENAME TO later');
 ok(wait_for_mode('later', 'worker'), 'until it has the old name again');
 $node->safe_psql('postgres', 'DROP DATABASE later');
 pass('a database with a worker can be dropped');
-is(worker_pid(), worker_pid(), 'which leaves the others alone');
+is(worker_pid(), $untouched, 'which leaves the others alone');
 
 # maintenance: runs what is due, and forgets old events
 ok($node->poll_query_until('wrk', q{SELECT last_run IS NOT NULL AND last_error IS NULL FROM wrk.maintenance
