@@ -22,6 +22,7 @@
 #define GLOBAL_CHANNEL "global"
 
 
+/* "value" is no what */
 static void
 refuse(const char *what, const char *value, const char *hint)
 {
@@ -38,6 +39,7 @@ has_control_character(const char *value)
 	return false;
 }
 
+/* types are what clients subscribe to and switch on, so they have one spelling */
 void
 event_check_type(const char *type)
 {
@@ -82,6 +84,7 @@ is_below_tenant(const char *name, const char *tenant_id)
 	return *rest == '\0' || (rest[0] == ':' && rest[1] >= 'a' && rest[1] <= 'z');
 }
 
+/* one channel of an event of this tenant */
 static void
 check_channel(const char *name, const char *tenant_id)
 {
@@ -96,6 +99,7 @@ check_channel(const char *name, const char *tenant_id)
 								   GetUserNameFromId(GetUserId(), false), name)));
 		return;
 	}
+	/* nothing of a tenant may be in an event that nobody checks the tenant of */
 	if (tenant_id == NULL)
 		refuse("channel of all tenants", name,
 			   "An event without a tenant goes to channel \"global\" only.");
@@ -105,6 +109,7 @@ check_channel(const char *name, const char *tenant_id)
 						tenant_id));
 }
 
+/* one entry; whether such a role or user exists is nobody's business here */
 static void
 check_audience(const char *entry)
 {

@@ -99,6 +99,7 @@ string_list(const JsonbValue *array, const char *member)
 
 /* ---------- templates ---------- */
 
+/* the constant part of a template: no characters that a name cannot have */
 static void
 check_literal(TemplateKind kind, const char *text, const char *literal, size_t len)
 {
@@ -109,6 +110,7 @@ check_literal(TemplateKind kind, const char *text, const char *literal, size_t l
 		refuse("\"%s\" contains characters that no name may have", text, NULL);
 }
 
+/* a template as a whole: of the right kind, and below the tenant */
 static void
 check_template(TemplateKind kind, const char *text)
 {
@@ -141,6 +143,7 @@ add_placeholder(const Parser *parser, Template *template, const char *name, size
 		part->column = column_number(parser->rel, name, len);
 }
 
+/* cuts "project:{project_id}" into its parts */
 static Template
 parse_template(const Parser *parser, TemplateKind kind, const char *text)
 {
@@ -211,6 +214,7 @@ parse_column(const Parser *parser, const Jsonb *doc, const char *member)
 	return column_number(parser->rel, name, strlen(name));
 }
 
+/* templates of the channels; without any, those of the entity */
 static void
 parse_channels(const Parser *parser, const Jsonb *doc)
 {
@@ -281,6 +285,7 @@ parse_audience_map(const Parser *parser, JsonbValue *object)
 	parser->config->audience = parse_audience_list(parser, &value);
 }
 
+/* who may see events: a list, or a column that decides between lists */
 static void
 parse_audience(const Parser *parser, const Jsonb *doc)
 {
@@ -294,6 +299,7 @@ parse_audience(const Parser *parser, const Jsonb *doc)
 		parser->config->audience = parse_audience_list(parser, &value);
 }
 
+/* sets whether the columns listed in a member are part of events */
 static void
 mark_columns(const Parser *parser, const Jsonb *doc, const char *member, bool chosen)
 {
@@ -308,6 +314,7 @@ mark_columns(const Parser *parser, const Jsonb *doc, const char *member, bool ch
 			chosen;
 }
 
+/* "include" begins with nothing, everything else with every column */
 static void
 choose_columns(const Parser *parser, const Jsonb *doc)
 {
