@@ -12,5 +12,5 @@ RETURNS record
 LANGUAGE C VOLATILE PARALLEL RESTRICTED
 AS 'MODULE_PATHNAME', 'wrk_doorbell_status';
 COMMENT ON FUNCTION wrk.doorbell_status() IS
-'mode as in wrk.doorbell_mode(); process id of the worker, NULL if none lives; since the server started, transactions that wanted the bell (each COMMIT PREPARED counts) and rings they came to, NULL if this database has had no worker. Without worker, PREPARE TRANSACTION refuses a transaction that has emitted, as it does after NOTIFY';
+'mode as in wrk.doorbell_mode(); process id of the worker, NULL if none lives; since the server started, transactions that left ringing to the worker (each COMMIT PREPARED counts) and rings they came to, NULL if this database has had no worker. Where the library is not preloaded, PREPARE TRANSACTION refuses a transaction that has emitted, as it does after NOTIFY';
 REVOKE ALL ON FUNCTION wrk.doorbell_mode(), wrk.doorbell_status() FROM PUBLIC;
