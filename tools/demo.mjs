@@ -130,6 +130,13 @@ async function crash(gateway) {
 
 // ---------- playing on ----------
 
+// what of a payload fits into a line: the changed columns, or the beginning
+function gist({ data, changed, ...rest }) {
+  const shown = changed && data ? Object.fromEntries(changed.map((column) => [column, data[column]])) : (data ?? rest);
+  const { tenant_id, id, updated_at, ...interesting } = shown;
+  return JSON.stringify(interesting).slice(0, 100);
+}
+
 function invite(gateway) {
   heading('Play on');
   const { PGPORT } = lab.env;
@@ -139,9 +146,10 @@ function invite(gateway) {
   console.log(`  a token    ${tokenOf(people.clara, 12 * 3600)}`);
   console.log(`\n  For example: UPDATE copilot.projects SET name = 'Renamed' WHERE id = '${northwind.project}';`);
   console.log(dim('  What arrives is printed here. Ctrl-C ends the demo and removes the cluster.\n'));
+  const table = new Table([], [13, 7, 34, 0]);
   for (const { name, follower } of Object.values(people)) {
     follower.onEvent = ({ type, payload, at }) =>
-      console.log(`  ${new Date(at).toISOString().slice(11, 23)}  ${bold(name.padEnd(7))} ${type.padEnd(34)} ${dim(JSON.stringify(payload).slice(0, 90))}`);
+      table.row([new Date(at).toISOString().slice(11, 23), bold(name), type, dim(gist(payload))]);
   }
 }
 

@@ -9,7 +9,7 @@ help:
 	@echo "make demo         run everything on a private cluster and watch changes arrive"
 	@echo "                  (DEMO_ONCE=1 ends by itself with an exit status)"
 	@echo "make test         the whole test suite, on private temporary clusters"
-	@echo "                  (PARTS=\"sql tap\" only some of: sql isolation unit tap node)"
+	@echo "                  (PARTS=\"sql tap\" only some of: sql isolation unit tap node load)"
 	@echo "make install      install the extension and the gateway into the system"
 	@echo "make installcheck pg_regress and isolation tests against a running server"
 	@echo "make sanitize     gateway tests under AddressSanitizer and UBSan"

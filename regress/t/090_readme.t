@@ -1,0 +1,47 @@
+# What the README tells a newcomer to type works as it stands there.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib $FindBin::RealBin;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Wrk;
+
+my $node = wrk_node('main', extension => 0);
+
+sub run_block
+{
+	my ($sql) = @_;
+	my ($status, $out, $err) = $node->psql('wrk', $sql, on_error_stop => 1);
+	return $status == 0 ? ('', $out) : ($err, $out);
+}
+
+open my $readme, '<', "$FindBin::RealBin/../../README.md" or die "README.md: $!";
+my $text = do { local $/; <$readme> };
+my ($setup, $tables, $member) = $text =~ /```sql\n(.*?)```/gs;
+
+# what a reader fills in
+my ($jwk) = key_jwk();
+$setup =~ s/'\{"kty".*?\}'/'$jwk'/;
+is((run_block($setup))[0], '', 'setting it up');
+
+is((run_block($tables))[0], '', 'a table of one\'s own');
+my $before = $node->safe_psql('wrk', 'SELECT pg_current_snapshot()');
+$node->safe_psql('wrk', q{INSERT INTO invoice (tenant_id, project_id, total) VALUES ('acme', 42, 100), ('other', 42, 1)});
+is($node->safe_psql('wrk', "SELECT type, channels FROM wrk.gateway_fetch('$before') WHERE tenant_id = 'acme'"),
+	'invoice.created|{tenant:acme:project:42}', 'whose rows are events');
+
+my $token = $node->safe_psql('wrk', qq{SELECT wrk.jwt_sign(jsonb_build_object('sub', 'u', 'tenant_id', 'acme',
+	'roles', '["client"]'::jsonb, 'exp', extract(epoch FROM now())::bigint + 600), '$jwk'::jsonb)});
+$member =~ s/eyJhbGciOi\.\.\./$token/;
+my ($error, $rows) = run_block($member);
+is($error, '', 'a statement on behalf of a user');
+like($rows, qr/^acme\|/m, 'sees the rows of its tenant');
+unlike($rows, qr/^other\|/m, 'and of no other');
+
+$node->stop;
+done_testing();
