@@ -1,7 +1,7 @@
 // The demo: what design and README claim, shown on a running system. See tools/demo for what it is.
 //
-// Every step states what each client must see; the exit status says whether it did. "Nothing arrived" is
-// proven by fence(), not waited for.
+// Every step states what each client must see; the exit status says whether it did. "Nothing
+// arrived" is proven by fence(), not waited for.
 
 import { connect } from '../sidecar/test/ws_client.mjs';
 import { Follower, fence, isFence } from './follower.mjs';
@@ -23,9 +23,24 @@ function verdict(isRight, text = isRight ? 'as it should be' : 'WRONG') {
 // ---------- who takes part ----------
 
 const people = {
-  clara: { ...northwind.clara, tenant: northwind, roles: ['client'], channels: [`project:${northwind.project}`] },
-  oskar: { ...northwind.oskar, tenant: northwind, roles: ['ops'], channels: [`project:${northwind.project}`] },
-  bea: { ...helios.bea, tenant: helios, roles: ['client'], channels: [`project:${helios.project}`] },
+  clara: {
+    ...northwind.clara,
+    tenant: northwind,
+    roles: ['client'],
+    channels: [`project:${northwind.project}`],
+  },
+  oskar: {
+    ...northwind.oskar,
+    tenant: northwind,
+    roles: ['ops'],
+    channels: [`project:${northwind.project}`],
+  },
+  bea: {
+    ...helios.bea,
+    tenant: helios,
+    roles: ['client'],
+    channels: [`project:${helios.project}`],
+  },
 };
 const eve = { ...northwind.eve, tenant: northwind, roles: ['client'] };
 
@@ -36,16 +51,30 @@ async function join(gateway) {
   const table = new Table(['', 'tenant', 'role', 'follows'], [8, 22, 8, 30]);
   for (const person of Object.values(people)) {
     const { name, tenant, channels, roles } = person;
-    person.follower = new Follower({ name, url: gateway.url, token: () => tokenOf(person), channels });
+    person.follower = new Follower({
+      name,
+      url: gateway.url,
+      token: () => tokenOf(person),
+      channels,
+    });
     await person.follower.start();
     table.row([name, tenant.name, roles[0], `project "${tenant.projectName}", own tenant`]);
   }
   const { code } = await attempt(gateway, tokenOf(eve, -60));
-  table.row([eve.name, eve.tenant.name, 'client', verdict(code === 'token_expired', `refused: ${code}`)]);
+  table.row([
+    eve.name,
+    eve.tenant.name,
+    'client',
+    verdict(code === 'token_expired', `refused: ${code}`),
+  ]);
   note('');
 
   const foreign = await attempt(gateway, tokenOf(people.bea), `project:${northwind.project}`);
-  const nowhere = await attempt(gateway, tokenOf(people.bea), 'project:00000000-0000-4000-8000-000000000000');
+  const nowhere = await attempt(
+    gateway,
+    tokenOf(people.bea),
+    'project:00000000-0000-4000-8000-000000000000',
+  );
   const isSame = foreign.code === 'not_found' && foreign.message === nowhere.message;
   note(
     `${people.bea.name} asks for ${northwind.name}'s project and for one that does not exist:`,
@@ -91,7 +120,8 @@ async function show(table, { what, sql, sees, rolledBack }) {
   const news = Object.values(people).map((person, i) => newsOf(person, before[i]));
   const cells = Object.keys(people).map((key, i) => {
     const [first] = news[i];
-    if (sees.includes(key)) return first ? `${(first.at - at).toFixed(1)} ms` : verdict(false, 'missing');
+    if (sees.includes(key))
+      return first ? `${(first.at - at).toFixed(1)} ms` : verdict(false, 'missing');
     return first ? verdict(false, first.type) : dim('–');
   });
   const types = new Set(news.flat().map(({ type }) => type));
@@ -101,11 +131,17 @@ async function show(table, { what, sql, sees, rolledBack }) {
 // ---------- the gateway dies ----------
 
 async function crash(gateway) {
-  const seen = (person) => person.follower.events.filter((e) => e.type === 'task.created' && e.payload.data.title.startsWith('Burst'));
+  const seen = (person) =>
+    person.follower.events.filter(
+      (e) => e.type === 'task.created' && e.payload.data.title.startsWith('Burst'),
+    );
   const burst = lab.session();
   const sending = burst.query(
-    Array.from({ length: BURST }, (_, i) => `INSERT INTO copilot.tasks (tenant_id, project_id, title)
-      VALUES ('${northwind.id}', '${northwind.project}', 'Burst ${i}')`).join('; SELECT pg_sleep(0.001) \\g /dev/null\n;'),
+    Array.from(
+      { length: BURST },
+      (_, i) => `INSERT INTO copilot.tasks (tenant_id, project_id, title)
+      VALUES ('${northwind.id}', '${northwind.project}', 'Burst ${i}')`,
+    ).join('; SELECT pg_sleep(0.001) \\g /dev/null\n;'),
   );
   await until('a part of the burst', () => seen(people.clara).length > BURST / 3, { every: 1 });
   const killed = seen(people.clara).length;
@@ -122,7 +158,13 @@ async function crash(gateway) {
     const distinct = new Set(ids).size;
     const [missed, twice] = [expected - distinct, ids.length - distinct];
     const isRight = missed === 0 && twice === 0;
-    table.row([person.name, expected, distinct, verdict(isRight, String(missed)), verdict(isRight, String(twice))]);
+    table.row([
+      person.name,
+      expected,
+      distinct,
+      verdict(isRight, String(missed)),
+      verdict(isRight, String(twice)),
+    ]);
   }
   const again = followers().reduce((sum, { duplicates }) => sum + duplicates, 0);
   note(dim(`\n  Sent twice around the crash, and dropped by id: ${again}.`));
@@ -132,7 +174,10 @@ async function crash(gateway) {
 
 // what of a payload fits into a line: the changed columns, or the beginning
 function gist({ data, changed, ...rest }) {
-  const shown = changed && data ? Object.fromEntries(changed.map((column) => [column, data[column]])) : (data ?? rest);
+  const shown =
+    changed && data
+      ? Object.fromEntries(changed.map((column) => [column, data[column]]))
+      : (data ?? rest);
   const { tenant_id, id, updated_at, ...interesting } = shown;
   return JSON.stringify(interesting).slice(0, 100);
 }
@@ -144,8 +189,12 @@ function invite(gateway) {
   console.log(`  WebSocket  ${gateway.url}   (sub-protocol wrk.v1)`);
   console.log(`  pages      http://127.0.0.1:${gateway.port}/healthz  /readyz  /metrics`);
   console.log(`  a token    ${tokenOf(people.clara, 12 * 3600)}`);
-  console.log(`\n  For example: UPDATE copilot.projects SET name = 'Renamed' WHERE id = '${northwind.project}';`);
-  console.log(dim('  What arrives is printed here. Ctrl-C ends the demo and removes the cluster.\n'));
+  console.log(
+    `\n  For example: UPDATE copilot.projects SET name = 'Renamed' WHERE id = '${northwind.project}';`,
+  );
+  console.log(
+    dim('  What arrives is printed here. Ctrl-C ends the demo and removes the cluster.\n'),
+  );
   const table = new Table([], [13, 7, 34, 0]);
   for (const { name, follower } of Object.values(people)) {
     follower.onEvent = ({ type, payload, at }) =>
@@ -163,7 +212,9 @@ async function main() {
   const version = await lab.sql.query(`SELECT split_part(version(), ' ', 2)`);
   await lab.sql.query('SELECT copilot.install()');
   await seed(lab.sql);
-  console.log(`  PostgreSQL ${version} on port ${lab.env.PGPORT}, extension installed, tenants: ${northwind.name}, ${helios.name}`);
+  console.log(
+    `  PostgreSQL ${version} on port ${lab.env.PGPORT}, extension installed, tenants: ${northwind.name}, ${helios.name}`,
+  );
   const gateway = await lab.gateway().start();
   console.log(`  gateway on ${gateway.url}, process ${gateway.pid}`);
 
@@ -172,13 +223,18 @@ async function main() {
 
   heading('Rows change; time from the commit to each client');
   await settle();
-  const table = new Table(['', ...Object.values(people).map((p) => p.name), ''], [50, 10, 10, 10, 0]);
+  const table = new Table(
+    ['', ...Object.values(people).map((p) => p.name), ''],
+    [50, 10, 10, 10, 0],
+  );
   for (const step of steps) await show(table, step);
 
   heading(`The gateway dies in the middle of ${BURST} events`);
   await crash(gateway);
 
-  console.log(`\n  ${mistakes === 0 ? good('Everything was as it should be.') : bad(`${mistakes} things were not as they should be.`)}`);
+  console.log(
+    `\n  ${mistakes === 0 ? good('Everything was as it should be.') : bad(`${mistakes} things were not as they should be.`)}`,
+  );
   if (once) return;
   invite(gateway);
   await interrupted;

@@ -47,7 +47,8 @@ const blueprint = {
 };
 
 function company(tenant, people) {
-  const { id, name, slug, automation, automationName, version, project, projectName, task } = tenant;
+  const { id, name, slug, automation, automationName, version, project, projectName, task } =
+    tenant;
   const statements = [
     `INSERT INTO copilot.tenants (id, name, slug) VALUES ('${id}', ${quote(name)}, '${slug}')`,
     ...people.flatMap(([person, role]) => [
@@ -70,11 +71,22 @@ function company(tenant, people) {
 // Fills the tables of the application.
 export async function seed(sql) {
   const { clara, oskar, eve } = northwind;
-  await sql.query(company(northwind, [[clara, 'client'], [oskar, 'ops'], [eve, 'client']]));
+  await sql.query(
+    company(northwind, [
+      [clara, 'client'],
+      [oskar, 'ops'],
+      [eve, 'client'],
+    ]),
+  );
   await sql.query(company(helios, [[helios.bea, 'client']]));
 }
 
-const message = (tenant, author, type, body) => `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
+const message = (
+  tenant,
+  author,
+  type,
+  body,
+) => `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
   VALUES ('${tenant.id}', '${tenant.project}', '${author.id}', '${type}', ${quote(body)})`;
 
 const setStatus = (tenant, status) =>
@@ -86,18 +98,51 @@ const company1 = ['clara', 'oskar'];
 
 // sees: who must get it; nobody else may
 export const steps = [
-  { what: 'the client writes', sees: company1, sql: message(northwind, clara, 'client', 'When do we go live?') },
-  { what: 'operations answer', sees: company1, sql: message(northwind, oskar, 'client', 'On Monday, if the test passes.') },
-  { what: 'a message among staff (ops)', sees: staffOnly, sql: message(northwind, oskar, 'ops', 'Mailbox access is late again.') },
-  { what: 'an internal note', sees: staffOnly, sql: message(northwind, oskar, 'internal_note', 'Discount possible.') },
-  { what: 'a message in the other company', sees: ['bea'], sql: message(helios, helios.bea, 'client', 'Is it safe?') },
-  { what: 'a task is done', sees: company1, sql: `UPDATE copilot.tasks SET status = 'done' WHERE id = '${northwind.task}'` },
+  {
+    what: 'the client writes',
+    sees: company1,
+    sql: message(northwind, clara, 'client', 'When do we go live?'),
+  },
+  {
+    what: 'operations answer',
+    sees: company1,
+    sql: message(northwind, oskar, 'client', 'On Monday, if the test passes.'),
+  },
+  {
+    what: 'a message among staff (ops)',
+    sees: staffOnly,
+    sql: message(northwind, oskar, 'ops', 'Mailbox access is late again.'),
+  },
+  {
+    what: 'an internal note',
+    sees: staffOnly,
+    sql: message(northwind, oskar, 'internal_note', 'Discount possible.'),
+  },
+  {
+    what: 'a message in the other company',
+    sees: ['bea'],
+    sql: message(helios, helios.bea, 'client', 'Is it safe?'),
+  },
+  {
+    what: 'a task is done',
+    sees: company1,
+    sql: `UPDATE copilot.tasks SET status = 'done' WHERE id = '${northwind.task}'`,
+  },
   { what: 'an automation goes to QA', sees: company1, sql: setStatus(northwind, 'qa_testing') },
   {
     what: 'one statement, rows of both companies',
     sees: ['clara', 'oskar', 'bea'],
     sql: `UPDATE copilot.projects SET checklist_progress = checklist_progress + 10`,
   },
-  { what: 'an UPDATE that changes nothing', sees: [], sql: `UPDATE copilot.projects SET name = name` },
-  { what: 'a change that is rolled back', sees: [], rolledBack: true, sql: setStatus(northwind, 'live') },
+  {
+    what: 'an UPDATE that changes nothing',
+    sees: [],
+    sql: `UPDATE copilot.projects SET name = name`,
+  },
+  {
+    what: 'a change that is rolled back',
+    sees: [],
+    rolledBack: true,
+    sql: setStatus(northwind, 'live'),
+  },
 ];

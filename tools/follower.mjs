@@ -1,9 +1,10 @@
-// A client that survives: it follows channels, and when its connection breaks it comes back with its
-// position and takes up where it was.
+// A client that survives: it follows channels, and when its connection breaks it comes back with
+// its position and takes up where it was.
 //
-// What must stay true: a position belongs to a channel. The answer to `subscribe` sets it, and a `position`
-// frame moves those channels whose subscription is answered; one that is still waiting for its replay keeps
-// the older one. What arrives again is dropped by (channel, id), as the protocol asks of a client, and counted.
+// What must stay true: a position belongs to a channel. The answer to `subscribe` sets it, and a
+// `position` frame moves those channels whose subscription is answered; one that is still waiting
+// for its replay keeps the older one. What arrives again is dropped by (channel, id), as the
+// protocol asks of a client, and counted.
 
 import { connect } from '../sidecar/test/ws_client.mjs';
 
@@ -12,14 +13,17 @@ import { until } from './lab.mjs';
 const FOREVER = 2 ** 31 - 1;
 let fences = 0;
 
-// Resolves when every follower has all that was committed before the call. Each channel they follow gets
-// one more event: what has not come on it before that one never will, because events arrive in order.
+// Resolves when every follower has all that was committed before the call. Each channel they follow
+// gets one more event: what has not come on it before that one never will, because events arrive in
+// order.
 export async function fence(sql, followers, { timeout = 30000 } = {}) {
   const n = `${process.pid}-${++fences}`;
   const channels = new Set(followers.flatMap((follower) => follower.channels));
   for (const tenant of new Set([...channels].map((name) => name.split(':')[1]))) {
     const own = [...channels].filter((name) => name.split(':')[1] === tenant);
-    await sql.query(`SELECT wrk.emit('lab.fence', '{"n": "${n}"}', '{${own}}', tenant_id => '${tenant}')`);
+    await sql.query(
+      `SELECT wrk.emit('lab.fence', '{"n": "${n}"}', '{${own}}', tenant_id => '${tenant}')`,
+    );
   }
   const has = (follower) => {
     const reached = follower.events.filter((e) => isFence(e) && e.payload.n === n);
@@ -44,10 +48,12 @@ export class Follower {
   #stopped = false;
   #client = null;
 
-  // token: function that returns one; channels: names to subscribe to, beside those of every connection
+  // token: function that returns one; channels: names to subscribe to, beside those of every
+  // connection
   constructor({ name, url, token, channels = [] }) {
     Object.assign(this, { name, url, token });
-    for (const channel of channels) this.#channels.set(channel, { canonical: null, position: null, answered: false });
+    for (const channel of channels)
+      this.#channels.set(channel, { canonical: null, position: null, answered: false });
   }
 
   // Connects and subscribes; resolves when every subscription was answered the first time.
@@ -96,7 +102,8 @@ export class Follower {
     }
   }
 
-  // Refused for what we are, not for the moment: a code of the protocol, or a close code that says stop.
+  // Refused for what we are, not for the moment: a code of the protocol, or a close code that says
+  // stop.
   #isFinal({ code, frame }) {
     return frame ? frame.payload.retry !== 'backoff' : code >= 4500 && code < 5000;
   }
@@ -116,12 +123,13 @@ export class Follower {
     await following;
   }
 
-  // The channels every connection has from the start begin at the position of `connected`; those we have
-  // followed before are asked for again, because what came between the connections is missing.
+  // The channels every connection has from the start begin at the position of `connected`; those we
+  // have followed before are asked for again, because what came between the connections is missing.
   #joinDefaults({ channels, position }) {
     for (const state of this.#channels.values()) state.answered = false;
     for (const name of channels) {
-      if (!this.#channels.has(name)) this.#channels.set(name, { canonical: name, position, answered: true });
+      if (!this.#channels.has(name))
+        this.#channels.set(name, { canonical: name, position, answered: true });
     }
   }
 

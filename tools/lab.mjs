@@ -1,8 +1,8 @@
 // A place to try the whole thing: a private cluster, SQL sessions, a gateway, tokens.
 //
 // The demo and the end-to-end tests stand on it. It owns every process it starts: close() ends them
-// and removes the cluster, also after a failure, and no wait is without a deadline. Nothing here knows
-// tables of the application.
+// and removes the cluster, also after a failure, and no wait is without a deadline. Nothing here
+// knows tables of the application.
 
 import { execFile, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
@@ -54,22 +54,34 @@ export class Sql {
   #count = 0;
 
   constructor(psql, env, args = []) {
-    this.#psql = spawn(psql, ['-XqAt', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never', ...args], { env });
+    this.#psql = spawn(
+      psql,
+      ['-XqAt', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never', ...args],
+      { env },
+    );
     this.#psql.stdin.on('error', () => {}); // seen as the end of the process below
-    this.#psql.stdout.setEncoding('utf8').on('data', (text) => ((this.#out += text), this.#advance()));
-    this.#psql.stderr.setEncoding('utf8').on('data', (text) => ((this.#err += text), this.#advance()));
+    this.#psql.stdout
+      .setEncoding('utf8')
+      .on('data', (text) => ((this.#out += text), this.#advance()));
+    this.#psql.stderr
+      .setEncoding('utf8')
+      .on('data', (text) => ((this.#err += text), this.#advance()));
     this.ended = new Promise((resolve) => this.#psql.on('close', resolve)).then(() => {
       this.#psql = null;
-      for (const { reject } of this.#waiting.splice(0)) reject(new Error(`psql ended: ${this.#err.trim()}`));
+      for (const { reject } of this.#waiting.splice(0))
+        reject(new Error(`psql ended: ${this.#err.trim()}`));
     });
   }
 
-  // What the statements print, unaligned, one row a line. An error of any of them rejects, with .sqlstate.
+  // What the statements print, unaligned, one row a line. An error of any of them rejects, with
+  // .sqlstate.
   query(text) {
     if (!this.#psql) return Promise.reject(new Error(`psql ended: ${this.#err.trim()}`));
     const mark = `-- done ${++this.#count}`;
     this.#psql.stdin.write(`${text}\n;\n\\echo '${mark}'\n\\warn '${mark}'\n`);
-    return new Promise((resolve, reject) => this.#waiting.push({ mark: `${mark}\n`, text, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#waiting.push({ mark: `${mark}\n`, text, resolve, reject }),
+    );
   }
 
   async json(text) {
@@ -101,7 +113,11 @@ export class Sql {
       if (!error) resolve(printed);
       else {
         const [, sqlstate, message] = error;
-        reject(Object.assign(new Error(`${sqlstate} ${message}\nin: ${text.trim().slice(0, 300)}`), { sqlstate }));
+        reject(
+          Object.assign(new Error(`${sqlstate} ${message}\nin: ${text.trim().slice(0, 300)}`), {
+            sqlstate,
+          }),
+        );
       }
     }
   }
@@ -149,14 +165,17 @@ export class Gateway {
   }
 
   async isReady() {
-    if (this.exit) throw new Error(`the gateway ended: ${JSON.stringify(this.exit)}, see ${this.log}`);
+    if (this.exit)
+      throw new Error(`the gateway ended: ${JSON.stringify(this.exit)}, see ${this.log}`);
     return (await this.get('/readyz')).status === 200;
   }
 
   // GET of a page: { status, text }; status 0 when nobody answers
   async get(page) {
     try {
-      const answer = await fetch(`http://127.0.0.1:${this.port}${page}`, { signal: AbortSignal.timeout(5000) });
+      const answer = await fetch(`http://127.0.0.1:${this.port}${page}`, {
+        signal: AbortSignal.timeout(5000),
+      });
       return { status: answer.status, text: await answer.text() };
     } catch {
       return { status: 0, text: '' };
@@ -185,7 +204,9 @@ export class Issuer {
   token(claims, seconds = 3600) {
     const now = Math.floor(Date.now() / 1000);
     const head = base64url(JSON.stringify({ alg: 'HS256', typ: 'JWT', kid: this.jwk.kid }));
-    const body = base64url(JSON.stringify({ iat: now + Math.min(seconds, 0) - 1, exp: now + seconds, ...claims }));
+    const body = base64url(
+      JSON.stringify({ iat: now + Math.min(seconds, 0) - 1, exp: now + seconds, ...claims }),
+    );
     const mac = createHmac('sha256', this.secret).update(`${head}.${body}`).digest();
     return `${head}.${body}.${base64url(mac)}`;
   }
@@ -208,35 +229,48 @@ export class Lab {
 
   // tools/cluster COMMAND
   async cluster(...args) {
-    return (await run(path.join(top, 'tools/cluster'), args, { env: this.env, maxBuffer: 1 << 24 })).stdout;
+    return (await run(path.join(top, 'tools/cluster'), args, { env: this.env, maxBuffer: 1 << 24 }))
+      .stdout;
   }
 
-  // Throws an earlier cluster away, starts a new one, makes the database and a login role for the gateway.
+  // Throws an earlier cluster away, starts a new one, makes the database and a login role for the
+  // gateway.
   async open() {
     mkdirSync(this.dir, { recursive: true });
     await this.cluster('destroy');
     await this.startServer();
-    for (const [, name, value] of (await this.cluster('env')).matchAll(/\b(PATH|PG[A-Z]+)=(\S+)/g)) {
+    for (const [, name, value] of (await this.cluster('env')).matchAll(
+      /\b(PATH|PG[A-Z]+)=(\S+)/g,
+    )) {
       this.env[name] = value.replace('$PATH', this.env.PATH);
     }
     await this.psql('postgres', `CREATE DATABASE ${this.database}`);
     this.sql = this.session();
-    await this.sql.query(`CREATE EXTENSION wrk_copilot; CREATE ROLE gateway LOGIN IN ROLE wrk_gateway`);
+    await this.sql.query(
+      `CREATE EXTENSION wrk_copilot; CREATE ROLE gateway LOGIN IN ROLE wrk_gateway`,
+    );
     await this.sql.query(`SELECT wrk.jwt_key_import(${quote(this.issuer.jwk)}::jsonb)`);
     return this;
   }
 
   startServer() {
-    return this.cluster('start', ...Object.entries(this.settings).map(([name, value]) => `${name}=${value}`));
+    return this.cluster(
+      'start',
+      ...Object.entries(this.settings).map(([name, value]) => `${name}=${value}`),
+    );
   }
 
   // mode: fast, immediate
   async stopServer(mode = 'fast') {
-    await run('pg_ctl', ['-D', path.join(this.env.CLUSTER_DIR, 'data'), '-m', mode, '-w', 'stop'], { env: this.env });
+    await run('pg_ctl', ['-D', path.join(this.env.CLUSTER_DIR, 'data'), '-m', mode, '-w', 'stop'], {
+      env: this.env,
+    });
   }
 
   async psql(database, text) {
-    return (await run('psql', ['-XqAt', '-d', database, '-c', text], { env: this.env })).stdout.trim();
+    return (
+      await run('psql', ['-XqAt', '-d', database, '-c', text], { env: this.env })
+    ).stdout.trim();
   }
 
   // a new SQL session; role: the login role
@@ -253,7 +287,8 @@ export class Lab {
     const { PGHOST, PGPORT } = this.env;
     const env = { ...this.env, WRK_GATEWAY_LISTEN: '127.0.0.1' };
     env.WRK_GATEWAY_DATABASE = `host=${PGHOST} port=${PGPORT} user=gateway dbname=${this.database}`;
-    for (const [name, value] of Object.entries(options)) env[`WRK_GATEWAY_${name.toUpperCase()}`] = String(value);
+    for (const [name, value] of Object.entries(options))
+      env[`WRK_GATEWAY_${name.toUpperCase()}`] = String(value);
     const log = path.join(this.dir, `gateway${this.#gateways.length || ''}.log`);
     const gateway = new Gateway({ binary, env, log });
     this.#gateways.push(gateway);

@@ -1,5 +1,5 @@
-// The world of the end-to-end tests: a cluster of their own with the two companies of the demo, people in
-// them, a gateway. Everything is real; nothing is left behind.
+// The world of the end-to-end tests: a cluster of their own with the two companies of the demo,
+// people in them, a gateway. Everything is real; nothing is left behind.
 
 import { northwind, helios, seed } from '../../tools/demo_data.mjs';
 import { Follower } from '../../tools/follower.mjs';
@@ -47,15 +47,22 @@ export class World {
   // makes rows for the people the demo does not have
   async #settle({ id, name, tenant, roles, member }) {
     const user = `('${id}', '${name.toLowerCase()}@wrk.example', '${name}')`;
-    await this.sql.query(`INSERT INTO copilot.users (id, email, name) VALUES ${user} ON CONFLICT DO NOTHING`);
-    await this.sql.query(`INSERT INTO copilot.tenant_users (tenant_id, user_id) VALUES ('${tenant.id}', '${id}') ON CONFLICT DO NOTHING`);
+    await this.sql.query(
+      `INSERT INTO copilot.users (id, email, name) VALUES ${user} ON CONFLICT DO NOTHING`,
+    );
+    await this.sql.query(
+      `INSERT INTO copilot.tenant_users (tenant_id, user_id) VALUES ('${tenant.id}', '${id}') ON CONFLICT DO NOTHING`,
+    );
     if (!member) return;
     await this.sql.query(`INSERT INTO copilot.project_members (tenant_id, project_id, user_id, role)
       VALUES ('${tenant.id}', '${tenant.project}', '${id}', '${roles[0]}')`);
   }
 
   token({ id, tenant, roles }, { seconds = 3600, ...claims } = {}) {
-    return this.lab.issuer.token({ sub: id, tenant_id: tenant.id, roles, sid: `e2e-${id.slice(-4)}`, ...claims }, seconds);
+    return this.lab.issuer.token(
+      { sub: id, tenant_id: tenant.id, roles, sid: `e2e-${id.slice(-4)}`, ...claims },
+      seconds,
+    );
   }
 
   // an authenticated connection
@@ -76,7 +83,8 @@ export class World {
 
   // an INSERT of a message, by SQL
   message(tenant, author, type, body = 'x') {
-    return this.sql.query(`INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
+    return this.sql
+      .query(`INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
       VALUES ('${tenant.id}', '${tenant.project}', '${author.id}', '${type}', ${quote(body)})`);
   }
 

@@ -1,11 +1,14 @@
-// The promise behind everything: whatever breaks, every client has exactly the events it may see, once each.
+// The promise behind everything: whatever breaks, every client has exactly the events it may see,
+// once each.
 //
-// Sixteen writers change rows of both tenants in every way a transaction can go (committed, rolled back, in
-// savepoints, slow, prepared) while writers, the gateway's database sessions and the doorbell's worker are
-// terminated, the gateway is killed, clients are cut off and the server is stopped in the middle of it all.
-// What must have arrived is computed from the rows that are there in the end, not from the event table.
+// Sixteen writers change rows of both tenants in every way a transaction can go (committed, rolled
+// back, in savepoints, slow, prepared) while writers, the gateway's database sessions and the
+// doorbell's worker are terminated, the gateway is killed, clients are cut off and the server is
+// stopped in the middle of it all. What must have arrived is computed from the rows that are there
+// in the end, not from the event table.
 //
-// Randomness is reproducible as far as scheduling allows: WRK_SEED takes the seed that a run has printed.
+// Randomness is reproducible as far as scheduling allows: WRK_SEED takes the seed that a run has
+// printed.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -26,10 +29,15 @@ function random(seed) {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-  return { chance: (p) => next() < p, below: (n) => Math.floor(next() * n), pick: (list) => list[Math.floor(next() * list.length)] };
+  return {
+    chance: (p) => next() < p,
+    below: (n) => Math.floor(next() * n),
+    pick: (list) => list[Math.floor(next() * list.length)],
+  };
 }
 
-const uuid = (writer, n) => `00000000-0000-4000-a000-${String(writer).padStart(4, '0')}${String(n).padStart(8, '0')}`;
+const uuid = (writer, n) =>
+  `00000000-0000-4000-a000-${String(writer).padStart(4, '0')}${String(n).padStart(8, '0')}`;
 
 // A session that is opened again when it was terminated or the server was down.
 class Steady {
@@ -57,7 +65,13 @@ class Writer {
   failed = 0;
 
   constructor(n, lab) {
-    Object.assign(this, { n, dice: random(SEED + n), sql: new Steady(lab), other: new Steady(lab), tasks: 0 });
+    Object.assign(this, {
+      n,
+      dice: random(SEED + n),
+      sql: new Steady(lab),
+      other: new Steady(lab),
+      tasks: 0,
+    });
   }
 
   #insertTask(where) {
@@ -86,9 +100,12 @@ class Writer {
     const name = `w${this.n}-${i}`;
     const kind = dice.below(10);
     if (kind === 0) return `BEGIN; ${one}; ROLLBACK`;
-    if (kind === 1) return `BEGIN; ${one}; SAVEPOINT s; ${this.#statement()}; ROLLBACK TO s; ${this.#statement()}; COMMIT`;
-    if (kind === 2) return `BEGIN; ${one}; SELECT pg_sleep(${dice.below(400) / 1000}); ${this.#statement()}; COMMIT`;
-    if (kind === 3) return `BEGIN; ${one}; PREPARE TRANSACTION '${name}'; ${dice.chance(0.8) ? 'COMMIT' : 'ROLLBACK'} PREPARED '${name}'`;
+    if (kind === 1)
+      return `BEGIN; ${one}; SAVEPOINT s; ${this.#statement()}; ROLLBACK TO s; ${this.#statement()}; COMMIT`;
+    if (kind === 2)
+      return `BEGIN; ${one}; SELECT pg_sleep(${dice.below(400) / 1000}); ${this.#statement()}; COMMIT`;
+    if (kind === 3)
+      return `BEGIN; ${one}; PREPARE TRANSACTION '${name}'; ${dice.chance(0.8) ? 'COMMIT' : 'ROLLBACK'} PREPARED '${name}'`;
     if (kind !== 4) return one;
     if (this.left) {
       const left = this.left;
@@ -100,15 +117,17 @@ class Writer {
     return `BEGIN; ${this.#insertTask(`'${northwind.id}', '${northwind.project}'`)}; PREPARE TRANSACTION '${name}'`;
   }
 
-  // What a writer must live with: a terminated session, a server that is down, a lock that is not given,
-  // and no PREPARE while the worker is down (the commit then notifies by itself, which PREPARE refuses).
+  // What a writer must live with: a terminated session, a server that is down, a lock that is not
+  // given, and no PREPARE while the worker is down (the commit then notifies by itself, which
+  // PREPARE refuses).
   async run(isOver) {
     for (let i = 0; !isOver(); i++) {
       await this.sql.query(this.#transaction(i)).then(
         () => this.committed++,
         (error) => {
           this.failed++;
-          if (error.sqlstate && !/^(57|25|40|55|42704|42710|0A000)/.test(error.sqlstate)) throw error;
+          if (error.sqlstate && !/^(57|25|40|55|42704|42710|0A000)/.test(error.sqlstate))
+            throw error;
         },
       );
       await pause(this.dice.below(60));
@@ -151,7 +170,8 @@ class Chaos {
     const kind = this.dice.below(4);
     if (kind === 0) return this.#terminate('gateway session ended', `usename = 'gateway'`);
     if (kind === 1) return this.#terminate('worker ended', `backend_type LIKE '%wrk%'`);
-    if (kind === 2) return this.#terminate('writer ended', `usename = 'postgres' AND application_name = 'psql'`);
+    if (kind === 2)
+      return this.#terminate('writer ended', `usename = 'postgres' AND application_name = 'psql'`);
     this.dice.pick(this.followers).cut();
     return 'client cut off';
   }
@@ -159,7 +179,9 @@ class Chaos {
   async run(isOver) {
     for (let i = 0; !isOver(); i++) {
       await pause(200 + this.dice.below(800));
-      const what = await Promise.resolve(this.#step(i)).catch((error) => (error.sqlstate || /psql ended/.test(error.message) ? null : Promise.reject(error)));
+      const what = await Promise.resolve(this.#step(i)).catch((error) =>
+        error.sqlstate || /psql ended/.test(error.message) ? null : Promise.reject(error),
+      );
       if (what) this.done[what] = (this.done[what] ?? 0) + 1;
     }
   }
@@ -167,7 +189,8 @@ class Chaos {
 
 // ---------- what must have arrived ----------
 
-// Map of "type id" -> how often, for the rows of a tenant that readers of these message types may see.
+// Map of "type id" -> how often, for the rows of a tenant that readers of these message types may
+// see.
 async function expectation(sql, tenant, messageTypes) {
   const rows = await sql.rows(`
     SELECT 'message.created ' || id AS event, 1 AS n FROM copilot.messages
@@ -197,7 +220,10 @@ function differences(expected, seen) {
 }
 
 describe('exactly once, whatever breaks', { timeout: 240000 }, () => {
-  const world = new World('exactness', { settings: { max_prepared_transactions: '100' }, options: { reconnect_max: 300 } });
+  const world = new World('exactness', {
+    settings: { max_prepared_transactions: '100' },
+    options: { reconnect_max: 300 },
+  });
   before(() => world.open());
   after(() => world.close());
 
@@ -221,12 +247,15 @@ describe('exactly once, whatever breaks', { timeout: 240000 }, () => {
       end = 0;
       return error;
     };
-    const errors = await Promise.all([chaos, ...writers].map((actor) => actor.run(isOver).then(() => null, stopAll)));
+    const errors = await Promise.all(
+      [chaos, ...writers].map((actor) => actor.run(isOver).then(() => null, stopAll)),
+    );
     assert.deepEqual(errors.filter(Boolean), []);
 
     await until('gateway ready', () => world.gateway.isReady(), { timeout: 30000 });
     const sql = world.lab.session();
-    for (const { gid } of await sql.rows('SELECT gid FROM pg_prepared_xacts')) await sql.query(`COMMIT PREPARED '${gid}'`);
+    for (const { gid } of await sql.rows('SELECT gid FROM pg_prepared_xacts'))
+      await sql.query(`COMMIT PREPARED '${gid}'`);
 
     const expected = [];
     for (const [{ tenant }, types] of readers) expected.push(await expectation(sql, tenant, types));
@@ -235,13 +264,21 @@ describe('exactly once, whatever breaks', { timeout: 240000 }, () => {
     await until('all events', () => readers.every(isComplete), { timeout: 30000 }).catch(() => {});
     await fence(sql, followers);
 
-    t.diagnostic(`transactions: ${writers.reduce((n, w) => n + w.committed, 0)}, failed: ${writers.reduce((n, w) => n + w.failed, 0)}`);
+    t.diagnostic(
+      `transactions: ${writers.reduce((n, w) => n + w.committed, 0)}, failed: ${writers.reduce((n, w) => n + w.failed, 0)}`,
+    );
     t.diagnostic(`broken: ${JSON.stringify(chaos.done)}`);
     followers.forEach((follower, i) => {
       const seen = arrivals(follower);
-      t.diagnostic(`${follower.name}: expected ${total(expected[i])}, seen ${total(seen)}, sent again ${follower.duplicates}, connections ${follower.connections}`);
+      t.diagnostic(
+        `${follower.name}: expected ${total(expected[i])}, seen ${total(seen)}, sent again ${follower.duplicates}, connections ${follower.connections}`,
+      );
       assert.equal(follower.unrecovered, 0, `${follower.name} could always resume`);
-      assert.deepEqual(differences(expected[i], seen), { missed: [], extra: [] }, `${follower.name} has exactly its events`);
+      assert.deepEqual(
+        differences(expected[i], seen),
+        { missed: [], extra: [] },
+        `${follower.name} has exactly its events`,
+      );
     });
   });
 });

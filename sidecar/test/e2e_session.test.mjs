@@ -16,7 +16,10 @@ describe('sessions', { timeout: 180000 }, () => {
   // Offers a token on a fresh connection; resolves with the error and how the connection ended.
   async function offer(token) {
     const client = await connect(world.gateway.url);
-    const { code, status } = await client.authenticate(token).then(() => ({}), (error) => error);
+    const { code, status } = await client.authenticate(token).then(
+      () => ({}),
+      (error) => error,
+    );
     const { code: closed } = await client.waitClosed();
     return { code, status, closed };
   }
@@ -27,12 +30,19 @@ describe('sessions', { timeout: 180000 }, () => {
   });
 
   test('a token that has expired is refused as that', async () => {
-    assert.deepEqual(await offer(world.token(clara, { seconds: -60 })), { code: 'token_expired', status: 401, closed: 4401 });
+    assert.deepEqual(await offer(world.token(clara, { seconds: -60 })), {
+      code: 'token_expired',
+      status: 401,
+      closed: 4401,
+    });
   });
 
   for (const [what, spoil] of [
     ['changed by one character', (token) => token.replace(/.$/, (c) => (c === 'A' ? 'B' : 'A'))],
-    ['with the algorithm none', (token) => `${Buffer.from('{"alg":"none"}').toString('base64url')}.${token.split('.')[1]}.`],
+    [
+      'with the algorithm none',
+      (token) => `${Buffer.from('{"alg":"none"}').toString('base64url')}.${token.split('.')[1]}.`,
+    ],
     ['of an unknown key', () => new World('x').token(clara)],
     ['that is none', () => 'not-a-token'],
   ]) {
@@ -62,13 +72,20 @@ describe('sessions', { timeout: 180000 }, () => {
   test('a token of somebody else does not change who one is', async () => {
     for (const other of [bea, oskar]) {
       const client = await world.client(clara);
-      await client.requireAnswer({ type: 'auth', payload: { token: world.token(other) } }).catch((error) => error);
-      const sent = await client.call('project.get', { id: northwind.project }).catch((error) => error);
+      await client
+        .requireAnswer({ type: 'auth', payload: { token: world.token(other) } })
+        .catch((error) => error);
+      const sent = await client
+        .call('project.get', { id: northwind.project })
+        .catch((error) => error);
       assert.notEqual(sent.code, 'internal');
       await world.message(northwind, oskar, 'internal_note');
       const follower = await world.follower(ada);
       await fence(world.sql, [follower]);
-      assert.deepEqual(client.all((f) => f.type === 'message.created'), []);
+      assert.deepEqual(
+        client.all((f) => f.type === 'message.created'),
+        [],
+      );
     }
   });
 });
@@ -78,8 +95,10 @@ describe('calls', { timeout: 60000 }, () => {
   before(() => world.open());
   after(() => world.close());
 
-  const send = (client, key, body = 'Hello') => client.call('message.send', { project_id: northwind.project, body }, key);
-  const stored = (body) => world.sql.query(`SELECT count(*) FROM copilot.messages WHERE body = '${body}'`);
+  const send = (client, key, body = 'Hello') =>
+    client.call('message.send', { project_id: northwind.project, body }, key);
+  const stored = (body) =>
+    world.sql.query(`SELECT count(*) FROM copilot.messages WHERE body = '${body}'`);
 
   test('a call is done once per key, also when it is sent twice at once', async () => {
     const client = await world.client(clara);
@@ -87,8 +106,11 @@ describe('calls', { timeout: 60000 }, () => {
     const answers = await Promise.all([send(client, 'k1', 'Once'), send(client, 'k1', 'Once')]);
     answers.push(await send(client, 'k1', 'Once'));
     assert.equal(await stored('Once'), '1');
-    for (const { id, payload } of answers) assert.deepEqual({ id, payload }, { id: answers[0].id, payload: answers[0].payload });
-    const event = await client.waitFor((f) => f.type === 'message.created' && f.payload.data.body === 'Once');
+    for (const { id, payload } of answers)
+      assert.deepEqual({ id, payload }, { id: answers[0].id, payload: answers[0].payload });
+    const event = await client.waitFor(
+      (f) => f.type === 'message.created' && f.payload.data.body === 'Once',
+    );
     assert.equal(event.id, answers[0].id, 'the answer names the event');
     assert.equal(event.key, 'k1', 'and the event names the key');
     assert.equal(event.sender_id, clara.id);
@@ -111,13 +133,19 @@ describe('calls', { timeout: 60000 }, () => {
 
   test('errors of the database say nothing of its insides', async () => {
     const client = await world.client(clara);
-    const error = await client.call('message.send', { project_id: 'no-uuid', body: 'x' }).catch((e) => e);
+    const error = await client
+      .call('message.send', { project_id: 'no-uuid', body: 'x' })
+      .catch((e) => e);
     assert.equal(error.code, 'bad_request');
     assert.doesNotMatch(JSON.stringify(error.frame), /PL\/pgSQL|CONTEXT|copilot\.|SELECT /);
   });
 
   test('what is published reaches the others of the channel and is not stored', async () => {
-    const [sender, reader, foreign] = [await world.client(clara), await world.client(oskar), await world.client(bea)];
+    const [sender, reader, foreign] = [
+      await world.client(clara),
+      await world.client(oskar),
+      await world.client(bea),
+    ];
     for (const client of [sender, reader]) await client.subscribe(PROJECT);
     const events = await world.sql.query('SELECT count(*) FROM wrk.event');
     sender.publish(PROJECT, 'typing', { on: true });
@@ -126,7 +154,10 @@ describe('calls', { timeout: 60000 }, () => {
     assert.equal(frame.sender_id, clara.id);
     assert.equal(frame.ephemeral, true);
     assert.equal(await world.sql.query('SELECT count(*) FROM wrk.event'), events);
-    assert.deepEqual(foreign.all((f) => f.type === 'typing'), []);
+    assert.deepEqual(
+      foreign.all((f) => f.type === 'typing'),
+      [],
+    );
   });
 });
 
@@ -145,7 +176,9 @@ describe('coming back', { timeout: 120000 }, () => {
     await client.subscribe(PROJECT);
     const body = `seen ${++visits}`;
     await world.message(northwind, oskar, 'client', body);
-    const last = await client.waitFor((f) => f.type === 'message.created' && f.payload.data.body === body);
+    const last = await client.waitFor(
+      (f) => f.type === 'message.created' && f.payload.data.body === body,
+    );
     const from = client.frames.indexOf(last);
     const { payload } = await client.waitFor((f) => f.type === 'position', { from });
     await client.close();
@@ -154,13 +187,16 @@ describe('coming back', { timeout: 120000 }, () => {
 
   test('a position brings what was missed, in order, and nothing else', async () => {
     const position = await leave(clara);
-    for (const body of ['one', 'two', 'three']) await world.message(northwind, oskar, 'client', body);
+    for (const body of ['one', 'two', 'three'])
+      await world.message(northwind, oskar, 'client', body);
     await world.message(northwind, oskar, 'internal_note', 'secret');
     const client = await world.client(clara);
     const { payload } = await client.subscribe(PROJECT, { since: position });
     assert.equal(payload.recovered, true);
     assert.deepEqual(bodies(payload.events), ['one', 'two', 'three']);
-    const again = await client.subscribe(PROJECT, { since: payload.position }).catch((error) => error);
+    const again = await client
+      .subscribe(PROJECT, { since: payload.position })
+      .catch((error) => error);
     assert.deepEqual(again.payload?.events ?? [], []);
   });
 
@@ -196,7 +232,9 @@ describe('coming back', { timeout: 120000 }, () => {
     test(`a position ${what} is not recovered, and said so`, async () => {
       const position = await leave(clara);
       const client = await world.client(clara);
-      const answer = await client.subscribe(PROJECT, { since: change(position) }).catch((error) => error);
+      const answer = await client
+        .subscribe(PROJECT, { since: change(position) })
+        .catch((error) => error);
       if (answer.code) assert.equal(answer.code, 'bad_request');
       else assert.deepEqual([answer.payload.recovered, answer.payload.events ?? []], [false, []]);
     });
@@ -220,7 +258,9 @@ describe('the database goes away', { timeout: 120000 }, () => {
   test('clients stay, are told, and miss nothing', async () => {
     const follower = await world.follower(clara);
     await world.lab.stopServer('immediate');
-    await until('the news that it is down', () => follower.statuses.some((s) => s.database === 'down'));
+    await until('the news that it is down', () =>
+      follower.statuses.some((s) => s.database === 'down'),
+    );
     assert.equal((await world.gateway.get('/readyz')).status, 503);
     assert.equal((await world.gateway.get('/healthz')).status, 200);
     await world.lab.startServer();

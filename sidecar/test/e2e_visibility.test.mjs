@@ -1,4 +1,5 @@
-// Who sees what: every role of a tenant, members and not, and the other tenant, on the same changes.
+// Who sees what: every role of a tenant, members and not, and the other tenant, on the same
+// changes.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -14,7 +15,8 @@ describe('who sees what', { timeout: 120000 }, () => {
 
   before(async () => {
     await world.open();
-    for (const person of [clara, oskar, bruno, ada, bea]) at[person.name] = await world.follower(person);
+    for (const person of [clara, oskar, bruno, ada, bea])
+      at[person.name] = await world.follower(person);
     at.Nils = await world.follower(nils, []);
   });
   after(() => world.close());
@@ -26,11 +28,21 @@ describe('who sees what', { timeout: 120000 }, () => {
     const counts = all.map(({ events }) => events.length);
     await world.sql.query(sql);
     await fence(world.sql, all);
-    const news = all.map(({ name, events }, i) => [name, events.slice(counts[i]).filter((e) => !isFence(e)).map((e) => e.type)]);
+    const news = all.map(({ name, events }, i) => [
+      name,
+      events
+        .slice(counts[i])
+        .filter((e) => !isFence(e))
+        .map((e) => e.type),
+    ]);
     return Object.fromEntries(news.filter(([, types]) => types.length > 0));
   }
 
-  const insert = (tenant, author, type) => `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
+  const insert = (
+    tenant,
+    author,
+    type,
+  ) => `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
     VALUES ('${tenant.id}', '${tenant.project}', '${author.id}', '${type}', 'x')`;
   const each = (names, ...types) => Object.fromEntries(names.map((name) => [name, types]));
 
@@ -41,7 +53,10 @@ describe('who sees what', { timeout: 120000 }, () => {
     ['internal_note', ['Oskar', 'Ada']],
   ]) {
     test(`a message of type ${type} reaches ${names.join(', ')} and nobody else`, async () => {
-      assert.deepEqual(await reached(insert(northwind, oskar, type)), each(names, 'message.created'));
+      assert.deepEqual(
+        await reached(insert(northwind, oskar, type)),
+        each(names, 'message.created'),
+      );
     });
   }
 
@@ -51,7 +66,10 @@ describe('who sees what', { timeout: 120000 }, () => {
   });
 
   test('a message of the other tenant stays there', async () => {
-    assert.deepEqual(await reached(insert(helios, bea, 'client')), each(['Bea'], 'message.created'));
+    assert.deepEqual(
+      await reached(insert(helios, bea, 'client')),
+      each(['Bea'], 'message.created'),
+    );
   });
 
   test('one statement over both tenants tells each its own rows', async () => {
@@ -60,7 +78,10 @@ describe('who sees what', { timeout: 120000 }, () => {
     assert.deepEqual(got, each(['Clara', 'Oskar', 'Bruno', 'Ada', 'Bea'], 'project.updated'));
     Object.values(at).forEach(({ name, events }, i) => {
       for (const { channel } of events.slice(counts[i])) {
-        assert.ok(channel.startsWith(`tenant:${name === 'Bea' ? helios.id : northwind.id}`), channel);
+        assert.ok(
+          channel.startsWith(`tenant:${name === 'Bea' ? helios.id : northwind.id}`),
+          channel,
+        );
       }
     });
   });
@@ -72,16 +93,23 @@ describe('who sees what', { timeout: 120000 }, () => {
   });
 
   test('a task that becomes one for operations ends for the others', async () => {
-    const got = await reached(`UPDATE copilot.tasks SET kind = 'client_retention' WHERE id = '${northwind.task}'`);
+    const got = await reached(
+      `UPDATE copilot.tasks SET kind = 'client_retention' WHERE id = '${northwind.task}'`,
+    );
     assert.deepEqual(got.Clara, ['task.deleted']);
     assert.deepEqual(got.Bruno, ['task.deleted']);
     assert.equal(got.Oskar.at(-1), 'task.created');
   });
 
   test('a change of status is told on the tenant to those who see all of it', async () => {
-    const got = await reached(`UPDATE copilot.automation_versions SET status = 'qa_testing' WHERE id = '${northwind.version}'`);
+    const got = await reached(
+      `UPDATE copilot.automation_versions SET status = 'qa_testing' WHERE id = '${northwind.version}'`,
+    );
     assert.deepEqual(Object.keys(got).sort(), ['Ada', 'Bruno', 'Clara', 'Oskar']);
-    const channels = (name) => at[name].events.filter((e) => e.type === 'automation_version.status_changed').map((e) => e.channel);
+    const channels = (name) =>
+      at[name].events
+        .filter((e) => e.type === 'automation_version.status_changed')
+        .map((e) => e.channel);
     assert.ok(channels('Clara').includes(`tenant:${northwind.id}`));
     assert.deepEqual(channels('Bruno'), [`tenant:${northwind.id}:project:${northwind.project}`]);
     assert.deepEqual(channels('Nils'), []);
@@ -118,13 +146,18 @@ describe('refusals tell nothing', { timeout: 60000 }, () => {
   }
 
   // the answer with every id made the same
-  const anonymous = (answer) => JSON.stringify(answer).replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID');
+  const anonymous = (answer) =>
+    JSON.stringify(answer).replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID');
 
   for (const [who, person, channel] of [
     ["another tenant's project", bea, `project:${northwind.project}`],
     ['a project one is no member of', nils, `project:${northwind.project}`],
     ["another tenant's automation version", bea, `automation_version:${northwind.version}`],
-    ["another tenant's project by its canonical name", bea, `tenant:${northwind.id}:project:${northwind.project}`],
+    [
+      "another tenant's project by its canonical name",
+      bea,
+      `tenant:${northwind.id}:project:${northwind.project}`,
+    ],
     ["another tenant's channel", bea, `tenant:${northwind.id}`],
     ["somebody else's channel", nils, `user:${clara.id}`],
   ]) {
@@ -138,10 +171,13 @@ describe('refusals tell nothing', { timeout: 60000 }, () => {
 
   test('a method for others and a message of a type for others are forbidden', async () => {
     const client = await world.client(clara);
-    const send = (type) => client.call('message.send', { project_id: northwind.project, type, body: 'x' });
+    const send = (type) =>
+      client.call('message.send', { project_id: northwind.project, type, body: 'x' });
     await assert.rejects(send('internal_note'), { code: 'forbidden', status: 403 });
     await assert.rejects(client.call('no.such.method'), { code: 'not_found', status: 404 });
-    await assert.rejects(client.call('message.send', { project_id: helios.project, body: 'x' }), { code: 'not_found' });
+    await assert.rejects(client.call('message.send', { project_id: helios.project, body: 'x' }), {
+      code: 'not_found',
+    });
     client.destroy();
   });
 });
