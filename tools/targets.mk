@@ -30,10 +30,8 @@ all install installcheck:
 endif
 
 install-gateway: gateway
-ifneq ($(wildcard sidecar/main.c),)
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) sidecar/wrk_copilot_gateway '$(DESTDIR)$(bindir)'
-endif
 
 gateway:
 	$(MAKE) -C sidecar
@@ -41,7 +39,8 @@ gateway:
 clean: clean-gateway
 clean-gateway:
 	$(MAKE) -C sidecar clean
-	rm -rf build tmp/check tmp/demo tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
+	$(MAKE) -C bench clean
+	rm -rf build tmp/check tmp/demo tmp/e2e tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
 
 # What PostgreSQL has a part in runs as an ordinary user; tools/unroot sees to it.
 # The recipes call make anew, so that it looks again for what deps has installed.
