@@ -4,8 +4,10 @@
  * up: hello -> LISTEN -> fetch. A fetch that finds more than fetch_rows comes in
  * pages under one snapshot, `upto`; the feed's own snapshot moves when the last
  * page is out. A subscription made between two pages takes its replay up to
- * `upto` and skips the rest of the cycle, which that replay covers.
- * */
+ * `upto` and skips the rest of the cycle, which that replay covers. A cycle that
+ * fails between two pages goes on after the last page, so that nobody gets twice
+ * what was handed out, and who skips it still does.
+ */
 #include "feed.h"
 
 #include "clock.h"
@@ -44,7 +46,7 @@ struct Feed
 	PgLink *link;
 	FeedState state;
 	Stream stream;
-	char *upto; /* of the cycle's pages, NULL between cycles and on the first page */
+	char *upto; /* of the cycle's pages, NULL when none of them is out */
 	char after_id[24];
 	uint64_t cycle;
 	int64_t rows; /* to ask for */
@@ -110,6 +112,12 @@ feed_send_position(Feed *feed, Conn *conn)
 
 	if (stream->position != NULL && conn->position_seq != stream->position_seq)
 		fanout_send_position(conn, stream->position, stream->position_seq);
+}
+
+const char *
+feed_snapshot(const Feed *feed)
+{
+	return feed->stream.snapshot;
 }
 
 const char *
@@ -191,6 +199,13 @@ send_fetch(Feed *feed)
 static void
 begin_cycle(Feed *feed)
 {
+	if (feed->upto != NULL)
+	{
+		/* the rest of an interrupted one first: it is older than who waits */
+		feed->wanted = true;
+		send_fetch(feed);
+		return;
+	}
 	feed->wanted = false;
 	feed->cycle++;
 	feed->cost_us = 0;
@@ -226,12 +241,19 @@ on_pause_over(void *arg)
 		begin_cycle(feed);
 }
 
+/* The next fetch begins a cycle of its own. */
+static void
+forget_cycle(Feed *feed)
+{
+	free(feed->upto);
+	feed->upto = NULL;
+}
+
 /* All pages are out: the snapshot moves on and clients get their position. */
 static void
 end_cycle(Feed *feed, const char *snapshot)
 {
-	free(feed->upto);
-	feed->upto = NULL;
+	forget_cycle(feed);
 	feed->state = FEED_IDLE;
 	stream_set_snapshot(&feed->stream, snapshot);
 	fanout_finish(&feed->gateway->fanout, feed->stream.position,
@@ -274,20 +296,19 @@ take_page(Feed *feed, const PgAnswer *answer)
 	feed->cost_us += clock_now_us() - began;
 }
 
-/* Tries again later, from the same snapshot unless that is too old. */
+/* Tries again later, from where it stood unless that is too old. */
 static void
 fetch_failed(Feed *feed, const PgAnswer *answer)
 {
 	stats.fetch_errors_total++;
 	log_warn("a fetch failed", "sqlstate=%s reason=\"%s\"", answer->sqlstate,
 			 answer->message);
-	free(feed->upto);
-	feed->upto = NULL;
 	feed->state = FEED_IDLE;
 	waiters_release(&feed->running, false);
 	if (strcmp(answer->sqlstate, "WK410") == 0)
 	{
 		/* too long away: what was in between is gone */
+		forget_cycle(feed);
 		fanout_gap(&feed->gateway->fanout, "unrecoverable");
 		stream_forget_snapshot(&feed->stream);
 		pg_restart(feed->link);
@@ -402,6 +423,7 @@ resume_from(Feed *feed, const char *epoch, const char *snapshot)
 	{
 		log_warn("another database answers: positions are void", "epoch=%s", epoch);
 		fanout_gap(&feed->gateway->fanout, "epoch_changed");
+		forget_cycle(feed);
 		stream_forget_snapshot(&feed->stream);
 	}
 	if (feed->stream.snapshot == NULL)
@@ -458,8 +480,6 @@ on_down(void *arg)
 	Feed *feed = arg;
 
 	feed->state = FEED_DOWN;
-	free(feed->upto);
-	feed->upto = NULL;
 	doorbell_stop(feed->doorbell);
 	loop_timer_stop(feed->pause_timer);
 	waiters_release(&feed->running, false);

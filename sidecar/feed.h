@@ -48,6 +48,9 @@ extern bool feed_after_next_fetch(Feed *feed, FeedCallback callback, void *arg);
  */
 extern const char *feed_join(Feed *feed, Sub *sub);
 
+/* Everything up to here was handed out to every subscription; borrowed likewise. */
+extern const char *feed_snapshot(const Feed *feed);
+
 /* epoch.snapshot as clients know it. */
 extern void feed_append_position(const Feed *feed, Buf *out, const char *snapshot);
 
