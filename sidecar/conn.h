@@ -73,7 +73,7 @@ struct Conn
 
 	List subs; /* of Sub, see hub.h */
 	uint32_t nsubs;
-	uint32_t npending; /* subscriptions still waiting for their replay */
+	uint32_t npending; /* subscriptions that await a replay, or were told of a gap */
 	List requests;     /* of Pending, see session.c */
 	uint32_t nrequests;
 

@@ -355,6 +355,14 @@ fanout_publish(const Channel *channel, Chunk *chunk, const Conn *except)
 	}
 }
 
+/* Until they are subscribed again, no position is true of their connections. */
+static void
+break_subscriptions(const Channel *channel)
+{
+	for (uint32_t i = 0; i < channel->nsubs; i++)
+		sub_set_broken(channel->subs[i], true);
+}
+
 void
 fanout_gap(const Fanout *fanout, const char *reason)
 {
@@ -373,6 +381,7 @@ fanout_gap(const Fanout *fanout, const char *reason)
 		wire_close(&json);
 		chunk = chunk_from_json(CLASS_CRITICAL, &json, NULL);
 		fanout_publish(channel, chunk, NULL);
+		break_subscriptions(channel);
 		chunk_unref(chunk);
 		buf_free(&json);
 	}

@@ -41,7 +41,7 @@ extern void fanout_deliver(Fanout *fanout, uint64_t cycle);
 /* Ends the fetch: connections that got something get their position. */
 extern void fanout_finish(Fanout *fanout, Chunk *position, uint64_t position_seq);
 
-/* Gives a connection a position unless one of its replays is still awaited. */
+/* Gives a connection a position unless a replay is awaited or a gap not mended. */
 extern void fanout_send_position(Conn *conn, Chunk *position, uint64_t position_seq);
 
 /* Sends a chunk to the subscribers of a channel, except to one connection. */

@@ -103,6 +103,21 @@ drop_held(Sub *sub)
 	sub->held_bytes = 0;
 }
 
+/* Whether the client must not be given a position because of this subscription. */
+static void
+set_waits(Sub *sub, bool pending, bool broken)
+{
+	bool before = sub->pending || sub->broken;
+	bool after = pending || broken;
+
+	sub->pending = pending;
+	sub->broken = broken;
+	if (after && !before)
+		sub->conn->npending++;
+	else if (before && !after)
+		sub->conn->npending--;
+}
+
 /* The last subscriber takes the free place of the one that leaves. */
 static void
 leave_channel(Hub *hub, const Sub *sub)
@@ -126,8 +141,7 @@ hub_unsubscribe(Hub *hub, Sub *sub)
 {
 	Conn *conn = sub->conn;
 
-	if (sub->pending)
-		conn->npending--;
+	set_waits(sub, false, false);
 	drop_held(sub);
 	leave_channel(hub, sub);
 	list_remove(&sub->in_conn);
@@ -149,9 +163,14 @@ hub_unsubscribe_all(Hub *hub, Conn *conn)
 void
 sub_set_pending(Sub *sub)
 {
-	if (!sub->pending)
-		sub->conn->npending++;
-	sub->pending = true;
+	drop_held(sub);
+	set_waits(sub, true, sub->broken);
+}
+
+void
+sub_set_broken(Sub *sub, bool broken)
+{
+	set_waits(sub, sub->pending, broken);
 }
 
 void
@@ -161,8 +180,7 @@ sub_release(Sub *sub)
 
 	if (!sub->pending)
 		return;
-	sub->pending = false;
-	conn->npending--;
+	set_waits(sub, false, sub->broken);
 	for (uint32_t i = 0; i < sub->nheld; i++)
 		conn_push(conn, sub->held[i]);
 	drop_held(sub);

@@ -39,6 +39,7 @@ typedef struct Sub
 	uint32_t index; /* in channel->subs */
 	bool can_publish;
 	bool pending;
+	bool broken; /* told of a gap, not subscribed again yet */
 	uint64_t serial;     /* which subscribe request it stands for */
 	uint64_t skip_cycle; /* the replay covers the rest of this fetch cycle */
 	Chunk **held;
@@ -67,8 +68,11 @@ extern void hub_set_alias(Sub *sub, const char *as);
 extern void hub_unsubscribe(Hub *hub, Sub *sub);
 extern void hub_unsubscribe_all(Hub *hub, Conn *conn);
 
-/* From now on what arrives waits behind the replay. */
+/* From now on what arrives waits behind the replay, which has what waited so far. */
 extern void sub_set_pending(Sub *sub);
+
+/* There is a gap in its stream, or, subscribed anew, none any more. */
+extern void sub_set_broken(Sub *sub, bool broken);
 
 /* The replay is out: what was held goes to the outbox. */
 extern void sub_release(Sub *sub);

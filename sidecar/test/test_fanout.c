@@ -322,6 +322,13 @@ test_pending(void)
 	   "before the replay neither events nor a position");
 	sub_release(sub);
 	ok(strcmp(ids(a), "1 ") == 0, "after it, what was held");
+	sub_set_pending(sub);
+	emit("0", CLASS_CRITICAL, NULL, 0, NULL);
+	fanout_deliver(&fanout, 5);
+	sub_set_pending(sub);
+	sub_release(sub);
+	ok(a->out.count == 0 && a->npending == 0,
+	   "a later replay has what was held behind an earlier one");
 	sub->skip_cycle = 6;
 	emit("2", CLASS_CRITICAL, NULL, 0, NULL);
 	fanout_deliver(&fanout, 6);
@@ -354,10 +361,19 @@ test_gap(void)
 {
 	Conn *a = client("a", 1, "c");
 	Conn *b = client("b", 1, "c");
+	Chunk *position = chunk(CLASS_STATE, 10, "position");
 
 	hub_subscribe(&hub, a, "other");
 	fanout_gap(&fanout, "epoch_changed");
 	ok(a->out.count == 2 && b->out.count == 1, "a gap goes to every subscription");
+	fanout_send_position(a, position, 7);
+	sub_set_broken(hub_find_sub(a, "c"), false);
+	fanout_send_position(a, position, 7);
+	ok(a->position_seq == 0, "and no position comes while one of them has a gap");
+	hub_unsubscribe(&hub, hub_find_sub(a, "other"));
+	fanout_send_position(a, position, 7);
+	ok(a->position_seq == 7, "but when all are subscribed again or left");
+	chunk_unref(position);
 	end(a);
 	end(b);
 }
