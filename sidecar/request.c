@@ -56,6 +56,7 @@ pending_end(Pending *pending)
 	free(pending->channel);
 	free(pending->text);
 	free(pending->position);
+	free(pending->upto);
 	free(pending->rights);
 	free(pending->as);
 	free(pending);

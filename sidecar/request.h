@@ -22,10 +22,12 @@ typedef struct Pending
 	char *id;       /* requestId as JSON text or NULL */
 	char *channel;  /* as the client named it, later canonical; or NULL */
 	char *text;     /* since of a subscribe, token of an auth */
-	char *position; /* snapshot that a replay goes up to */
+	char *position; /* that the subscription goes on from */
+	char *upto;     /* the same as a snapshot, where its replay ends */
 	char *rights;   /* JSON text of a subscription's rights */
 	char *as;
 	uint64_t serial; /* of the subscription */
+	bool made;       /* no subscription had been answered before it */
 } Pending;
 
 /* NULL when the connection has too many already; the refusal was sent. */

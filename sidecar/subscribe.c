@@ -54,14 +54,12 @@ static void
 send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 {
 	Buf json = {0};
-	Buf position = {0};
 
-	feed_append_position(pending->gateway->feed, &position, pending->position);
 	wire_open(&json, "subscribed", pending->id, pending->channel);
 	buf_puts(&json, "{\"as\":");
 	buf_json_string(&json, pending->as);
 	buf_puts(&json, ",\"position\":");
-	buf_json_string(&json, buf_cstr(&position));
+	buf_json_string(&json, pending->position);
 	buf_printf(&json,
 			   ",\"recovered\":%s,\"can\":%s,\"events\":", recovered ? "true" : "false",
 			   pending->rights);
@@ -70,7 +68,28 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 	wire_close(&json);
 	conn_send(pending->conn, &json);
 	buf_free(&json);
-	buf_free(&position);
+}
+
+/*
+ * An error answers the request: no subscription is left, unless it was asked for
+ * wrongly or too often.
+ */
+static void
+drop_earlier(Gateway *gateway, const Conn *conn, const char *channel,
+			 const ErrorCode *code)
+{
+	Sub *sub = hub_find_sub(conn, channel);
+
+	if (sub != NULL && code->status != 400 && code->status != 429)
+		hub_unsubscribe(&gateway->hub, sub);
+}
+
+/* The database cannot be asked. */
+static void
+refuse_unavailable(Pending *pending)
+{
+	reply_unavailable(pending->conn, pending->id, pending->channel);
+	drop_earlier(pending->gateway, pending->conn, pending->channel, &error_unavailable);
 }
 
 /* What was held goes out behind the answer. */
@@ -83,6 +102,22 @@ release(Pending *pending)
 		return;
 	sub_release(sub);
 	feed_send_position(pending->gateway->feed, pending->conn);
+}
+
+/* No replay: a subscription made for it goes, one that was there goes on if it may. */
+static void
+replay_failed(Pending *pending, const PgAnswer *answer)
+{
+	const ErrorCode *code =
+		reply_database_error(pending->conn, pending->id, pending->channel, answer);
+
+	if (pending->made)
+		hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
+	else
+	{
+		drop_earlier(pending->gateway, pending->conn, pending->channel, code);
+		release(pending);
+	}
 }
 
 /* The database has replayed, or says that it cannot. */
@@ -110,11 +145,22 @@ on_replayed(void *arg, const PgAnswer *answer)
 		release(pending);
 	}
 	else
-	{
-		reply_database_error(pending->conn, pending->id, pending->channel, answer);
-		hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
-	}
+		replay_failed(pending, answer);
 	pending_end(pending);
+}
+
+/*
+ * From where the subscription goes on. One that is there already and is not to
+ * have a replay just goes on: to begin it anew in the middle of a fetch would skip
+ * the rest of that.
+ */
+static const char *
+continue_from(const Pending *pending, Sub *sub)
+{
+	Feed *feed = pending->gateway->feed;
+
+	return pending->made || pending->text != NULL ? feed_join(feed, sub)
+												  : feed_snapshot(feed);
 }
 
 /* Makes the subscription, or takes over the one there is, from here on. */
@@ -123,14 +169,23 @@ join(Pending *pending)
 {
 	Gateway *gateway = pending->gateway;
 	Sub *sub = hub_find_sub(pending->conn, pending->channel);
+	Buf position = {0};
 
+	pending->made = sub == NULL || sub->pending;
 	if (sub == NULL)
 		sub = hub_subscribe(&gateway->hub, pending->conn, pending->channel);
+	else if (sub->pending)
+		sub_set_pending(sub); /* what was held belongs to the request we overtake */
 	hub_set_alias(sub, pending->as);
+	sub_set_broken(sub, false);
 	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
 	sub->serial = ++last_serial;
 	pending->serial = sub->serial;
-	pending->position = mem_strdup(feed_join(gateway->feed, sub));
+	pending->upto = mem_strdup(continue_from(pending, sub));
+	/* with the epoch of now: another database may answer before we do */
+	feed_append_position(gateway->feed, &position, pending->upto);
+	pending->position = mem_strdup(buf_cstr(&position));
+	buf_free(&position);
 	return sub;
 }
 
@@ -146,7 +201,7 @@ replay(Pending *pending)
 
 	sub_set_pending(sub);
 	snprintf(rows, sizeof(rows), "%" PRId64, gateway->config.replay_rows);
-	values[3] = pending->position;
+	values[3] = pending->upto;
 	if (!pending_send(pending, STMT_REPLAY, values, on_replayed))
 		hub_unsubscribe(&gateway->hub, sub);
 }
@@ -161,7 +216,7 @@ on_feed_caught_up(void *arg, bool ok)
 		pending_end(pending);
 	else if (!ok)
 	{
-		reply_unavailable(pending->conn, pending->id, pending->channel);
+		refuse_unavailable(pending);
 		pending_end(pending);
 	}
 	else
@@ -197,7 +252,7 @@ proceed(Pending *pending)
 	Gateway *gateway = pending->gateway;
 
 	if (!feed_is_up(gateway->feed))
-		reply_unavailable(pending->conn, pending->id, pending->channel);
+		refuse_unavailable(pending);
 	else if (pending->text == NULL)
 	{
 		Sub *sub = join(pending);
@@ -229,7 +284,9 @@ on_granted(void *arg, const PgAnswer *answer)
 		pending_end(pending);
 	else if (answer->status != PG_ROWS)
 	{
-		reply_database_error(pending->conn, pending->id, pending->channel, answer);
+		drop_earlier(pending->gateway, pending->conn, pending->channel,
+					 reply_database_error(pending->conn, pending->id, pending->channel,
+										  answer));
 		pending_end(pending);
 	}
 	else if (!read_grant(pending, answer))
@@ -279,7 +336,8 @@ subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 		return;
 	if (json_is_string(since))
 		pending->text = mem_strdup(json_string_value(since));
-	pending_send(pending, STMT_SUBSCRIBE, values, on_granted);
+	if (!pending_send(pending, STMT_SUBSCRIBE, values, on_granted))
+		drop_earlier(gateway, conn, request->channel, &error_unavailable);
 }
 
 void

@@ -81,6 +81,8 @@ CREATE FUNCTION wrk.gateway_open(token text) RETURNS jsonb LANGUAGE sql AS $$
 	FROM wrk.mock_token(token) AS t
 $$;
 
+CREATE TABLE wrk.mock_closed (channel text); -- no longer there for anybody
+
 CREATE FUNCTION wrk.mock_channel(token text, channel text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	t record;
@@ -96,7 +98,7 @@ BEGIN
 	IF name LIKE 'tenant:' || t.tenant || '%' THEN
 		RETURN name;
 	END IF;
-	IF name LIKE 'tenant:%' OR name = 'project:404' OR name !~ '^(project|user|entity|chat):' THEN
+	IF name IN (SELECT c.channel FROM wrk.mock_closed c) OR name LIKE 'tenant:%' OR name = 'project:404' OR name !~ '^(project|user|entity|chat):' THEN
 		PERFORM wrk.mock_fail('WK404', 'there is no such channel');
 	END IF;
 	RETURN 'tenant:' || t.tenant || ':' || name;
@@ -172,6 +174,8 @@ BEGIN
 	CASE method
 		WHEN 'echo' THEN
 			RETURN QUERY SELECT params, NULL::bigint;
+		WHEN 'echo.text' THEN
+			RETURN QUERY SELECT to_jsonb(params::text), NULL::bigint;
 		WHEN 'message.send' THEN
 			RETURN QUERY SELECT '{"ok": true}'::jsonb, wrk.mock_emit('message.created', params,
 				ARRAY['tenant:' || t.tenant || ':project:' || (params ->> 'project')], sender => t.usr, key => key);
