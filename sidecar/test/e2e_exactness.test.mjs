@@ -126,7 +126,7 @@ class Writer {
         () => this.committed++,
         (error) => {
           this.failed++;
-          if (error.sqlstate && !/^(57|25|40|55|42704|42710|0A000)/.test(error.sqlstate))
+          if (error.sqlstate && !/^(57|25|40|55|42704|42710)/.test(error.sqlstate))
             throw error;
         },
       );
