@@ -25,9 +25,9 @@ lay_out_ephemeral(const Conn *conn, const char *channel, const char *type,
 	return chunk;
 }
 
-/* Checks the right and the size, then hands it out. */
+/* Checks the right and the size of that member (NULL: all), then hands it out. */
 static void
-publish(Conn *conn, const Request *request, const char *type, const json_t *data)
+publish(Conn *conn, const Request *request, const char *type, const char *data)
 {
 	const Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
 	char *text;
@@ -40,7 +40,7 @@ publish(Conn *conn, const Request *request, const char *type, const json_t *data
 					sub ? "may not publish here" : "not subscribed to this channel");
 		return;
 	}
-	text = data ? json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	text = request_text(request, data);
 	if (text != NULL && strlen(text) > EPHEMERAL_MAX)
 		reply_error(conn, request->id, request->channel, &error_too_large,
 					"too large for an ephemeral event");
@@ -64,12 +64,12 @@ publish_request(Gateway *gateway, Conn *conn, const Request *request)
 		reply_error(conn, request->id, request->channel, &error_bad_request,
 					"an ephemeral type is a-z, 0-9 and _, and no frame of the protocol");
 	else
-		publish(conn, request, type, json_object_get(request->payload, "data"));
+		publish(conn, request, type, "data");
 }
 
 void
 publish_source_request(Gateway *gateway, Conn *conn, const Request *request)
 {
 	(void) gateway;
-	publish(conn, request, request->type, request->payload);
+	publish(conn, request, request->type, NULL);
 }

@@ -93,12 +93,12 @@ on_called(void *arg, const PgAnswer *answer)
 	pending_end(pending);
 }
 
-/* params may be NULL; key is the idempotency key or NULL. */
+/* params: member of the payload or NULL for all; key: idempotency key or NULL. */
 static void
 call(Gateway *gateway, Conn *conn, const Request *request, const char *method,
-	 const json_t *params, const char *key)
+	 const char *params, const char *key)
 {
-	char *text = params ? json_dumps(params, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	char *text = request_text(request, params);
 	const char *values[4] = {conn->token, method, text ? text : "{}", key};
 	Pending *pending = pending_begin(gateway, conn, request);
 
@@ -124,8 +124,7 @@ handle_call(Gateway *gateway, Conn *conn, const Request *request)
 		reply_error(conn, request->id, NULL, &error_bad_request, "key must be a string");
 		return;
 	}
-	call(gateway, conn, request, method, json_object_get(request->payload, "params"),
-		 json_string_value(key));
+	call(gateway, conn, request, method, "params", json_string_value(key));
 }
 
 /* Frames of the source systems that are calls: the payload is the parameters. */
@@ -144,8 +143,7 @@ handle_source_call(Gateway *gateway, Conn *conn, const Request *request)
 		if (strcmp(request->type, methods[i][0]) == 0)
 			method = methods[i][1];
 	}
-	call(gateway, conn, request, method, request->payload,
-		 request_string(request, "key"));
+	call(gateway, conn, request, method, NULL, request_string(request, "key"));
 }
 
 /* ------------------------------------------------------------ small frames */

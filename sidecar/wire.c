@@ -66,8 +66,14 @@ read_members(Request *request, const char **why)
 bool
 request_parse(Request *request, const char *text, size_t len, const char **why)
 {
-	*request = (Request){0};
-	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	json_error_t error;
+
+	*request = (Request){.text = text, .len = len};
+	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	/* whole numbers past 2^63 are for the database to judge */
+	if (request->root == NULL && json_error_code(&error) == json_error_numeric_overflow)
+		request->root =
+			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
 	if (!json_is_object(request->root))
 	{
 		*why = "a frame must be one JSON object";
@@ -88,6 +94,89 @@ const char *
 request_string(const Request *request, const char *name)
 {
 	return json_string_value(json_object_get(request->payload, name));
+}
+
+/* A stretch of the frame's text. The frame was parsed: it is well-formed. */
+typedef struct Slice
+{
+	const char *at;
+	const char *end;
+} Slice;
+
+/* Past white space. */
+static const char *
+skip_space(Slice rest)
+{
+	while (rest.at < rest.end && strchr(" \t\r\n", *rest.at) != NULL)
+		rest.at++;
+	return rest.at;
+}
+
+/* Past the string that begins here. */
+static const char *
+skip_string(Slice rest)
+{
+	for (rest.at++; rest.at < rest.end && *rest.at != '"'; rest.at++)
+		rest.at += *rest.at == '\\';
+	return rest.at < rest.end ? rest.at + 1 : rest.end;
+}
+
+/* Past the value that begins here. */
+static const char *
+skip_value(Slice rest)
+{
+	int depth = 0;
+
+	while (rest.at < rest.end)
+	{
+		char c = *rest.at;
+
+		if (depth == 0 && strchr(",}] \t\r\n", c) != NULL)
+			break;
+		depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+		rest.at = c == '"' ? skip_string(rest) : rest.at + 1;
+		if (depth == 0 && strchr("\"}]", c) != NULL)
+			break;
+	}
+	return rest.at;
+}
+
+/* The text of an object's member; false when no key is spelt so. */
+static bool
+find_member(Slice object, const char *name, Slice *value)
+{
+	Slice rest = {skip_space(object) + 1, object.end};
+
+	while ((rest.at = skip_space(rest)) < rest.end && *rest.at == '"')
+	{
+		Slice key = {rest.at + 1, skip_string(rest)};
+
+		rest.at = key.end;
+		rest.at = skip_space(rest) + 1; /* the colon */
+		value->at = rest.at = skip_space(rest);
+		value->end = rest.at = skip_value(rest);
+		if ((size_t) (key.end - key.at) == strlen(name) + 1 &&
+			memcmp(key.at, name, strlen(name)) == 0)
+			return true;
+		rest.at = skip_space(rest) + 1; /* the comma */
+	}
+	return false;
+}
+
+char *
+request_text(const Request *request, const char *name)
+{
+	Slice value = {request->text, request->text + request->len};
+	const json_t *parsed =
+		name ? json_object_get(request->payload, name) : request->payload;
+
+	if (parsed == NULL)
+		return NULL;
+	if (find_member(value, "payload", &value) &&
+		(name == NULL || find_member(value, name, &value)))
+		return mem_strndup(value.at, (size_t) (value.end - value.at));
+	/* a key spelt with escapes */
+	return json_dumps(parsed, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 void

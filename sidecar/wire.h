@@ -23,6 +23,8 @@ typedef struct Request
 	char *id;            /* the requestId as JSON text, NULL when there is none */
 	const char *channel; /* NULL when there is none */
 	json_t *payload;     /* an object or NULL */
+	const char *text;    /* the frame itself, borrowed from the caller */
+	size_t len;
 } Request;
 
 /*
@@ -35,6 +37,13 @@ extern void request_free(Request *request);
 
 /* A string member of the payload; NULL when absent or not a string. */
 extern const char *request_string(const Request *request, const char *name);
+
+/*
+ * A member of the payload, or with NULL the payload itself, as JSON text of the
+ * client's own words: a json_t turns 0.1 into 0.10000000000000001. malloc'd; NULL
+ * when absent.
+ */
+extern char *request_text(const Request *request, const char *name);
 
 /* id and channel may be NULL. */
 extern void wire_open(Buf *out, const char *type, const char *id, const char *channel);

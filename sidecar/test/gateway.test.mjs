@@ -308,6 +308,16 @@ describe('call', () => {
     await a.close();
   });
 
+  test('numbers reach the database as they were written', async () => {
+    const a = await connect(gateway.url, { token: alice });
+    const numbers = { price: '0.1', rest: '1.10', long: '12345678901234567.25', huge: '18446744073709551616' };
+    const params = `{${Object.entries(numbers).map(([name, digits]) => `"${name}":${digits}`)}}`;
+    a.sendText(`{"type":"call","requestId":"n","payload":{"method":"echo.text","params":${params}}}`);
+    const { payload } = await a.waitFor((f) => f.requestId === 'n');
+    for (const [name, digits] of Object.entries(numbers)) assert.match(payload, new RegExp(`"${name}": ${digits}[,}]`));
+    await a.close();
+  });
+
   test('errors keep their code and details; the inside stays inside', async () => {
     const a = await connect(gateway.url, { token: alice });
     const refused = await a.request({ type: 'call', payload: { method: 'fail.transition' } });

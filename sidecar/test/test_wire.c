@@ -231,6 +231,43 @@ test_answers(void)
 	   "and never the name of an event or of a server's frame");
 }
 
+/* Do the payload and its member "p" have these texts? */
+static void
+has_text(const char *frame, const char *payload, const char *member)
+{
+	Request request;
+	const char *why;
+	char *whole = NULL;
+	char *part = NULL;
+
+	if (request_parse(&request, frame, strlen(frame), &why))
+	{
+		whole = request_text(&request, NULL);
+		part = request_text(&request, "p");
+	}
+	ok(whole && strcmp(whole, payload) == 0 && (part == NULL) == (member == NULL) &&
+		   (part == NULL || strcmp(part, member) == 0),
+	   "%.40s", frame);
+	free(whole);
+	free(part);
+	request_free(&request);
+}
+
+static void
+test_texts(void)
+{
+	has_text("{\"type\":\"t\",\"payload\":{\"p\":0.1}}", "{\"p\":0.1}", "0.1");
+	has_text("{\"payload\":{\"a\":\"}\\\"{\",\"p\":[1.10,{}]},\"type\":\"t\"}",
+			 "{\"a\":\"}\\\"{\",\"p\":[1.10,{}]}", "[1.10,{}]");
+	has_text(" {\"payload\" : { \"p\" : \"x\\\\\" } , \"type\":\"t\" } ",
+			 "{ \"p\" : \"x\\\\\" }", "\"x\\\\\"");
+	has_text("{\"type\":\"t\",\"payload\":{\"p\":18446744073709551616}}",
+			 "{\"p\":18446744073709551616}", "18446744073709551616");
+	has_text("{\"type\":\"t\",\"payload\":{\"q\":{\"p\":1}}}", "{\"q\":{\"p\":1}}", NULL);
+	has_text("{\"type\":\"t\",\"payload\":{\"\\u0070\":0.5}}", "{\"\\u0070\":0.5}",
+			 "0.5");
+}
+
 static void
 test_errors(void)
 {
@@ -329,6 +366,7 @@ main(void)
 	test_base64url();
 	test_requests();
 	test_answers();
+	test_texts();
 	test_errors();
 	test_hello();
 	test_events();
