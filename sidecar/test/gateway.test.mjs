@@ -461,6 +461,34 @@ describe('the database goes away', () => {
     await gateway.ready();
   });
 
+  test('frames are UTF-8 although the database is not', async () => {
+    cluster.sql(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`);
+    const latin = cluster.database('latin');
+    latin.load();
+    const other = await Gateway.start(latin);
+    const a = await connect(other.url, { token: alice });
+    await a.subscribe('project:53');
+    latin.sql(`SELECT wrk.mock_emit('e', '{"text": "\\u00e9"}', '{tenant:t1:project:53}')`);
+    assert.equal((await a.waitFor(event('e'))).payload.text, 'é');
+    assert.equal((await a.call('echo', { text: 'ü' })).payload.text, 'ü');
+    await a.close();
+    await other.stop();
+  });
+
+  test('a database that refuses is asked less and less often', async () => {
+    cluster.sql(`CREATE DATABASE refusing`);
+    const refusing = cluster.database('refusing');
+    refusing.load();
+    refusing.sql('CREATE ROLE nobody LOGIN; GRANT USAGE ON SCHEMA wrk TO nobody; REVOKE ALL ON FUNCTION wrk.gateway_hello FROM PUBLIC');
+    const refused = await Gateway.start({ conninfo: refusing.conninfo.replace('user=postgres', 'user=nobody') }, { wait: false, reconnect_min: 50, reconnect_max: 60000 });
+    const refusals = () => refused.log.split('refuses to be gateway').length - 1;
+    await until(() => refusals() >= 3);
+    await sleep(1500);
+    assert.ok(refusals() < 12, `${refusals()} times`);
+    assert.equal((await refused.get('/readyz')).status, 503);
+    await refused.stop();
+  });
+
   test('a database without the functions is waited for', async () => {
     cluster.sql('CREATE DATABASE empty');
     const lonely = await Gateway.start(

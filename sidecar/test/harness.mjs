@@ -78,10 +78,10 @@ export class Cluster {
   }
 
   load() {
-    execFileSync('psql', [...this.#psqlArgs(), '-f', path.join(here, 'mock_db.sql')], { stdio: 'pipe' });
+    execFileSync('psql', [...this.psqlArgs, '-f', path.join(here, 'mock_db.sql')], { stdio: 'pipe' });
   }
 
-  #psqlArgs() {
+  get psqlArgs() {
     return ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', this.conninfo];
   }
 
@@ -89,9 +89,14 @@ export class Cluster {
     return `host=127.0.0.1 port=${this.port} user=postgres dbname=postgres`;
   }
 
+  // The same cluster, another database of it.
+  database(name) {
+    return Object.create(this, { conninfo: { value: this.conninfo.replace('dbname=postgres', `dbname=${name}`) } });
+  }
+
   // Runs SQL; returns psql's unaligned output.
   sql(text) {
-    return execFileSync('psql', [...this.#psqlArgs(), '-At'], { input: text, encoding: 'utf8' }).trim();
+    return execFileSync('psql', [...this.psqlArgs, '-At'], { input: text, encoding: 'utf8' }).trim();
   }
 
   // Emits one event of the mock; returns its id.
