@@ -386,6 +386,7 @@ on_listening(void *arg, const PgAnswer *answer)
 		return;
 	}
 	feed->state = FEED_IDLE;
+	pg_settled(feed->link);
 	doorbell_start(feed->doorbell);
 	want_fetch(feed);
 	gateway_check_database(feed->gateway);

@@ -19,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_FAILURES 30 /* counted; the wait does not get longer after that many */
+
 typedef enum LinkState
 {
 	LINK_WAITING,    /* for the backoff timer */
@@ -51,6 +53,7 @@ struct PgLink
 	List queries;
 	int in_flight;
 	int failures; /* in a row */
+	int restarts; /* likewise, that the owner asked for */
 	int to_prepare;
 	bool busy;    /* inside read_answers: tearing down must wait */
 	bool broken;  /* tear down when that is over */
@@ -162,7 +165,7 @@ tear_down(PgLink *link)
 					 clock_backoff(link->failures, link->config->reconnect_min,
 								   link->config->reconnect_max),
 					 0);
-	if (link->failures < 30)
+	if (link->failures < MAX_FAILURES)
 		link->failures++;
 }
 
@@ -256,7 +259,7 @@ on_prepared(void *arg, const PgAnswer *answer)
 	if (--link->to_prepare > 0)
 		return;
 	link->state = LINK_UP;
-	link->failures = 0;
+	link->failures = link->restarts;
 	link->hooks.up(link->arg);
 }
 
@@ -460,10 +463,11 @@ static void
 start_connecting(void *arg)
 {
 	PgLink *link = arg;
-	const char *keywords[] = {"dbname",           "application_name", "keepalives_idle",
-							  "tcp_user_timeout", "connect_timeout",  NULL};
+	/* frames are UTF-8, whatever the database is in */
+	const char *keywords[] = {"dbname",          "application_name", "client_encoding",
+							  "keepalives_idle", "tcp_user_timeout", NULL};
 	const char *values[] = {
-		link->config->database, "wrk_copilot_gateway", "30", "15000", "10", NULL};
+		link->config->database, "wrk_copilot_gateway", "UTF8", "30", "15000", NULL};
 
 	if (link->broken)
 	{
@@ -515,8 +519,17 @@ pg_close(PgLink *link)
 }
 
 void
+pg_settled(PgLink *link)
+{
+	link->restarts = 0;
+	link->failures = 0;
+}
+
+void
 pg_restart(PgLink *link)
 {
+	if (link->restarts < MAX_FAILURES)
+		link->restarts++;
 	link->broken = true;
 	if (!link->busy)
 		loop_timer_start(link->timer, 0, 0);

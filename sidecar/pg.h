@@ -69,8 +69,12 @@ extern PgLink *pg_open(const Config *config, const char *label, const char *setu
 /* Answers what is in flight with PG_LOST (without calling down) and frees it. */
 extern void pg_close(PgLink *link);
 
-/* Drops the connection and starts over, as if the server had gone. */
+/*
+ * Drops the connection and starts over, as if the server had gone; waits longer
+ * each time until the owner is content.
+ */
 extern void pg_restart(PgLink *link);
+extern void pg_settled(PgLink *link);
 
 extern bool pg_is_up(const PgLink *link);
 extern int pg_in_flight(const PgLink *link);
