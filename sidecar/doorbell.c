@@ -68,7 +68,7 @@ on_probe_sent(void *arg, const PgAnswer *answer)
 {
 	(void) arg;
 	if (answer->status == PG_ERROR)
-		log_warn("cannot ring the probe", "reason=\"%s\"", answer->message);
+		log_warn("cannot ring the probe", "reason=%s", log_quote(answer->message));
 }
 
 void
@@ -80,13 +80,13 @@ doorbell_probe(Doorbell *doorbell)
 	if (!doorbell->running || doorbell->gateway->pool == NULL || doorbell->probe_out)
 		return;
 	snprintf(number, sizeof(number), "%" PRIu64, doorbell->number + 1);
-	/* when the pool is down, its coming up brings us back here */
+	/* the pool may be down or busy: then the timer brings us back here */
+	loop_timer_start(doorbell->probe, doorbell->gateway->config.probe_timeout, 0);
 	if (!pool_send(doorbell->gateway->pool, &pool_statements[STMT_NOTIFY], values,
 				   on_probe_sent, doorbell))
 		return;
 	doorbell->number++;
 	doorbell->probe_out = true;
-	loop_timer_start(doorbell->probe, doorbell->gateway->config.probe_timeout, 0);
 }
 
 /* Either a probe was not heard in time, or the next one is due. */

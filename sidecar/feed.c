@@ -301,8 +301,8 @@ static void
 fetch_failed(Feed *feed, const PgAnswer *answer)
 {
 	stats.fetch_errors_total++;
-	log_warn("a fetch failed", "sqlstate=%s reason=\"%s\"", answer->sqlstate,
-			 answer->message);
+	log_warn("a fetch failed", "sqlstate=%s reason=%s", answer->sqlstate,
+			 log_quote(answer->message));
 	feed->state = FEED_IDLE;
 	waiters_release(&feed->running, false);
 	if (strcmp(answer->sqlstate, "WK410") == 0)
@@ -381,7 +381,7 @@ on_listening(void *arg, const PgAnswer *answer)
 		return;
 	if (answer->status == PG_ERROR)
 	{
-		log_error("cannot listen", "reason=\"%s\"", answer->message);
+		log_error("cannot listen", "reason=%s", log_quote(answer->message));
 		pg_restart(feed->link);
 		return;
 	}
@@ -398,7 +398,7 @@ on_first_listening(void *arg, const PgAnswer *answer)
 {
 	(void) arg;
 	if (answer->status == PG_ERROR)
-		log_error("cannot listen", "reason=\"%s\"", answer->message);
+		log_error("cannot listen", "reason=%s", log_quote(answer->message));
 }
 
 /* Listens to the database's channels and to our probe. */
@@ -442,8 +442,8 @@ on_hello(void *arg, const PgAnswer *answer)
 		return;
 	if (answer->status == PG_ERROR)
 	{
-		log_error("the database refuses to be gateway", "sqlstate=%s reason=\"%s\"",
-				  answer->sqlstate, answer->message);
+		log_error("the database refuses to be gateway", "sqlstate=%s reason=%s",
+				  answer->sqlstate, log_quote(answer->message));
 		pg_restart(feed->link);
 		return;
 	}

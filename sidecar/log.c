@@ -65,6 +65,26 @@ flatten(char *text)
 	}
 }
 
+const char *
+log_quote(const char *text)
+{
+	static char quoted[2][768];
+	static int last;
+	char *out = quoted[last = !last];
+	size_t len = 0;
+
+	out[len++] = '"';
+	for (; *text && len < sizeof(quoted[0]) - 4; text++)
+	{
+		if (*text == '"' || *text == '\\')
+			out[len++] = '\\';
+		out[len++] = *text;
+	}
+	out[len++] = '"';
+	out[len] = '\0';
+	return out;
+}
+
 void
 log_line(LogLevel level, const char *message, const char *format, ...)
 {

@@ -30,6 +30,12 @@ extern bool log_enabled(LogLevel level);
 extern void log_line(LogLevel level, const char *message, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * A text from outside as a quoted value, so that it cannot end the value and write
+ * others. Valid until the next but one call; long texts are cut.
+ */
+extern const char *log_quote(const char *text);
+
 #define log_error(message, ...) log_line(LOG_ERROR, message, __VA_ARGS__)
 #define log_warn(message, ...) log_line(LOG_WARN, message, __VA_ARGS__)
 #define log_info(message, ...) log_line(LOG_INFO, message, __VA_ARGS__)

@@ -82,7 +82,7 @@ pg_length(const PgAnswer *answer, int row, int column)
 bool
 pg_is_up(const PgLink *link)
 {
-	return link->state == LINK_UP;
+	return link->state == LINK_UP && !link->broken;
 }
 
 int
@@ -174,8 +174,8 @@ static void
 fail(PgLink *link, const char *what, const char *why)
 {
 	/* the same refusal every few seconds is said loudly once */
-	log_line(link->failures == 0 ? LOG_WARN : LOG_DEBUG, what, "link=%s reason=\"%s\"",
-			 link->label, first_line(why));
+	log_line(link->failures == 0 ? LOG_WARN : LOG_DEBUG, what, "link=%s reason=%s",
+			 link->label, log_quote(first_line(why)));
 	if (link->busy)
 		link->broken = true;
 	else
@@ -225,7 +225,7 @@ bool
 pg_send(PgLink *link, const PgStatement *statement, const char *const *values,
 		PgCallback callback, void *arg)
 {
-	if (link->state != LINK_UP || link->broken)
+	if (!pg_is_up(link))
 		return false;
 	add_query(link, callback, arg);
 	sent(link, PQsendQueryPrepared(link->conn, statement->name, statement->nparams,
@@ -236,7 +236,7 @@ pg_send(PgLink *link, const PgStatement *statement, const char *const *values,
 bool
 pg_send_sql(PgLink *link, const char *sql, PgCallback callback, void *arg)
 {
-	if (link->state != LINK_UP || link->broken)
+	if (!pg_is_up(link))
 		return false;
 	add_query(link, callback, arg);
 	sent(link, PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
@@ -454,8 +454,8 @@ on_notice(void *arg, const PGresult *result)
 	const PgLink *link = arg;
 	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-	log_debug("notice from the database", "link=%s text=\"%s\"", link->label,
-			  text ? text : "");
+	log_debug("notice from the database", "link=%s text=%s", link->label,
+			  log_quote(text ? text : ""));
 }
 
 /* Begins a connection, or finishes off a broken one first. */

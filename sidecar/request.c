@@ -8,6 +8,7 @@
 #include "mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A copy of what there is. */
 static char *
@@ -137,6 +138,16 @@ is_json_object(const char *text)
 	return is_object;
 }
 
+/*
+ * Is the message made for clients? Ours are, and those about data tell a caller what
+ * was wrong with it; others name tables, constraints and policies.
+ */
+static bool
+message_is_public(const char *sqlstate)
+{
+	return strncmp(sqlstate, "WK", 2) == 0 || strncmp(sqlstate, "22", 2) == 0;
+}
+
 const ErrorCode *
 reply_database_error(Conn *conn, const char *id, const char *channel,
 					 const PgAnswer *answer)
@@ -150,14 +161,16 @@ reply_database_error(Conn *conn, const char *id, const char *channel,
 		return &error_unavailable;
 	}
 	code = errors_find(answer->sqlstate);
-	error = (WireError){.code = code, .message = answer->message};
+	error = (WireError){.code = code,
+						.message = message_is_public(answer->sqlstate) ? answer->message
+																	   : code->code};
 	if (code->status >= 500 && code != &error_unavailable && code->status != 503)
 	{
-		log_warn("a request failed inside the database", "sqlstate=%s reason=\"%s\"",
-				 answer->sqlstate, answer->message);
+		log_warn("a request failed inside the database", "sqlstate=%s reason=%s",
+				 answer->sqlstate, log_quote(answer->message));
 		error.message = "internal error";
 	}
-	else if (is_json_object(answer->detail))
+	else if (message_is_public(answer->sqlstate) && is_json_object(answer->detail))
 		error.details = answer->detail;
 	if (code->status == 503)
 		error.retry_after = 500 + clock_jitter(1000);

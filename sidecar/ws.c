@@ -436,8 +436,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 static void
 log_from_lws(int level, const char *line)
 {
-	log_line(level == LLL_ERR ? LOG_WARN : LOG_DEBUG, "libwebsockets", "text=\"%s\"",
-			 line);
+	log_line(level == LLL_ERR ? LOG_WARN : LOG_DEBUG, "libwebsockets", "text=%s",
+			 log_quote(line));
 }
 
 bool

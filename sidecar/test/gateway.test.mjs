@@ -327,6 +327,20 @@ describe('call', () => {
     const internal = await a.request({ type: 'call', payload: { method: 'fail.internal' } });
     assert.equal(internal.payload.code, 'internal');
     assert.ok(!JSON.stringify(internal).includes('secret'));
+    const constraint = await a.request({ type: 'call', payload: { method: 'fail.constraint' } });
+    assert.equal(constraint.payload.code, 'conflict');
+    assert.doesNotMatch(JSON.stringify(constraint), /inner/);
+    await a.close();
+  });
+
+  test('what a client makes the database say cannot forge the log', async () => {
+    const a = await connect(gateway.url, { token: alice });
+    const text = 'x" level=error msg="all is lost"\n2030-01-01 level=error msg="all is lost';
+    await a.request({ type: 'call', payload: { method: 'fail.text', params: { text } } });
+    await until(() => gateway.log.includes('all is lost'));
+    const line = gateway.log.split('\n').find((l) => l.includes('all is lost'));
+    const fields = line.replaceAll(/"(\\.|[^"\\])*"/g, 'text').split(' ');
+    assert.deepEqual(fields.slice(1), ['level=warn', 'msg=text', 'sqlstate=P0001', 'reason=text']);
     await a.close();
   });
 });

@@ -184,6 +184,11 @@ BEGIN
 			RETURN QUERY SELECT 'true'::jsonb, NULL::bigint;
 		WHEN 'fail.transition' THEN
 			PERFORM wrk.mock_fail('WK422', 'not from here', '{"from": "draft", "to": "live", "allowed": ["review"]}');
+		WHEN 'fail.constraint' THEN
+			CREATE TEMP TABLE IF NOT EXISTS inner_table (n int CONSTRAINT inner_check CHECK (n > 0));
+			INSERT INTO inner_table VALUES (-1);
+		WHEN 'fail.text' THEN
+			RAISE EXCEPTION '%', params ->> 'text';
 		WHEN 'fail.internal' THEN
 			RAISE EXCEPTION 'secret detail of the inside';
 		ELSE
