@@ -46,6 +46,7 @@ REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  = jwt_key_rotation
+ISOLATION += rbac_change
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 

@@ -5,11 +5,13 @@
  * Roles, permissions and resource types change rarely and are asked for per
  * row, so each backend keeps them as bit masks: a role is a bit, a permission
  * (action, resource type) is the set of roles that have it.  Memberships are
- * many and are read from their index.  A statement trigger on the cached tables
+ * many and are read from their index.  A trigger on the cached tables
  * invalidates the masks everywhere at commit (wrk.cache_invalidate()).
  *
- * Must stay true: nobody may do nothing is the answer to every doubt: unknown
- * action, type, role or parent all mean no.
+ * Must stay true: (1) nobody may do nothing is the answer to every doubt:
+ * unknown action, type, role or parent all mean no; (2) the tables are read
+ * with a fresh snapshot, not that of the transaction or statement, or rights
+ * taken away long ago could stay in the cache for as long as the session lives.
  */
 #include "rbac.h"
 
@@ -19,6 +21,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -206,15 +209,21 @@ load_cache(void)
 	membership_relid = wrk_relation("membership");
 	membership_index = wrk_relation("membership_pkey");
 
+	/* what was announced up to here is in the snapshot taken after it */
+	for (size_t i = 0; i < lengthof(cached_relids); i++)
+		LockRelationOid(cached_relids[i], AccessShareLock);
+
 	/* valid before reading: a change that arrives meanwhile makes it invalid again */
 	cache_valid = true;
 	PG_TRY();
 	{
 		saved = wrk_become(wrk_owner());
 		SPI_connect();
+		PushActiveSnapshot(GetCatalogSnapshot(cached_relids[0]));
 		load_roles();
 		load_permissions();
 		load_resource_types();
+		PopActiveSnapshot();
 		SPI_finish();
 		wrk_unbecome(saved);
 	}
@@ -229,6 +238,8 @@ load_cache(void)
 static inline void
 ensure_cache(void)
 {
+	/* a transaction that takes no new locks would not hear of changes before its end */
+	AcceptInvalidationMessages();
 	if (!cache_valid)
 		load_cache();
 }
@@ -332,16 +343,17 @@ rbac_can(const Identity *id, const char *action, const char *resource_type,
 {
 	PermissionKey key;
 	PermissionEntry *entry;
+	uint64 mask;
 
 	if (id == NULL || strlen(action) >= RBAC_NAME_LEN ||
 		strlen(resource_type) >= RBAC_NAME_LEN)
 		return false;
-	ensure_cache();
+	mask = rbac_role_mask(id->roles, id->nroles); /* first: it may rebuild the cache */
 	key = permission_key(action, resource_type);
 	entry = hash_search(cache.permissions, &key, HASH_FIND, NULL);
 	if (entry == NULL)
 		return false;
-	if (rbac_role_mask(id->roles, id->nroles) & entry->tenant_mask)
+	if (mask & entry->tenant_mask)
 		return true;
 	if (resource_id == NULL || id->user_id == NULL)
 		return false;
