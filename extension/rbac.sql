@@ -15,8 +15,8 @@ COMMENT ON COLUMN wrk.role.bit IS 'position in role masks (0 to 62); never reuse
 
 CREATE TABLE wrk.permission (
 	role text NOT NULL REFERENCES wrk.role (name) ON UPDATE CASCADE ON DELETE CASCADE,
-	action text NOT NULL CHECK (length(action) BETWEEN 1 AND 63),
-	resource_type text NOT NULL CHECK (length(resource_type) BETWEEN 1 AND 63),
+	action text NOT NULL CHECK (octet_length(action) BETWEEN 1 AND 63),
+	resource_type text NOT NULL CHECK (octet_length(resource_type) BETWEEN 1 AND 63),
 	scope text NOT NULL DEFAULT 'tenant' CHECK (scope IN ('tenant', 'member')),
 	PRIMARY KEY (role, action, resource_type)
 );
@@ -25,8 +25,8 @@ COMMENT ON COLUMN wrk.permission.scope IS
 'tenant: on every resource of the type; member: only where the user has this role through wrk.membership';
 
 CREATE TABLE wrk.resource_type (
-	name text PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 63),
-	parent_type text CHECK (length(parent_type) BETWEEN 1 AND 63),
+	name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 63),
+	parent_type text CHECK (octet_length(parent_type) BETWEEN 1 AND 63),
 	parent_of regprocedure,
 	CHECK ((parent_type IS NULL) = (parent_of IS NULL))
 );

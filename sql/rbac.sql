@@ -80,6 +80,11 @@ SELECT wrk.role_mask('{regress_admin}');
 RESET ROLE;
 SELECT wrk.role_mask('{regress_admin,regress_client,unknown}') = (1::bigint << 42) | (1::bigint << 40) AS mask;
 
+-- names that could be cut short, and so be taken for others, are refused
+INSERT INTO wrk.permission VALUES ('regress_admin', repeat(U&'\20AC', 22), 'automation');
+INSERT INTO wrk.permission VALUES ('regress_admin', 'edit', repeat(U&'\20AC', 22));
+INSERT INTO wrk.resource_type VALUES (repeat(U&'\20AC', 22));
+
 DELETE FROM wrk.membership;
 DELETE FROM wrk.resource_type;
 DELETE FROM wrk.role WHERE name LIKE 'regress%';
