@@ -157,6 +157,11 @@ rule_rights(const char *rest)
 	authorizer = find_authorizer(pnstrdup(rest, colon - rest));
 	if (!OidIsValid(authorizer))
 		return NIL;
+	if (!wrk_has_shape(authorizer, TEXTOID, TEXTARRAYOID))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("the rule for channel \"%s\" has no usable authorizer", rest),
+				 errhint("An authorizer takes one text and returns text[].")));
 	saved = wrk_become(get_role_oid(WRK_ROLE_MEMBER, false));
 	result = wrk_call1(authorizer, CStringGetTextDatum(colon + 1), &isnull);
 	wrk_unbecome(saved);

@@ -304,8 +304,15 @@ static char *
 parent_id(Oid parent_of, const char *resource_id)
 {
 	bool isnull;
-	Datum result = wrk_call1(parent_of, CStringGetTextDatum(resource_id), &isnull);
+	Datum result;
 
+	if (!wrk_has_shape(parent_of, TEXTOID, TEXTOID))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+				 errmsg("a resource type has no usable function for its parent"),
+				 errhint("Column parent_of names a function that takes one text and"
+						 " returns text.")));
+	result = wrk_call1(parent_of, CStringGetTextDatum(resource_id), &isnull);
 	return isnull ? NULL : TextDatumGetCString(result);
 }
 

@@ -16,7 +16,6 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
 #include "event.h"
@@ -31,7 +30,7 @@ PG_FUNCTION_INFO_V1(wrk_rpc_event_id);
 static void
 check_function(Oid function, Oid member)
 {
-	if (get_func_rettype(function) != JSONBOID || get_func_nargs(function) != 1)
+	if (!wrk_has_shape(function, JSONBOID, JSONBOID))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
 				 errmsg("function %s cannot be called from outside",
@@ -43,12 +42,15 @@ check_function(Oid function, Oid member)
 Datum
 wrk_rpc_invoke(PG_FUNCTION_ARGS)
 {
-	Oid function = PG_GETARG_OID(0);
+	Oid function;
 	Oid member = get_role_oid(WRK_ROLE_MEMBER, false);
 	WrkRoleSwitch saved;
 	Datum result;
 	bool isnull;
 
+	wrk_require_arg(fcinfo, 0, "function");
+	wrk_require_arg(fcinfo, 1, "params");
+	function = PG_GETARG_OID(0);
 	if (identity_current() == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("nobody is authenticated")));

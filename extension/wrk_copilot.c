@@ -12,6 +12,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
 #include "utils/acl.h"
@@ -88,6 +89,22 @@ wrk_relation(const char *relname)
 			 errhint(
 				 "Is the extension wrk_copilot of this database complete and up to date?")));
 	return relid;
+}
+
+bool
+wrk_has_shape(Oid function, Oid argument, Oid result)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc form;
+	bool fits;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_proc) GETSTRUCT(tuple);
+	fits = form->prokind == PROKIND_FUNCTION && !form->proretset && form->pronargs == 1 &&
+		   form->proargtypes.values[0] == argument && form->prorettype == result;
+	ReleaseSysCache(tuple);
+	return fits;
 }
 
 Datum

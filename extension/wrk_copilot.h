@@ -48,6 +48,13 @@ extern Oid wrk_owner(void);
 extern Oid wrk_relation(const char *relname);
 
 /*
+ * Whether there is such a function and it takes one argument of just this type
+ * and returns one value of just that.  Ask it of every function that was named
+ * by a row before wrk_call1(), which believes what it is told.
+ */
+extern bool wrk_has_shape(Oid function, Oid argument, Oid result);
+
+/*
  * Calls a function of one argument without a permission check; the result is
  * detoasted by nobody and lives in the current context.
  */

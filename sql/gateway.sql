@@ -89,6 +89,20 @@ SELECT tenant_id, author, body FROM public.note ORDER BY tenant_id, id;
 UPDATE wrk.rpc SET roles = '{regress_ops}' WHERE method = 'note.add';
 SET ROLE regress_gateway;
 SELECT * FROM wrk.gateway_call(:'ann', 'note.add', '{"body": "not your role"}');
+-- a function of another shape is refused, not called
+RESET ROLE;
+BEGIN;
+SELECT wrk.impersonate('acme', 'ann', '{regress_client}') IS NOT NULL AS ann;
+SAVEPOINT s;
+INSERT INTO wrk.rpc VALUES ('note.odd', 'pg_catalog.to_jsonb(anyelement)');
+SELECT wrk.rpc_call('note.odd');
+ROLLBACK TO s;
+SELECT wrk.rpc_invoke('public.note_add(jsonb)', NULL);
+ROLLBACK TO s;
+INSERT INTO wrk.channel_rule VALUES ('odd:{id}', 'pg_catalog.md5(text)');
+SELECT wrk.channel_resolve('odd:1');
+ROLLBACK;
+SET ROLE regress_gateway;
 
 -- fetch, replay and rights
 SELECT h ->> 'snapshot' AS snapshot, h ->> 'position' AS position, h ->> 'epoch' AS epoch

@@ -85,6 +85,17 @@ INSERT INTO wrk.permission VALUES ('regress_admin', repeat(U&'\20AC', 22), 'auto
 INSERT INTO wrk.permission VALUES ('regress_admin', 'edit', repeat(U&'\20AC', 22));
 INSERT INTO wrk.resource_type VALUES (repeat(U&'\20AC', 22));
 
+-- a function that does not lead to a parent is refused, not called
+BEGIN;
+SELECT wrk.impersonate('acme', 'bob', '{regress_builder}') IS NOT NULL AS builder;
+UPDATE wrk.resource_type SET parent_of = 'pg_catalog.to_tsvector(text)';
+SAVEPOINT s;
+SELECT wrk.can('edit', 'automation', 'a11');
+ROLLBACK TO s;
+UPDATE wrk.resource_type SET parent_of = 'pg_catalog.int4(bigint)';
+SELECT wrk.can('edit', 'automation', 'a11');
+ROLLBACK;
+
 DELETE FROM wrk.membership;
 DELETE FROM wrk.resource_type;
 DELETE FROM wrk.role WHERE name LIKE 'regress%';
