@@ -314,7 +314,13 @@ load_rsa(Jwk *key, const Jsonb *jwk)
 		JWK_REFUSE(errmsg("RSA key is too long"),
 				   errdetail("At most %d bits are used.", RSA_MAX_BITS));
 	for (size_t i = 0; key->can_sign && i < lengthof(params); i++)
+	{
 		parts[nparts++] = number_part(jwk, shapes[JWK_RSA].private[i], params[i]);
+		/* OpenSSL would calculate with it for hours, and nobody could stop it */
+		if (parts[nparts - 1].len > parts[0].len)
+			JWK_REFUSE(errmsg("member \"%s\" of the key is longer than its modulus",
+							  shapes[JWK_RSA].private[i]));
+	}
 	adopt_pkey(key, "RSA", parts, nparts);
 	bits = EVP_PKEY_get_bits(key->pkey);
 	if (bits < RSA_MIN_BITS)

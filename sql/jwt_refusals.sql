@@ -142,3 +142,7 @@ FROM unnest(ARRAY[
 SELECT pg_temp.verify(wrk.jwt_sign('{"exp":4102444800}', jsonb_build_object('kty', 'oct', 'k', n), 'HS256'),
 	jsonb_build_object('kty', 'RSA', 'n', n, 'e', 'AQAB')) AS result
 FROM (VALUES ('ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ')) v (n);
+-- a private half longer than the modulus: time that no statement_timeout would end
+SELECT member, pg_temp.verify(:'good', jsonb_build_object('kty', 'RSA', 'e', 'AQAB', 'n', repeat('_', 341) || 'w',
+	'd', 'AQAB', 'p', 'AQAB', 'q', 'AQAB', 'dp', 'AQAB', 'dq', 'AQAB', 'qi', 'AQAB') || jsonb_build_object(member, repeat('_', 344))) AS result
+FROM unnest('{d,p,q,dp,dq,qi}'::text[]) member;
