@@ -129,7 +129,6 @@ copy_row(MemoryContext context, KeyRow *out)
 	TupleDesc desc = SPI_tuptable->tupdesc;
 	MemoryContext old = MemoryContextSwitchTo(context);
 	bool isnull;
-	Datum *roles;
 	Datum value;
 	bytea *hash = DatumGetByteaPP(SPI_getbinval(tuple, desc, 1, &isnull));
 
@@ -137,11 +136,8 @@ copy_row(MemoryContext context, KeyRow *out)
 	out->tenant_id = TextDatumGetCString(SPI_getbinval(tuple, desc, 2, &isnull));
 	value = SPI_getbinval(tuple, desc, 3, &isnull);
 	out->user_id = isnull ? NULL : TextDatumGetCString(value);
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 4, &isnull)), TEXTOID,
-					  -1, false, TYPALIGN_INT, &roles, NULL, &out->nroles);
-	out->roles = palloc(sizeof(char *) * Max(out->nroles, 1));
-	for (int i = 0; i < out->nroles; i++)
-		out->roles[i] = TextDatumGetCString(roles[i]);
+	out->roles = (const char **) wrk_text_array(
+		DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 4, &isnull)), "role", &out->nroles);
 	value = SPI_getbinval(tuple, desc, 5, &isnull);
 	out->expires_at = isnull ? 0 : DatumGetInt64(value);
 	out->revoked = DatumGetBool(SPI_getbinval(tuple, desc, 6, &isnull));

@@ -127,21 +127,6 @@ find_authorizer(const char *prefix)
 	return result;
 }
 
-static List *
-list_from_array(ArrayType *array)
-{
-	Datum *elems;
-	bool *nulls;
-	int n;
-	List *list = NIL;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			list = lappend(list, TextDatumGetCString(elems[i]));
-	return list;
-}
-
 /* asks the rule's function, as wrk_member, what this identity may do in the channel */
 static List *
 rule_rights(const char *rest)
@@ -165,7 +150,7 @@ rule_rights(const char *rest)
 	saved = wrk_become(get_role_oid(WRK_ROLE_MEMBER, false));
 	result = wrk_call1(authorizer, CStringGetTextDatum(colon + 1), &isnull);
 	wrk_unbecome(saved);
-	return isnull ? NIL : list_from_array(DatumGetArrayTypeP(result));
+	return isnull ? NIL : wrk_text_list(DatumGetArrayTypeP(result), "right");
 }
 
 static Channel

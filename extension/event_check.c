@@ -118,26 +118,6 @@ check_audience(const char *entry)
 		refuse("audience", entry, "Use role:NAME or user:ID.");
 }
 
-/* list of palloc'd C strings, each once */
-static List *
-strings_of_array(ArrayType *array, const char *what)
-{
-	Datum *elems;
-	bool *nulls;
-	int n;
-	List *strings = NIL;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-							errmsg("%s %d must not be null", what, i + 1)));
-		strings = lappend(strings, TextDatumGetCString(elems[i]));
-	}
-	return strings;
-}
-
 bool
 event_list_has(List *strings, const char *value)
 {
@@ -171,7 +151,7 @@ event_text_array(List *strings)
 ArrayType *
 event_checked_channels(ArrayType *channels, const char *tenant_id)
 {
-	List *names = strings_of_array(channels, "channel");
+	List *names = wrk_text_list(channels, "channel");
 	ListCell *cell;
 
 	if (list_length(names) < 1 || list_length(names) > EVENT_MAX_CHANNELS)
@@ -186,7 +166,7 @@ event_checked_channels(ArrayType *channels, const char *tenant_id)
 ArrayType *
 event_checked_audience(ArrayType *audience)
 {
-	List *entries = audience ? strings_of_array(audience, "audience") : NIL;
+	List *entries = audience ? wrk_text_list(audience, "audience") : NIL;
 	ListCell *cell;
 
 	if (list_length(entries) > EVENT_MAX_AUDIENCE)

@@ -90,26 +90,6 @@ identity_authenticate(const char *token, size_t len)
 	identity_set(&id);
 }
 
-/* palloc'd C strings of a text[]; NULL elements are refused */
-static const char **
-roles_from_array(ArrayType *array, int *nroles)
-{
-	Datum *elems;
-	bool *nulls;
-	const char **roles;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, nroles);
-	roles = palloc0(sizeof(char *) * Max(*nroles, 1));
-	for (int i = 0; i < *nroles; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-							errmsg("a role must not be null")));
-		roles[i] = TextDatumGetCString(elems[i]);
-	}
-	return roles;
-}
-
 Datum
 wrk_impersonate(PG_FUNCTION_ARGS)
 {
@@ -126,7 +106,8 @@ wrk_impersonate(PG_FUNCTION_ARGS)
 	id.user_id = wrk_text_arg(fcinfo, 1);
 	id.actor = GetUserNameFromId(GetSessionUserId(), false);
 	if (!PG_ARGISNULL(2))
-		id.roles = roles_from_array(PG_GETARG_ARRAYTYPE_P(2), &id.nroles);
+		id.roles =
+			(const char **) wrk_text_array(PG_GETARG_ARRAYTYPE_P(2), "role", &id.nroles);
 	identity_set(&id);
 	ereport(LOG, (errmsg("role \"%s\" impersonates user \"%s\" of tenant \"%s\"",
 						 id.actor, id.user_id ? id.user_id : "", id.tenant_id),

@@ -71,21 +71,6 @@ enum KeyColumn
 	COL_RETIRE_AT
 };
 
-/* palloc'd C strings of a text[] */
-static char **
-strings_of(Datum array, int *n)
-{
-	Datum *elems;
-	char **strings;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elems,
-					  NULL, n);
-	strings = palloc(sizeof(char *) * Max(*n, 1));
-	for (int i = 0; i < *n; i++)
-		strings[i] = TextDatumGetCString(elems[i]);
-	return strings;
-}
-
 /* in the context of the cache */
 static void
 read_key(HeapTuple tuple, TupleDesc desc, JwtKey *out)
@@ -102,7 +87,8 @@ read_key(HeapTuple tuple, TupleDesc desc, JwtKey *out)
 	out->jwk = DatumGetJsonbPCopy(SPI_getbinval(tuple, desc, COL_JWK, &isnull));
 	value = SPI_getbinval(tuple, desc, COL_AUDIENCE, &isnull);
 	if (!isnull)
-		out->audience = strings_of(value, &out->naudience);
+		out->audience =
+			wrk_text_array(DatumGetArrayTypeP(value), "audience", &out->naudience);
 	claim_map_parse(DatumGetJsonbP(SPI_getbinval(tuple, desc, COL_CLAIMS, &isnull)),
 					&out->claims);
 	out->leeway = DatumGetInt32(SPI_getbinval(tuple, desc, COL_LEEWAY, &isnull));

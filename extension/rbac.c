@@ -385,16 +385,8 @@ wrk_can(PG_FUNCTION_ARGS)
 Datum
 wrk_role_mask(PG_FUNCTION_ARGS)
 {
-	Datum *elems;
-	bool *nulls;
 	int n;
-	uint64 mask = 0;
+	char **roles = wrk_text_array(PG_GETARG_ARRAYTYPE_P(0), "role", &n);
 
-	ensure_cache();
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &elems,
-					  &nulls, &n);
-	for (int i = 0; i < n; i++)
-		if (!nulls[i])
-			mask |= role_bit(TextDatumGetCString(elems[i]));
-	PG_RETURN_INT64((int64) mask);
+	PG_RETURN_INT64((int64) rbac_role_mask((const char *const *) roles, n));
 }

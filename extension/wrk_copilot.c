@@ -13,6 +13,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "funcapi.h"
 #include "utils/acl.h"
@@ -136,6 +137,39 @@ char *
 wrk_text_arg(FunctionCallInfo fcinfo, int argno)
 {
 	return PG_ARGISNULL(argno) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+char **
+wrk_text_array(ArrayType *array, const char *what, int *n)
+{
+	Datum *elems;
+	bool *nulls;
+	char **strings;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, n);
+	strings = palloc(sizeof(char *) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+							errmsg("%s %d must not be null", what, i + 1)));
+		strings[i] = TextDatumGetCString(elems[i]);
+	}
+	pfree(elems);
+	pfree(nulls);
+	return strings;
+}
+
+List *
+wrk_text_list(ArrayType *array, const char *what)
+{
+	int n;
+	char **strings = wrk_text_array(array, what, &n);
+	List *list = NIL;
+
+	for (int i = 0; i < n; i++)
+		list = lappend(list, strings[i]);
+	return list;
 }
 
 void

@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
 
 #include "compat.h"
 
@@ -65,6 +67,13 @@ extern void wrk_check_execute(Oid function, Oid role);
 
 /* text datum helpers: palloc'd C string, or NULL for SQL NULL */
 extern char *wrk_text_arg(FunctionCallInfo fcinfo, int argno);
+
+/*
+ * Palloc'd C strings of a text[] of any shape, their number in *n.  A NULL element
+ * is refused under the name the caller has for one.  Error: bad_request.
+ */
+extern char **wrk_text_array(ArrayType *array, const char *what, int *n);
+extern List *wrk_text_list(ArrayType *array, const char *what);
 
 /* refuses NULL for an argument the function cannot do without */
 extern void wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name);

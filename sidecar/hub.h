@@ -39,7 +39,7 @@ typedef struct Sub
 	uint32_t index; /* in channel->subs */
 	bool can_publish;
 	bool pending;
-	bool broken; /* told of a gap, not subscribed again yet */
+	bool broken;         /* told of a gap, not subscribed again yet */
 	uint64_t serial;     /* which subscribe request it stands for */
 	uint64_t skip_cycle; /* the replay covers the rest of this fetch cycle */
 	Chunk **held;

@@ -284,9 +284,9 @@ on_granted(void *arg, const PgAnswer *answer)
 		pending_end(pending);
 	else if (answer->status != PG_ROWS)
 	{
-		drop_earlier(pending->gateway, pending->conn, pending->channel,
-					 reply_database_error(pending->conn, pending->id, pending->channel,
-										  answer));
+		drop_earlier(
+			pending->gateway, pending->conn, pending->channel,
+			reply_database_error(pending->conn, pending->id, pending->channel, answer));
 		pending_end(pending);
 	}
 	else if (!read_grant(pending, answer))
