@@ -48,6 +48,7 @@ static Emitted *emitted = NULL;
 static char *call_key = NULL; /* in TopTransactionContext */
 
 int event_max_bytes = 8 * 1024 * 1024;
+int event_max_replay_scan = 1000000;
 
 PG_FUNCTION_INFO_V1(wrk_emit);
 
@@ -128,6 +129,12 @@ event_init(void)
 		"wrk.emit() refuses what is larger; events of rows go without the row.",
 		&event_max_bytes, 8 * 1024 * 1024, 1024, 256 * 1024 * 1024, PGC_SUSET,
 		GUC_UNIT_BYTE, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"wrk_copilot.max_replay_scan",
+		"Greatest number of events looked at to replay one channel.",
+		"Whoever has been away for more, of all tenants together, reads the current state"
+		" again.",
+		&event_max_replay_scan, 1000000, 1000, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	RegisterXactCallback(event_xact_callback, NULL);
 	RegisterSubXactCallback(event_subxact_callback, NULL);
 	event_store_init();

@@ -33,6 +33,10 @@ extern void event_init(void);
 /* greatest size in bytes of a payload; setting wrk_copilot.max_event_bytes */
 extern int event_max_bytes;
 
+/* how many events the replay of one channel may look at; setting
+ * wrk_copilot.max_replay_scan */
+extern int event_max_replay_scan;
+
 /*
  * Writes the event with this transaction and sees to it that listeners hear of
  * the commit.  Trusts the row: see wrk.emit() for what must be checked.

@@ -130,14 +130,15 @@ COMMENT ON FUNCTION wrk.event_recoverable(text) IS
 'whether everything after the position can still be replayed. Error: WK400 for what is no position';
 
 CREATE FUNCTION wrk.event_since(since pg_snapshot, upto pg_snapshot DEFAULT NULL,
-								after_id bigint DEFAULT 0, max_rows integer DEFAULT NULL)
+								after_id bigint DEFAULT 0, max_rows integer DEFAULT NULL,
+								channel text DEFAULT NULL)
 RETURNS SETOF wrk.event
 LANGUAGE C STABLE PARALLEL SAFE ROWS 100 COST 1000
 AS 'MODULE_PATHNAME', 'wrk_event_since';
-COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer) IS
-'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; all tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more';
+COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text) IS
+'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; of all channels or of one (canonical name). All tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more, or more than wrk_copilot.max_replay_scan have to be looked at for the channel';
 
 REVOKE ALL ON FUNCTION wrk.epoch(), wrk.position(), wrk.position_snapshot(text),
-	wrk.event_recoverable(text), wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer) FROM PUBLIC;
+	wrk.event_recoverable(text), wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text) FROM PUBLIC;
 -- a position says nothing about anybody's data
 GRANT EXECUTE ON FUNCTION wrk.epoch(), wrk.position() TO PUBLIC;

@@ -11,6 +11,10 @@
  * on id is tried first: right after the last id there are usually only unseen
  * events.  If what is passed on the way gets too much, the first method takes over.
  *
+ * The events of one channel are what a client asks for, with a position of its
+ * own choice: others are passed over before they cost more than a look, and the
+ * looks are counted.
+ *
  * Must stay true: the slots are locked before anything is decided, and a
  * snapshot that misses a thrown-away event is an error, never a shorter answer.
  */
@@ -22,14 +26,19 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
+
+#include "event.h"
 
 #define INT8_LESS_OPERATOR 412
 
@@ -45,7 +54,9 @@ typedef struct Fetch
 	const XidSnapshot *since;
 	const XidSnapshot *upto; /* NULL = the current snapshot */
 	int64 after_id;
-	int64 limit; /* 0 = none */
+	int64 limit;         /* 0 = none */
+	const char *channel; /* NULL = all; otherwise the only one asked for */
+	int64 looked_at;     /* for the channel */
 	Relation slots[EVENT_SLOTS];
 	Tuplesortstate *sort; /* by id */
 	TupleTableSlot *input;
@@ -68,6 +79,28 @@ tuple_id(HeapTuple tuple, TupleDesc desc)
 	bool isnull;
 
 	return DatumGetInt64(fastgetattr(tuple, EVENT_ID, desc, &isnull));
+}
+
+static bool
+goes_to_channel(HeapTuple tuple, TupleDesc desc, const char *channel)
+{
+	size_t len = strlen(channel);
+	bool isnull;
+	Datum value = fastgetattr(tuple, EVENT_CHANNELS, desc, &isnull);
+	ArrayType *channels = DatumGetArrayTypeP(value);
+	bool found = false;
+	Datum *names;
+	int n;
+
+	deconstruct_array(channels, TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &n);
+	for (int i = 0; i < n && !found; i++)
+		found = VARSIZE_ANY_EXHDR(names[i]) == len &&
+				memcmp(VARDATA_ANY(names[i]), channel, len) == 0;
+	/* the next ones will need memory too, and there may be many */
+	pfree(names);
+	if ((Pointer) channels != DatumGetPointer(value))
+		pfree(channels);
+	return found;
 }
 
 /* opens the slot's index that begins with the column */
@@ -98,8 +131,20 @@ is_new(const Fetch *fetch, uint64 xid)
 static void
 take(Fetch *fetch, HeapTuple tuple)
 {
+	if (fetch->channel != NULL &&
+		!goes_to_channel(tuple, RelationGetDescr(fetch->slots[0]), fetch->channel))
+		return;
 	ExecForceStoreHeapTuple(tuple, fetch->input, false);
 	tuplesort_puttupleslot(fetch->sort, fetch->input);
+}
+
+
+static void
+refuse_long_replay(void)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRK_UNRECOVERABLE),
+					errmsg("too much has happened since this snapshot"),
+					errhint("Read the current state and go on from its position.")));
 }
 
 
@@ -125,6 +170,8 @@ walk_xids(Fetch *fetch, Relation slot, Relation index, uint64 xid)
 		uint64 found = tuple_xid(tuple, desc);
 
 		CHECK_FOR_INTERRUPTS();
+		if (fetch->channel != NULL && ++fetch->looked_at > event_max_replay_scan)
+			refuse_long_replay();
 		if (is_new(fetch, found) && tuple_id(tuple, desc) > fetch->after_id)
 			take(fetch, tuple);
 		else if (snapshot_sees(fetch->since, found) && ++steps > STEPS_BEFORE_SEEK)
@@ -253,6 +300,7 @@ begin_fetch(Fetch *fetch, FunctionCallInfo fcinfo)
 	fetch->upto = PG_ARGISNULL(1) ? NULL : snapshot_from_datum(PG_GETARG_DATUM(1));
 	fetch->after_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 	fetch->limit = PG_ARGISNULL(3) ? 0 : Max(PG_GETARG_INT32(3), 1);
+	fetch->channel = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
 	event_store_open_all(fetch->slots);
 	if (!event_store_keeps(fetch->since))
 		refuse_unrecoverable();
@@ -292,7 +340,8 @@ wrk_event_since(PG_FUNCTION_ARGS)
 	wrk_require_arg(fcinfo, 0, "since");
 	InitMaterializedSRF(fcinfo, 0);
 	begin_fetch(&fetch, fcinfo);
-	if (fetch.after_id == 0 || fetch.limit == 0 || !fetch_by_id(&fetch))
+	if (fetch.after_id == 0 || fetch.limit == 0 || fetch.channel != NULL ||
+		!fetch_by_id(&fetch))
 		fetch_by_xid(&fetch);
 	end_fetch(&fetch, (ReturnSetInfo *) fcinfo->resultinfo);
 	/* the caller will go on from the snapshot of this statement */

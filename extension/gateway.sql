@@ -43,8 +43,9 @@ COMMENT ON FUNCTION wrk.gateway_audience_users(text[]) IS
 'users of an audience; NULL for an empty audience, which is everyone';
 
 -- Without a SET clause, so that the planner takes it into the caller's query and
--- a filter on channels comes before the work on payloads. Its callers pin the path.
-CREATE FUNCTION wrk.gateway_events(since pg_snapshot, upto pg_snapshot, after_id bigint, max_rows integer)
+-- a filter comes before the work on payloads. Its callers pin the path.
+CREATE FUNCTION wrk.gateway_events(since pg_snapshot, upto pg_snapshot, after_id bigint, max_rows integer,
+								   channel text DEFAULT NULL)
 RETURNS SETOF wrk.gateway_event
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
@@ -52,9 +53,9 @@ AS $$
 		   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_mask(e.audience) END,
 		   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_users(e.audience) END,
 		   e.class, (date_part('epoch', e.created_at) * 1000)::bigint, e.state_key, e.key
-	FROM wrk.event_since(since, upto, after_id, max_rows) e
+	FROM wrk.event_since(since, upto, after_id, max_rows, channel) e
 $$;
-COMMENT ON FUNCTION wrk.gateway_events(pg_snapshot, pg_snapshot, bigint, integer) IS
+COMMENT ON FUNCTION wrk.gateway_events(pg_snapshot, pg_snapshot, bigint, integer, text) IS
 'wrk.event_since() in the shape the gateway gets';
 
 -- What the gateway tells a browser for an SQLSTATE: our own states, and by their
@@ -202,9 +203,8 @@ BEGIN
 	mask := wrk.role_mask(wrk.roles());
 	me := wrk.user_id();
 	FOR e IN
-		SELECT * FROM wrk.gateway_events(wrk.position_snapshot(since), upto::pg_snapshot, 0, NULL) s
-		WHERE canonical = ANY (s.channels)
-			AND (s.audience_mask IS NULL OR s.audience_mask & mask <> 0 OR me = ANY (s.audience_users))
+		SELECT * FROM wrk.gateway_events(wrk.position_snapshot(since), upto::pg_snapshot, 0, NULL, canonical) s
+		WHERE (s.audience_mask IS NULL OR s.audience_mask & mask <> 0 OR me = ANY (s.audience_users))
 	LOOP
 		n := n + 1;
 		IF n > max_rows THEN
@@ -216,7 +216,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_replay(text, text, text, text, integer) IS
-'events of a channel after the position since and up to the snapshot upto that the token may see now. Errors: WK410 unrecoverable (other epoch, older than retention, more than max_rows), WK400 for what is no position, and those of gateway_subscribe()';
+'events of a channel after the position since and up to the snapshot upto that the token may see now. Errors: WK410 unrecoverable (other epoch, older than retention, more than max_rows or than wrk_copilot.max_replay_scan allows to look at), WK400 for what is no position, and those of gateway_subscribe()';
 
 CREATE FUNCTION wrk.gateway_call(token text, method text, params jsonb, key text DEFAULT NULL,
 								 OUT result jsonb, OUT event_id bigint)

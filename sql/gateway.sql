@@ -128,6 +128,19 @@ SELECT payload::jsonb -> 'n' AS gil FROM wrk.gateway_replay(:'gil', 'room:lobby'
 SELECT count(*) AS nothing_new FROM wrk.gateway_replay(:'ann', 'room:lobby', :'epoch' || '.' || :'upto', :'upto');
 SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', :'position', :'upto', 1);
 \echo :LAST_ERROR_SQLSTATE
+-- a client chooses its position: what it may make the database look at is bounded
+RESET ROLE;
+SET wrk_copilot.max_replay_scan = 1000;
+SELECT wrk.position() AS quiet \gset
+SELECT count(wrk.emit('noise.made', '{}', '{tenant:initech}', tenant_id => 'initech')) FROM generate_series(1, 1001);
+SELECT pg_current_snapshot() AS later \gset
+SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', :'quiet', :'later');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM wrk.gateway_fetch(split_part(:'quiet', '.', 2), :'later', 0, 2000);
+SET wrk_copilot.max_replay_scan = 1001;
+SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', :'quiet', :'later');
+RESET wrk_copilot.max_replay_scan;
+SET ROLE regress_gateway;
 SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', 'ffff-1.' || :'upto', :'upto');
 \echo :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM wrk.gateway_replay(:'ann', 'room:lobby', 'rubbish', :'upto');
