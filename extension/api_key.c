@@ -55,7 +55,8 @@ api_key_looks_like(const char *token, size_t len)
 static void
 refuse_key(void)
 {
-	ereport(ERROR, (errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("API key is not valid")));
+	ereport(ERROR, (errcode(ERRCODE_WRK_UNAUTHORIZED), errmsg("API key is not valid"),
+					WRK_HIDE_CREDENTIAL));
 }
 
 /* cuts the piece up to the next underscore off *rest */

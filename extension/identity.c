@@ -117,7 +117,8 @@ checked_field(const char *what, const char *value)
 		if (*p < 0x20 || *p == 0x7f)
 			ereport(ERROR,
 					(errcode(ERRCODE_WRK_BAD_REQUEST),
-					 errmsg("%s of an identity contains a control character", what)));
+					 errmsg("%s of an identity contains a control character", what),
+					 WRK_HIDE_CREDENTIAL));
 	return value;
 }
 
@@ -129,11 +130,11 @@ static void
 check_tenant(const char *tenant_id)
 {
 	if (tenant_id == NULL || tenant_id[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("an identity needs a tenant")));
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+						errmsg("an identity needs a tenant"), WRK_HIDE_CREDENTIAL));
 	if (strlen(tenant_id) > IDENTITY_MAX_TENANT || strpbrk(tenant_id, ": {}") != NULL)
 		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-						errmsg("tenant of an identity is not valid"),
+						errmsg("tenant of an identity is not valid"), WRK_HIDE_CREDENTIAL,
 						errdetail("It has at most %d bytes and no colon, brace or space.",
 								  IDENTITY_MAX_TENANT)));
 }
@@ -158,7 +159,8 @@ identity_serialize(const Identity *id)
 				(errcode(ERRCODE_WRK_TOO_LARGE),
 				 errmsg("identity is too large: %d roles, %d bytes", id->nroles, buf.len),
 				 errdetail("At most %d roles and %d bytes are kept.", IDENTITY_MAX_ROLES,
-						   IDENTITY_MAX_BYTES)));
+						   IDENTITY_MAX_BYTES),
+				 WRK_HIDE_CREDENTIAL));
 	return buf.data;
 }
 
@@ -194,15 +196,16 @@ pin_tenant(const char *tenant_id)
 	if (pinned_tenant == NULL)
 		pinned_tenant = MemoryContextStrdup(TopTransactionContext, tenant_id);
 	else if (strcmp(pinned_tenant, tenant_id) != 0)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_WRK_FORBIDDEN),
-			 errmsg("this transaction already acts for another tenant"),
-			 errhint("One transaction serves one tenant: commit or roll back first.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_FORBIDDEN),
+				 errmsg("this transaction already acts for another tenant"),
+				 errhint("One transaction serves one tenant: commit or roll back first."),
+				 WRK_HIDE_CREDENTIAL));
 }
 
+/* is_new: it comes from a credential in the statement that runs */
 static void
-refuse_expired(int64 expires_at, TimestampTz now)
+refuse_expired(int64 expires_at, TimestampTz now, bool is_new)
 {
 	/* exp counts from 1970, the server from 2000; "on or after" as RFC 7519 4.1.4 has it
 	 */
@@ -214,14 +217,16 @@ refuse_expired(int64 expires_at, TimestampTz now)
 				(errcode(ERRCODE_WRK_TOKEN_EXPIRED), errmsg("the identity has expired"),
 				 errdetail("It expired %lld seconds ago.",
 						   (long long) (now_unix - expires_at)),
-				 errhint("Get a new token and authenticate again.")));
+				 errhint("Get a new token and authenticate again."), errhidestmt(is_new),
+				 errhidecontext(is_new)));
 }
 
 const Identity *
 identity_current(void)
 {
 	if (identity_parsed != NULL && identity_parsed->expires_at != 0)
-		refuse_expired(identity_parsed->expires_at, GetCurrentStatementStartTimestamp());
+		refuse_expired(identity_parsed->expires_at, GetCurrentStatementStartTimestamp(),
+					   false);
 	return identity_parsed;
 }
 
@@ -244,7 +249,7 @@ refuse_holdable(void)
 			(errcode(ERRCODE_WRK_FORBIDDEN),
 			 errmsg("a cursor WITH HOLD cannot be used together with an identity"),
 			 errdetail("Its rows would stay readable after the identity has ended."),
-			 errhint("Declare the cursor without HOLD.")));
+			 errhint("Declare the cursor without HOLD."), WRK_HIDE_CREDENTIAL));
 }
 
 /* for the one transaction whose beginning the utility hook may have missed */
@@ -314,7 +319,7 @@ identity_set(const Identity *id)
 
 	check_tenant(id->tenant_id);
 	value = identity_serialize(id);
-	refuse_expired(id->expires_at, GetCurrentTimestamp());
+	refuse_expired(id->expires_at, GetCurrentTimestamp(), true);
 	if (holdable_declared || (loaded_in_this_transaction && holdable_in_catalog()))
 		refuse_holdable();
 	pin_tenant(id->tenant_id);

@@ -13,7 +13,7 @@
  * hold the token; what only the operator may know goes into errdetail_log().
  */
 #define JOSE_REFUSE(...) \
-	ereport(ERROR, (errcode(ERRCODE_WRK_UNAUTHORIZED), errhidestmt(true), __VA_ARGS__))
+	ereport(ERROR, (errcode(ERRCODE_WRK_UNAUTHORIZED), WRK_HIDE_CREDENTIAL, __VA_ARGS__))
 
 /*
  * Parses one JSON object given as UTF-8.  Returns a tree (jbvObject) palloc'd

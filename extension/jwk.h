@@ -59,7 +59,8 @@ typedef struct Jwk
 } Jwk;
 
 /* Errors: bad_request, because a malformed key is a mistake of who brought it. */
-#define JWK_REFUSE(...) ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), __VA_ARGS__))
+#define JWK_REFUSE(...) \
+	ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST), WRK_HIDE_CREDENTIAL, __VA_ARGS__))
 
 /* NULL if name is no algorithm of ours ("none" is not) */
 extern const JwsAlg *jws_alg_find(const char *name, size_t len);

@@ -202,7 +202,7 @@ claims_check_times(const JsonbValue *claims, const ClaimPath *expires_at, int64 
 		ereport(ERROR,
 				(errcode(ERRCODE_WRK_TOKEN_EXPIRED), errmsg("token has expired"),
 				 errdetail("It expired %lld seconds ago.", (long long) (second - exp)),
-				 errhint("Get a new token."), errhidestmt(true)));
+				 errhint("Get a new token."), WRK_HIDE_CREDENTIAL));
 	if (nbf > second + leeway)
 		JOSE_REFUSE(errmsg("token is not valid yet"),
 					errdetail("It will be in %lld seconds.", (long long) (nbf - second)));

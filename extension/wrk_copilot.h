@@ -25,6 +25,12 @@ enum WrkErrcode
 #undef WRK_ERROR
 };
 
+/*
+ * Part of an ereport() about a credential: keeps the statement and the lines of
+ * functions around it out of the server's log, where it may stand as a literal.
+ */
+#define WRK_HIDE_CREDENTIAL errhidestmt(true), errhidecontext(true)
+
 #define WRK_ROLE_MEMBER "wrk_member"
 #define WRK_ROLE_SERVICE "wrk_service"
 
