@@ -259,10 +259,10 @@ holdable_in_catalog(void)
 	bool found;
 
 	SPI_connect();
-	if (SPI_execute(
-			"SELECT FROM pg_catalog.pg_cursors"
-			" WHERE is_holdable AND creation_time >= pg_catalog.transaction_timestamp()",
-			true, 1) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT FROM pg_catalog.pg_cursors"
+					" WHERE is_holdable AND creation_time OPERATOR(pg_catalog.>=)"
+					" pg_catalog.transaction_timestamp()",
+					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read pg_cursors");
 	found = SPI_processed > 0;
 	SPI_finish();
