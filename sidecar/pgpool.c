@@ -209,7 +209,10 @@ on_down(void *arg)
 	PgPool *pool = member->pool;
 
 	if (--pool->nup > 0)
+	{
+		dispatch(pool); /* nothing else need happen on the links that are left */
 		return;
+	}
 	lose_waiting(pool);
 	pool->changed(pool->arg);
 }

@@ -521,6 +521,19 @@ describe('the database goes away', () => {
 });
 
 describe('the doorbell', () => {
+  test('probes go on after a time when the pool was full', async () => {
+    const busy = await Gateway.start(cluster, { pool_size: 1, pool_queue: 1, probe_interval: 100, probe_timeout: 100 });
+    const a = await connect(busy.url, { token: alice });
+    const calls = Array.from({ length: 12 }, () => a.request({ type: 'call', payload: { method: 'sleep', params: { seconds: 0.2 } } }));
+    const answers = await Promise.all(calls);
+    assert.ok(answers.some((f) => f.payload?.code === 'unavailable'));
+    const requests = await busy.metric('requests_total');
+    await until(async () => (await busy.metric('requests_total')) > requests + 2);
+    await until(async () => JSON.parse((await busy.get('/readyz')).text).feed === 'doorbell');
+    await a.close();
+    await busy.stop();
+  });
+
   test('without it the feed polls, and says so', async () => {
     // a probe that is given no time to be heard counts as lost
     const deaf = await Gateway.start(cluster, { probe_interval: 100, probe_timeout: 50, poll_fast: 50 });
