@@ -89,17 +89,24 @@ first_removable(const Outbox *outbox)
 	return outbox->sent > 0 ? 1 : 0;
 }
 
-/* Takes out the unsent chunk that the newer one replaces. */
+/*
+ * Takes out the unsent chunk that the newer one replaces, if it is among the last
+ * few: a change of thousands of rows is thousands of keys, for every connection.
+ */
 static void
 coalesce(Outbox *outbox, const Chunk *newer)
 {
-	for (uint32_t i = first_removable(outbox); i < outbox->count; i++)
+	uint32_t end = first_removable(outbox);
+
+	if (outbox->count > end + OUTBOX_COALESCE)
+		end = outbox->count - OUTBOX_COALESCE;
+	for (uint32_t i = outbox->count; i > end; i--)
 	{
-		if (!chunk_supersedes(newer, *slot(outbox, i)))
+		if (!chunk_supersedes(newer, *slot(outbox, i - 1)))
 			continue;
-		remove_at(outbox, i);
+		remove_at(outbox, i - 1);
 		stats.coalesced_state_total++;
-		return; /* there is at most one */
+		return;
 	}
 }
 

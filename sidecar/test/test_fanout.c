@@ -142,6 +142,29 @@ test_outbox_classes(void)
 }
 
 static void
+test_outbox_many_keys(void)
+{
+	const OutboxLimits limits = {1000000, 100};
+	Outbox outbox = {0};
+	char key[16];
+
+	stats = (Stats){0};
+	for (int i = 0; i < 1000; i++)
+	{
+		snprintf(key, sizeof(key), "%d", i);
+		push(&outbox, chunk(CLASS_STATE, 10, key), &limits);
+	}
+	push(&outbox, chunk(CLASS_STATE, 20, "999"), &limits);
+	push(&outbox, chunk(CLASS_STATE, 20, "970"), &limits);
+	ok(outbox.count == 1000 && stats.coalesced_state_total == 2,
+	   "one of the last few is replaced");
+	push(&outbox, chunk(CLASS_STATE, 20, "0"), &limits);
+	ok(outbox.count == 1001, "an older one is not searched for");
+	outbox_clear(&outbox, false);
+	ok(stats.outbox_bytes == 0 && outbox.nstate == 0, "the books balance");
+}
+
+static void
 test_joiner_memory(void)
 {
 	const OutboxLimits limits = {100000, 100000};
@@ -470,6 +493,7 @@ main(void)
 	test_outbox_order();
 	test_outbox_partial();
 	test_outbox_classes();
+	test_outbox_many_keys();
 	test_joiner_memory();
 	joiner_free(&joiner);
 	joiner_init(&joiner, 100000);
