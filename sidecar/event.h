@@ -62,6 +62,7 @@ typedef struct Event
 	/* who may see it; everybody in the channel when both are absent */
 	bool has_mask;
 	int64_t mask;
+	bool has_users;
 	char **users;
 	size_t nusers;
 } Event;
@@ -73,7 +74,7 @@ extern void event_append_frame(Buf *out, const Event *event, const char *channel
 static inline bool
 event_is_restricted(const Event *event)
 {
-	return event->has_mask || event->nusers > 0;
+	return event->has_mask || event->has_users;
 }
 
 /* A Postgres text[] in its text form: an array of malloc'd strings, *count long. */

@@ -110,8 +110,8 @@ get_run(struct ChannelBatch *batch, const Channel *channel, const Event *event)
 	Run *last = batch->nruns ? &batch->runs[batch->nruns - 1] : NULL;
 
 	if (last != NULL && last->frame_class == event->frame_class &&
-		event->frame_class != CLASS_STATE && last->bytes.len < RUN_BYTES &&
-		last->naudiences < MAX_AUDIENCES)
+		event->frame_class != CLASS_STATE && last->naudiences < MAX_AUDIENCES &&
+		last->bytes.len + event->payload_len < RUN_BYTES)
 		return last;
 	batch->runs = mem_realloc(batch->runs, (batch->nruns + 1) * sizeof(Run));
 	last = &batch->runs[batch->nruns++];

@@ -9,7 +9,8 @@
  * whatever the number of events.
  *
  * A batch is cut into runs where the class changes, where a state event stands
- * alone so that it can be coalesced, at 64 audiences and at RUN_BYTES.
+ * alone so that it can be coalesced, at 64 audiences and before RUN_BYTES, so that
+ * a giant event is alone and not in every variant of what it came with.
  */
 #ifndef WRK_FANOUT_H
 #define WRK_FANOUT_H

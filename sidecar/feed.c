@@ -152,10 +152,11 @@ add_row(Feed *feed, const PgAnswer *answer, int row)
 	size_t nchannels;
 	char **channels =
 		text_array_parse(pg_value(answer, row, EVENT_COLUMN_CHANNELS), &nchannels);
+	const char *users = pg_value(answer, row, EVENT_COLUMN_USERS);
 
 	row_to_event(answer, row, &event);
-	event.users =
-		text_array_parse(pg_value(answer, row, EVENT_COLUMN_USERS), &event.nusers);
+	event.has_users = users != NULL;
+	event.users = text_array_parse(users, &event.nusers);
 	if (event.type != NULL)
 		fanout_add(&feed->gateway->fanout, &event, channels, nchannels);
 	text_array_free(event.users, event.nusers);

@@ -225,8 +225,9 @@ emit(const char *id, FrameClass frame_class, const char *state_key, int64_t mask
 				   .frame_class = frame_class,
 				   .has_mask = mask != 0,
 				   .mask = mask,
-				   .users = user ? users : NULL,
-				   .nusers = user ? 1 : 0};
+				   .has_users = user != NULL,
+				   .users = user && *user ? users : NULL,
+				   .nusers = user && *user ? 1 : 0};
 
 	fanout_add(&fanout, &event, channels, 2);
 }
@@ -285,10 +286,37 @@ test_audiences(void)
 	fanout_finish(&fanout, position, 2);
 	ok(plain->position_seq == 1 && plain->out.count == 0,
 	   "who may see nothing of it gets nothing, not even the position");
+	emit("7", CLASS_CRITICAL, NULL, 0, "");
+	fanout_deliver(&fanout, 2);
+	ok(plain->out.count == 0 && both->out.count == 0,
+	   "an empty list of users is nobody, not everybody");
 	chunk_unref(position);
 	end(plain);
 	end(ops);
 	end(both);
+}
+
+static void
+test_giant_event(void)
+{
+	static char text[RUN_BYTES];
+	Conn *a = client("a", 1, "c");
+	Conn *b = client("b", 1, "c");
+	char *channels[] = {(char *) (uintptr_t) "c"};
+	Event event = {.id = "2",
+				   .type = "t",
+				   .payload = memset(text, '1', sizeof(text)),
+				   .payload_len = sizeof(text),
+				   .timestamp = "1",
+				   .frame_class = CLASS_CRITICAL};
+
+	emit("1", CLASS_CRITICAL, NULL, 0, "a");
+	fanout_add(&fanout, &event, channels, 1);
+	fanout_deliver(&fanout, 3);
+	ok(a->out.count == 2 && b->out.count == 1 && a->out.slots[1] == b->out.slots[0],
+	   "a giant event is shared, whatever it came with");
+	end(a);
+	end(b);
 }
 
 static void
@@ -499,6 +527,7 @@ main(void)
 	joiner_init(&joiner, 100000);
 	stats = (Stats){0};
 	test_audiences();
+	test_giant_event();
 	test_sharing();
 	test_classes_in_fanout();
 	test_pending();
