@@ -270,6 +270,14 @@ print_help(Buf *out)
 	}
 }
 
+/* May there be a password in this connection string? */
+static bool
+holds_password(const char *conninfo)
+{
+	return strstr(conninfo, "pass") != NULL ||
+		   (strstr(conninfo, "://") != NULL && strchr(conninfo, '@') != NULL);
+}
+
 /* The text of --print-config: a file that config_load() reads back. */
 static void
 print_values(const Config *config, Buf *out)
@@ -282,7 +290,7 @@ print_values(const Config *config, Buf *out)
 		if (option->unit != NULL)
 			buf_printf(out, "%s = %" PRId64 "\n", option->name, *(const int64_t *) at);
 		else if (strcmp(option->name, "database") == 0 &&
-				 strstr(config->database, "pass"))
+				 holds_password(config->database))
 			buf_puts(out, "# database = (holds a password)\n");
 		else
 			buf_printf(out, "%s = '%s'\n", option->name, *(char *const *) at);

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "pg.h"
 #include "ws.h"
 
 #include <signal.h>
@@ -79,13 +80,16 @@ on_drain_step(void *arg)
 		loop_stop();
 }
 
-/* SIGTERM or SIGINT: begin to drain. */
+/* SIGTERM or SIGINT: begin to drain; a second one does not wait for it. */
 static void
 on_terminate(void *arg)
 {
 	(void) arg;
 	if (gateway.draining)
+	{
+		loop_stop();
 		return;
+	}
 	log_info("draining", "connections=%d", (int) gateway.table.count);
 	gateway.draining = true;
 	drain_began = clock_now_ms();
@@ -94,9 +98,9 @@ on_terminate(void *arg)
 	loop_timer_start(drain, 0, DRAIN_STEP_MS);
 }
 
-/* Room for max_connections, as far as the hard limit goes. */
+/* Room for max_connections, as far as the hard limit goes; the rest is for us. */
 static void
-raise_descriptor_limit(const Config *config)
+raise_descriptor_limit(Config *config)
 {
 	struct rlimit limit;
 	rlim_t wanted = (rlim_t) config->max_connections + SPARE_DESCRIPTORS;
@@ -108,6 +112,11 @@ raise_descriptor_limit(const Config *config)
 				 "limit=%lu", (unsigned long) limit.rlim_max);
 	limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	/* clients must not take the descriptors that a lost database needs */
+	if (limit.rlim_cur < wanted)
+		config->max_connections = limit.rlim_cur > 2 * SPARE_DESCRIPTORS
+									  ? (int64_t) limit.rlim_cur - SPARE_DESCRIPTORS
+									  : (int64_t) limit.rlim_cur / 2;
 }
 
 /* Host and process, unless the configuration says otherwise. */
@@ -181,6 +190,11 @@ run(void)
 	{
 		fprintf(stderr, "log_level: \"%s\" is not error, warn, info or debug\n",
 				gateway.config.log_level);
+		return 2;
+	}
+	if (!pg_conninfo_is_valid(gateway.config.database))
+	{
+		fprintf(stderr, "database: not a connection string of libpq\n");
 		return 2;
 	}
 	log_set_level(level);

@@ -489,6 +489,19 @@ start_connecting(void *arg)
 		loop_poll_set(link->poll, LOOP_WRITE);
 }
 
+bool
+pg_conninfo_is_valid(const char *conninfo)
+{
+	PQconninfoOption *options;
+
+	/* without these it is the name of a database */
+	if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL)
+		return true;
+	options = PQconninfoParse(conninfo, NULL);
+	PQconninfoFree(options);
+	return options != NULL;
+}
+
 PgLink *
 pg_open(const Config *config, const char *label, const char *setup,
 		const PgStatement *statements, const PgLinkHooks *hooks, void *arg)

@@ -58,6 +58,9 @@ typedef struct PgLinkHooks
 	void (*notified)(void *arg, const char *channel, const char *payload);
 } PgLinkHooks;
 
+/* Is it a connection string? Does not say what is wrong: that may be the password. */
+extern bool pg_conninfo_is_valid(const char *conninfo);
+
 /*
  * Starts connecting. setup is SQL that runs first on each new connection (may be
  * NULL); statements end with a NULL name. Everything borrowed must outlive the link.
