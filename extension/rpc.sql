@@ -150,3 +150,5 @@ $$;
 COMMENT ON FUNCTION wrk.rpc_key_retention() IS
 'forgets idempotency keys older than 24 hours; run by the background worker';
 REVOKE ALL ON FUNCTION wrk.rpc_key_retention() FROM PUBLIC;
+
+SELECT wrk.maintenance_register('wrk.rpc_key_retention', 'wrk.rpc_key_retention()', '1 hour');

@@ -21,7 +21,7 @@ CREATE PROCEDURE chores.proc() LANGUAGE sql AS '';
 RESET ROLE;
 
 -- the engine's own
-SELECT name, function, every FROM wrk.maintenance WHERE name = 'wrk.event_rotate';
+SELECT name, function, every FROM wrk.maintenance WHERE name LIKE 'wrk.%' ORDER BY name;
 
 SELECT wrk.maintenance_register('a.bad', 'chores.bad()', '1 hour');
 SELECT wrk.maintenance_register('b.good', 'chores.good()', '1 hour');
