@@ -15,7 +15,9 @@
 #include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
@@ -24,6 +26,7 @@
 
 #include "event.h"
 #include "event_check.h"
+#include "identity.h"
 #include "wrk_json.h"
 
 
@@ -201,6 +204,68 @@ add_audience(const Change *change, TupleTableSlot *row, Target *target)
 	target->nobody = audience->nentries > 0 && target->audience == NIL;
 }
 
+static bool
+is_member(Oid role)
+{
+	return has_privs_of_role(role, get_role_oid(WRK_ROLE_MEMBER, false));
+}
+
+/* whether the current role may speak for any tenant here; end users do not by owning a
+ * table */
+static bool
+is_trusted(const Change *change)
+{
+	Oid role = GetUserId();
+
+	return event_may_speak_for_all() || has_bypassrls_privilege(role) ||
+		   (has_privs_of_role(role, change->rel->rd_rel->relowner) && !is_member(role));
+}
+
+/* whether a tenant in text form is the one in the row: a uuid can be spelt in several
+ * ways */
+static bool
+is_tenant_of_row(const Change *change, TupleTableSlot *row, const char *tenant_id)
+{
+	AttrNumber column = change->config->tenant;
+	Form_pg_attribute att = attribute(change, column);
+	Oid type = getBaseType(att->atttypid);
+	Oid function, type_param;
+	bool isnull;
+
+	if (type == TEXTOID || type == VARCHAROID)
+		return strcmp(tenant_id, column_text(change, row, column)) == 0;
+	getTypeInputInfo(att->atttypid, &function, &type_param);
+	return datum_image_eq(
+		OidInputFunctionCall(function, pstrdup(tenant_id), type_param, att->atttypmod),
+		slot_getattr(row, column, &isnull), att->attbyval, att->attlen);
+}
+
+/*
+ * Row-level security sees to it that members write rows of their tenant only,
+ * where it is switched on.  Where it is not, an event must not speak for a tenant
+ * its writer does not act for.
+ */
+static void
+check_writer(const Change *change, TupleTableSlot *row, const char *tenant)
+{
+	const Identity *who = identity_current();
+
+	if (who != NULL && strcmp(who->tenant_id, tenant) == 0)
+		return;
+	if (is_trusted(change))
+		return;
+	if (who == NULL ? !is_member(GetUserId())
+					: is_tenant_of_row(change, row, who->tenant_id))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+					errmsg("role \"%s\" may not announce rows of another tenant",
+						   GetUserNameFromId(GetUserId(), false)),
+					errdetail("Changes of table \"%s\" are events.",
+							  RelationGetRelationName(change->rel)),
+					errhint("Call wrk.authenticate() for the row's tenant, and"
+							" wrk.enable_tenancy() for the table.")));
+}
+
 Target *
 event_row_target(const Change *change, TupleTableSlot *row)
 {
@@ -215,6 +280,7 @@ event_row_target(const Change *change, TupleTableSlot *row)
 							   RelationGetRelationName(change->rel),
 							   target->tenant ? "id" : "tenant")));
 	event_check_tenant(target->tenant);
+	check_writer(change, row, target->tenant);
 	target->channels = row_channels(change, row, target->tenant);
 	add_audience(change, row, target);
 	return target;

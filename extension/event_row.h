@@ -39,7 +39,8 @@ typedef struct Target
 
 /*
  * Where events of the row go.  Errors: a row without tenant or id, bad_request
- * for a value that cannot be part of a name.
+ * for a value that cannot be part of a name, forbidden for a row of a tenant its
+ * writer does not act for.
  */
 extern Target *event_row_target(const Change *change, TupleTableSlot *row);
 

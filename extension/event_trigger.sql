@@ -8,7 +8,7 @@ RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_event_trigger';
 COMMENT ON FUNCTION wrk.event_trigger() IS
-'trigger of wrk.enable_events(): writes events for changes of rows, refuses TRUNCATE. Errors: WK400 for a value that cannot be part of a channel''s name, 23502 for a row without tenant or id, 55000 for TRUNCATE';
+'trigger of wrk.enable_events(): writes events for changes of rows, refuses TRUNCATE. Errors: WK400 for a value that cannot be part of a channel''s name, WK403 for a row of a tenant that its writer does not act for, 23502 for a row without tenant or id, 55000 for TRUNCATE';
 
 CREATE FUNCTION wrk.event_config_check(tbl regclass, config text)
 RETURNS void

@@ -221,6 +221,44 @@ RESET ROLE;
 SELECT sender_id, type, payload FROM wrk.event ORDER BY id DESC LIMIT 1;
 COMMIT;
 
+-- a table without tenancy: nobody speaks for a tenant but who acts for it, or is trusted with the table
+CREATE TABLE watch.open (tenant_id uuid NOT NULL, id int);
+SELECT wrk.enable_events('watch.open', 'open');
+GRANT ALL ON watch.open TO wrk_member, watch_other, watch_plain;
+GRANT wrk_member TO watch_plain;
+\set mine '\'A0000000-0000-4000-8000-00000000000a\''
+\set theirs '\'b0000000-0000-4000-8000-00000000000b\''
+SET ROLE watch_plain;
+INSERT INTO watch.open VALUES (:mine, 1);
+RESET ROLE;
+BEGIN;
+SELECT wrk.impersonate(:mine, 'u9') IS NOT NULL AS ok;
+SET LOCAL ROLE watch_plain;
+INSERT INTO watch.open VALUES (:mine, 2);
+SAVEPOINT s;
+INSERT INTO watch.open VALUES (:theirs, 3);
+ROLLBACK TO s;
+UPDATE watch.open SET tenant_id = :theirs;
+ROLLBACK TO s;
+SET LOCAL ROLE watch_other;
+INSERT INTO watch.open VALUES (:theirs, 4);
+COMMIT;
+REVOKE wrk_member FROM watch_plain;
+SET ROLE watch_plain;
+INSERT INTO watch.open VALUES (:theirs, 5);
+RESET ROLE;
+ALTER TABLE watch.open OWNER TO watch_plain;
+BEGIN;
+SELECT wrk.impersonate(:mine, 'u9') IS NOT NULL AS ok;
+SET LOCAL ROLE watch_plain;
+DELETE FROM watch.open WHERE id = 5;
+COMMIT;
+GRANT wrk_member TO watch_plain;
+SET ROLE watch_plain;
+DELETE FROM watch.open WHERE id = 4;
+RESET ROLE;
+SELECT id FROM watch.open ORDER BY id;
+
 SET client_min_messages = warning;
 DROP SCHEMA watch CASCADE;
 DROP OWNED BY watch_owner, watch_other, watch_plain CASCADE;
