@@ -282,6 +282,7 @@ AS $$
 DECLARE
 	made jsonb := wrk.tenancy_made(tbl);
 	tenant_column text := wrk.tenancy_column(tbl);
+	made_index regclass;
 BEGIN
 	PERFORM wrk.tenancy_check_owner(tbl);
 	IF made IS NULL THEN
@@ -293,10 +294,12 @@ BEGIN
 	IF (made->>'default')::boolean THEN
 		EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', tbl, tenant_column);
 	END IF;
-	IF made ? 'index' THEN
-		EXECUTE format('DROP INDEX IF EXISTS %I.%I', (
-			SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE c.oid = tbl), made->>'index');
+	-- the trigger's arguments are its owner's word: an index of another table stays
+	SELECT i.indexrelid::regclass INTO made_index
+	FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+	WHERE i.indrelid = tbl AND c.relname = made->>'index';
+	IF made_index IS NOT NULL THEN
+		EXECUTE format('DROP INDEX %s', made_index);
 	END IF;
 END
 $$;

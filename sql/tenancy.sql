@@ -220,6 +220,18 @@ CREATE TRIGGER wrong AFTER UPDATE ON shop.plain FOR EACH ROW EXECUTE FUNCTION wr
 INSERT INTO shop.plain VALUES ('a');
 UPDATE shop.plain SET tenant_id = 'a';
 
+-- what the trigger says was made is its owner's word, which does not reach other tables
+CREATE TABLE shop.precious (tenant_id text NOT NULL, note text);
+CREATE INDEX precious_idx ON shop.precious (note);
+CREATE TABLE shop.trap (tenant_id text NOT NULL);
+ALTER TABLE shop.trap OWNER TO tenancy_member;
+SET ROLE tenancy_member;
+CREATE TRIGGER zz_wrk_tenancy BEFORE UPDATE ON shop.trap FOR EACH ROW
+	EXECUTE FUNCTION wrk.tenancy_guard('tenant_id', '{"index": "precious_idx"}');
+RESET ROLE;
+SELECT wrk.disable_tenancy('shop.trap');
+SELECT to_regclass('shop.precious_idx') AS still_there;
+
 RESET search_path;
 \set VERBOSITY terse
 SET client_min_messages = warning;
