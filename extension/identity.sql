@@ -2,14 +2,14 @@
 
 CREATE FUNCTION wrk.authenticate(token text)
 RETURNS jsonb
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_authenticate';
 COMMENT ON FUNCTION wrk.authenticate(text) IS
 'verifies a JWT or an API key (wrk_<env>_<id>_<secret>) and makes it the identity of this transaction; returns the identity as wrk.identity() does. Errors: WK401 unauthorized, WK4E1 token_expired, WK403 forbidden (another tenant in this transaction)';
 
 CREATE FUNCTION wrk.impersonate(tenant_id text, user_id text, roles text[] DEFAULT '{}')
 RETURNS jsonb
-LANGUAGE C VOLATILE PARALLEL RESTRICTED
+LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_impersonate';
 COMMENT ON FUNCTION wrk.impersonate(text, text, text[]) IS
 'makes tenant, user (NULL for a service itself) and roles the identity of this transaction without a credential; for members of wrk_service, and written to the server log. Errors: 42501 for anybody else, WK403 forbidden (another tenant in this transaction)';

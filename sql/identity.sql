@@ -130,6 +130,11 @@ SELECT count(*) FROM regress_parallel WHERE t = wrk.tenant_id();
 SET LOCAL force_parallel_mode = on;
 SELECT wrk.tenant_id(), wrk.roles();
 COMMIT;
+-- setting it is no work for parallel plans, which may change no setting
+BEGIN;
+SET LOCAL force_parallel_mode = on;
+SELECT wrk.impersonate('acme', 'u1') ->> 'tenant_id' AS tenant;
+COMMIT;
 DROP TABLE regress_parallel;
 
 -- prepared statements are evaluated anew
