@@ -92,7 +92,12 @@ subscribe_defaults(Gateway *gateway, Conn *conn, const Opened *opened)
 		const char *name = json_string_value(item);
 
 		if (name != NULL && hub_find_sub(conn, name) == NULL)
-			feed_join(gateway->feed, hub_subscribe(&gateway->hub, conn, name));
+		{
+			Sub *sub = hub_subscribe(&gateway->hub, conn, name);
+
+			sub->answered = true;
+			feed_join(gateway->feed, sub);
+		}
 	}
 }
 

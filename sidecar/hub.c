@@ -99,6 +99,7 @@ drop_held(Sub *sub)
 	free(sub->held);
 	sub->held = NULL;
 	sub->nheld = 0;
+	sub->ncovered = 0;
 	sub->held_cap = 0;
 	sub->held_bytes = 0;
 }
@@ -163,7 +164,7 @@ hub_unsubscribe_all(Hub *hub, Conn *conn)
 void
 sub_set_pending(Sub *sub)
 {
-	drop_held(sub);
+	sub->ncovered = sub->nheld;
 	set_waits(sub, true, sub->broken);
 }
 
@@ -174,14 +175,14 @@ sub_set_broken(Sub *sub, bool broken)
 }
 
 void
-sub_release(Sub *sub)
+sub_release(Sub *sub, bool replayed)
 {
 	Conn *conn = sub->conn;
 
 	if (!sub->pending)
 		return;
 	set_waits(sub, false, sub->broken);
-	for (uint32_t i = 0; i < sub->nheld; i++)
+	for (uint32_t i = replayed ? sub->ncovered : 0; i < sub->nheld; i++)
 		conn_push(conn, sub->held[i]);
 	drop_held(sub);
 }

@@ -40,10 +40,12 @@ typedef struct Sub
 	bool can_publish;
 	bool pending;
 	bool broken;         /* told of a gap, not subscribed again yet */
+	bool answered;       /* the client knows that it has it */
 	uint64_t serial;     /* which subscribe request it stands for */
 	uint64_t skip_cycle; /* the replay covers the rest of this fetch cycle */
 	Chunk **held;
 	uint32_t nheld;
+	uint32_t ncovered; /* of those held: the replay that is awaited has them, too */
 	uint32_t held_cap;
 	uint64_t held_bytes;
 	char *as; /* the name the client used, NULL when it is the canonical one */
@@ -68,14 +70,17 @@ extern void hub_set_alias(Sub *sub, const char *as);
 extern void hub_unsubscribe(Hub *hub, Sub *sub);
 extern void hub_unsubscribe_all(Hub *hub, Conn *conn);
 
-/* From now on what arrives waits behind the replay, which has what waited so far. */
+/* From now on what arrives waits behind the replay, which covers what waited so far. */
 extern void sub_set_pending(Sub *sub);
 
 /* There is a gap in its stream, or, subscribed anew, none any more. */
 extern void sub_set_broken(Sub *sub, bool broken);
 
-/* The replay is out: what was held goes to the outbox. */
-extern void sub_release(Sub *sub);
+/*
+ * What was held goes to the outbox: behind the replay, but for what that covered, or
+ * all of it when there was none.
+ */
+extern void sub_release(Sub *sub, bool replayed);
 
 /* Hands a chunk to the subscriber, or holds it while the replay is awaited. */
 extern void sub_deliver(Sub *sub, Chunk *chunk);

@@ -94,13 +94,14 @@ refuse_unavailable(Pending *pending)
 
 /* What was held goes out behind the answer. */
 static void
-release(Pending *pending)
+release(Pending *pending, bool replayed)
 {
 	Sub *sub = own_sub(pending);
 
 	if (sub == NULL)
 		return;
-	sub_release(sub);
+	sub->answered = true;
+	sub_release(sub, replayed);
 	feed_send_position(pending->gateway->feed, pending->conn);
 }
 
@@ -116,7 +117,7 @@ replay_failed(Pending *pending, const PgAnswer *answer)
 	else
 	{
 		drop_earlier(pending->gateway, pending->conn, pending->channel, code);
-		release(pending);
+		release(pending, false);
 	}
 }
 
@@ -137,12 +138,12 @@ on_replayed(void *arg, const PgAnswer *answer)
 	else if (answer->status == PG_ROWS)
 	{
 		send_subscribed(pending, true, answer);
-		release(pending);
+		release(pending, true);
 	}
 	else if (answer->status == PG_ERROR && errors_find(answer->sqlstate)->status == 410)
 	{
 		send_subscribed(pending, false, NULL);
-		release(pending);
+		release(pending, true);
 	}
 	else
 		replay_failed(pending, answer);
@@ -171,11 +172,9 @@ join(Pending *pending)
 	Sub *sub = hub_find_sub(pending->conn, pending->channel);
 	Buf position = {0};
 
-	pending->made = sub == NULL || sub->pending;
+	pending->made = sub == NULL || !sub->answered;
 	if (sub == NULL)
 		sub = hub_subscribe(&gateway->hub, pending->conn, pending->channel);
-	else if (sub->pending)
-		sub_set_pending(sub); /* what was held belongs to the request we overtake */
 	hub_set_alias(sub, pending->as);
 	sub_set_broken(sub, false);
 	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
@@ -245,6 +244,18 @@ read_grant(Pending *pending, const PgAnswer *answer)
 	return pending->rights != NULL;
 }
 
+/* Without a replay: what an overtaken one held is part of a stream that goes on. */
+static void
+release_live(Pending *pending)
+{
+	Sub *sub = own_sub(pending);
+
+	if (pending->made)
+		sub_set_pending(sub);
+	sub_release(sub, pending->made);
+	sub->answered = true;
+}
+
 /* May join: at once, or after the feed has caught up with the position. */
 static void
 proceed(Pending *pending)
@@ -255,10 +266,9 @@ proceed(Pending *pending)
 		refuse_unavailable(pending);
 	else if (pending->text == NULL)
 	{
-		Sub *sub = join(pending);
-
+		join(pending);
 		send_subscribed(pending, true, NULL);
-		sub_release(sub);
+		release_live(pending);
 	}
 	else if (feed_after_next_fetch(gateway->feed, on_feed_caught_up, pending))
 		return;

@@ -174,6 +174,22 @@ describe('behind a replay', () => {
     assert.deepEqual(numbers(a), oneTo(EVENTS));
   });
 
+  test('a replay overtaken by a plain subscribe loses nothing of the stream there was', async () => {
+    const a = await client(alice);
+    const { payload } = await a.subscribe(channel);
+    await shut(GATE.replay);
+    const first = a.request({ type: 'subscribe', channel, payload: { since: payload.position } });
+    await waiting(GATE.replay);
+    emitPages();
+    const id = cluster.emit('other', ['tenant:t1:user:alice']);
+    await a.waitFor((f) => f.id === id);
+    await a.subscribe(channel);
+    await open(GATE.replay);
+    assert.equal((await first).payload.code, 'conflict');
+    await fence(a);
+    assert.deepEqual(numbers(a), oneTo(EVENTS));
+  });
+
   test('no position comes before the replay, also of other channels', async () => {
     const a = await client(alice);
     await shut(GATE.replay);

@@ -371,15 +371,21 @@ test_pending(void)
 	fanout_finish(&fanout, position, 5);
 	ok(a->out.count == 0 && a->position_seq == 0,
 	   "before the replay neither events nor a position");
-	sub_release(sub);
+	sub_release(sub, true);
 	ok(strcmp(ids(a), "1 ") == 0, "after it, what was held");
-	sub_set_pending(sub);
-	emit("0", CLASS_CRITICAL, NULL, 0, NULL);
-	fanout_deliver(&fanout, 5);
-	sub_set_pending(sub);
-	sub_release(sub);
-	ok(a->out.count == 0 && a->npending == 0,
-	   "a later replay has what was held behind an earlier one");
+	for (int replayed = 0; replayed <= 1; replayed++)
+	{
+		sub_set_pending(sub);
+		emit("2", CLASS_CRITICAL, NULL, 0, NULL);
+		fanout_deliver(&fanout, 5);
+		sub_set_pending(sub);
+		emit("3", CLASS_CRITICAL, NULL, 0, NULL);
+		fanout_deliver(&fanout, 5);
+		sub_release(sub, replayed);
+		ok(strcmp(ids(a), replayed ? "3 " : "2 3 ") == 0 && a->npending == 0,
+		   replayed ? "a later replay has what was held behind an earlier one"
+					: "without a replay all of it");
+	}
 	sub->skip_cycle = 6;
 	emit("2", CLASS_CRITICAL, NULL, 0, NULL);
 	fanout_deliver(&fanout, 6);
