@@ -110,6 +110,7 @@ export class Follower {
 
   async #session(started) {
     const client = await connect(this.url, { token: this.token() });
+    if (this.#stopped) return client.destroy();
     this.#client = client;
     this.connections++;
     this.#joinDefaults(client.hello.payload);

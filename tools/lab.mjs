@@ -1,18 +1,16 @@
 // A place to try the whole thing: a private cluster, SQL sessions, a gateway, tokens.
 //
 // The demo and the end-to-end tests stand on it. It owns every process it starts: close() ends them
-// and removes the cluster, also after a failure, and no wait is without a deadline. Nothing here
-// knows tables of the application.
+// and removes the cluster, also after a failure, and no wait is without a deadline. They are sessions
+// of their own (detached): a Ctrl-C reaches who called and not them, so that close() finds them whole.
+// Nothing here knows tables of the application.
 
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
 
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -25,6 +23,21 @@ export async function until(what, probe, { timeout = 15000, every = 20 } = {}) {
     if (performance.now() > deadline) throw new Error(`not within ${timeout} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, every));
   }
+}
+
+// Runs a program to its end; resolves with what it printed.
+function run(file, args, { env }) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const text = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'])
+      child[name].setEncoding('utf8').on('data', (data) => (text[name] += data));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(text.stdout);
+      else reject(new Error(`${file} ${args[0]}: ${code ?? signal}\n${text.stderr.trim()}`));
+    });
+  });
 }
 
 function freePort() {
@@ -57,7 +70,7 @@ export class Sql {
     this.#psql = spawn(
       psql,
       ['-XqAt', '-v', 'VERBOSITY=verbose', '-v', 'SHOW_CONTEXT=never', ...args],
-      { env },
+      { env, detached: true },
     );
     this.#psql.stdin.on('error', () => {}); // seen as the end of the process below
     this.#psql.stdout
@@ -144,10 +157,11 @@ export class Gateway {
 
   // Starts it and waits until it is ready to serve, unless told not to.
   async start({ ready = true } = {}) {
-    if (this.isOver) throw new Error('the lab is closed');
     this.port ??= await freePort();
     const env = { ...this.env, WRK_GATEWAY_PORT: String(this.port) };
-    const child = spawn(this.binary, [], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (this.isOver) throw new Error('the lab is closed');
+    const stdio = ['ignore', 'pipe', 'pipe'];
+    const child = spawn(this.binary, [], { env, stdio, detached: true });
     this.#child = child;
     this.exit = null;
     child.stdout.pipe(this.#log, { end: false });
@@ -215,6 +229,8 @@ export class Issuer {
 export class Lab {
   #gateways = [];
   #sessions = [];
+  #command = Promise.resolve(); // the last one that was given to tools/cluster
+  #isClosed = false;
 
   // dir: where cluster and logs live, below tmp/; settings: of the server, { name: value }
   constructor(dir, { settings = {}, database = 'wrk' } = {}) {
@@ -227,10 +243,15 @@ export class Lab {
     this.env = { ...env, CLUSTER_DIR: path.join(this.dir, 'cluster'), CLUSTER_PORT: 'auto' };
   }
 
-  // tools/cluster COMMAND
-  async cluster(...args) {
-    return (await run(path.join(top, 'tools/cluster'), args, { env: this.env, maxBuffer: 1 << 24 }))
-      .stdout;
+  // tools/cluster COMMAND, after those before it: what starts is not destroyed halfway, and what was
+  // destroyed at the end does not start again
+  cluster(...args) {
+    const command = async () => {
+      if (this.#isClosed && args[0] !== 'destroy') throw new Error('the lab is closed');
+      return run(path.join(top, 'tools/cluster'), args, { env: this.env });
+    };
+    this.#command = this.#command.then(command, command);
+    return this.#command;
   }
 
   // Throws an earlier cluster away, starts a new one, makes the database and a login role for the
@@ -268,9 +289,7 @@ export class Lab {
   }
 
   async psql(database, text) {
-    return (
-      await run('psql', ['-XqAt', '-d', database, '-c', text], { env: this.env })
-    ).stdout.trim();
+    return (await run('psql', ['-XqAt', '-d', database, '-c', text], { env: this.env })).trim();
   }
 
   // a new SQL session; role: the login role
@@ -282,6 +301,7 @@ export class Lab {
 
   // a gateway on this database, not started yet; options: of the gateway, { outbox_max: 65536 }
   gateway(options = {}) {
+    if (this.#isClosed) throw new Error('the lab is closed');
     const binary = process.env.WRK_GATEWAY_BIN ?? path.join(top, 'sidecar/wrk_copilot_gateway');
     if (!existsSync(binary)) throw new Error(`no gateway at ${binary}; run: make`);
     const { PGHOST, PGPORT } = this.env;
@@ -300,6 +320,7 @@ export class Lab {
   }
 
   async close() {
+    this.#isClosed = true;
     for (const gateway of this.#gateways) {
       gateway.isOver = true;
       await gateway.stop();
