@@ -5,9 +5,9 @@
  *   through an empty outbox and the overshoot is one chunk.
  * Classes and overflow policy: ephemeral chunks are refused past ephemeral_max
  *   and thrown out when a critical one needs the room; a state chunk replaces
- *   the unsent one of its key if that is one of the last few; critical chunks are never dropped: OUTBOX_FULL
- *   tells the owner to end the connection, which resumes from its position.
- *   Replies are never dropped and do not count: a client that does not read is
+ *   the unsent one of its key if that is one of the last few; critical chunks are never
+ * dropped: OUTBOX_FULL tells the owner to end the connection, which resumes from its
+ * position. Replies are never dropped and do not count: a client that does not read is
  *   not read from either, and has requests_max requests in flight at most.
  * Counters: stats.dropped_ephemeral_total, stats.coalesced_state_total,
  *   stats.outbox_bytes.
@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define OUTBOX_COALESCE 32 /* chunks looked at for one to replace */
-#define OUTBOX_INLINE 2 /* chunks held without allocating: a batch and a position */
+#define OUTBOX_INLINE 2    /* chunks held without allocating: a batch and a position */
 
 typedef struct Outbox
 {
