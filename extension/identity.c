@@ -28,6 +28,8 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "wrk_json.h"
+
 #define IDENTITY_GUC "wrk_copilot.identity"
 
 /*
@@ -47,6 +49,7 @@ static bool identity_writing = false;          /* identity_set() is at work */
 static char *pinned_tenant = NULL;             /* first tenant of this transaction */
 static bool holdable_declared = false; /* DECLARE ... WITH HOLD in this transaction */
 static bool loaded_in_this_transaction = false; /* the hook missed its beginning */
+static bool mirror_claims = false;              /* wrk_copilot.mirror_claims */
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
 
 
@@ -312,6 +315,33 @@ identity_xact_callback(XactEvent event, void *arg)
 	}
 }
 
+/*
+ * Shows the identity where policies written for PostgREST look for it.  An output
+ * only: anybody may set that parameter, so nothing of ours ever reads it.
+ */
+static void
+mirror_identity(const Identity *id)
+{
+	JsonbParseState *state = NULL;
+	Jsonb *claims;
+
+	wrk_json_begin_object(&state);
+	wrk_json_pair_text(&state, "sub", id->user_id);
+	wrk_json_pair_text(&state, "tenant_id", id->tenant_id);
+	wrk_json_pair_text(&state, "sid", id->session_id);
+	wrk_json_key(&state, "roles");
+	wrk_json_begin_array(&state);
+	for (int i = 0; i < id->nroles; i++)
+		wrk_json_elem_text(&state, id->roles[i]);
+	wrk_json_end_array(&state);
+	if (id->expires_at != 0)
+		wrk_json_pair_int64(&state, "exp", id->expires_at);
+	claims = wrk_json_finish_object(&state);
+	(void) set_config_option(
+		"request.jwt.claims", JsonbToCString(NULL, &claims->root, VARSIZE(claims)),
+		PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
+}
+
 void
 identity_set(const Identity *id)
 {
@@ -336,6 +366,8 @@ identity_set(const Identity *id)
 	}
 	PG_END_TRY();
 	pfree(value);
+	if (mirror_claims)
+		mirror_identity(id);
 }
 
 void
@@ -346,6 +378,10 @@ identity_init(void)
 							   &identity_string, "", PGC_USERSET,
 							   GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
 							   identity_check_hook, identity_assign_hook, NULL);
+	DefineCustomBoolVariable(
+		"wrk_copilot.mirror_claims", "Also shows each identity as request.jwt.claims.",
+		"For policies written for PostgREST; never read by this extension.",
+		&mirror_claims, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	loaded_in_this_transaction = IsTransactionState();
 	RegisterXactCallback(identity_xact_callback, NULL);
 	prev_ProcessUtility = ProcessUtility_hook;

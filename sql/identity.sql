@@ -149,4 +149,24 @@ SELECT wrk.impersonate('globex', 'u1') ->> 'tenant_id' AS tenant;
 EXECUTE who;
 COMMIT;
 
+-- shown to policies written for PostgREST if the DBA wants it; never read, so forging it is idle
+SET ROLE regress_member;
+SET wrk_copilot.mirror_claims = on;
+RESET ROLE;
+SET wrk_copilot.mirror_claims = on;
+SET ROLE regress_service;
+BEGIN;
+SELECT wrk.impersonate('acme', 'u1', '{client}') ->> 'tenant_id' AS tenant;
+SELECT current_setting('request.jwt.claims');
+SET LOCAL request.jwt.claims = '{"tenant_id": "globex", "sub": "u2"}';
+SELECT wrk.tenant_id(), wrk.user_id();
+COMMIT;
+SELECT current_setting('request.jwt.claims') AS gone_with_the_transaction;
+RESET ROLE;
+SET wrk_copilot.mirror_claims = off;
+BEGIN;
+SELECT wrk.impersonate('acme', 'u1') ->> 'tenant_id' AS tenant;
+SELECT current_setting('request.jwt.claims') AS off;
+COMMIT;
+
 DROP ROLE regress_service, regress_member;
