@@ -29,6 +29,9 @@
 #include "identity.h"
 #include "wrk_json.h"
 
+/* of a value in a channel's name, an audience or the place of the id */
+#define MAX_SEGMENT_LEN 512
+
 
 /* ---------- values ---------- */
 
@@ -107,24 +110,33 @@ push_column(JsonbParseState **state, const char *key, const Change *change,
 
 /* ---------- where events go ---------- */
 
+static void
+refuse_segment(const Change *change, AttrNumber column)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_WRK_BAD_REQUEST),
+		 errmsg(
+			 "value of column \"%s\" of table \"%s\" cannot be part of a channel's name",
+			 NameStr(attribute(change, column)->attname),
+			 RelationGetRelationName(change->rel)),
+		 errdetail("It is longer than %d bytes, or contains a colon or a control"
+				   " character.",
+				   MAX_SEGMENT_LEN)));
+}
+
 /* a value must not turn into more than the segment it stands for */
 static void
 check_segment(const Change *change, AttrNumber column, const char *value,
 			  bool may_have_colons)
 {
-	bool bad = !may_have_colons && strchr(value, ':') != NULL;
+	bool bad = strlen(value) > MAX_SEGMENT_LEN ||
+			   (!may_have_colons && strchr(value, ':') != NULL);
 
 	for (const unsigned char *p = (const unsigned char *) value; !bad && *p; p++)
 		bad = *p < 0x20 || *p == 0x7f;
 	if (bad)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_WRK_BAD_REQUEST),
-			 errmsg(
-				 "value of column \"%s\" of table \"%s\" cannot be part of a channel's name",
-				 NameStr(attribute(change, column)->attname),
-				 RelationGetRelationName(change->rel)),
-			 errdetail("It is empty or contains a colon or a control character.")));
+		refuse_segment(change, column);
 }
 
 /* appends the name the template makes of the row; false if one of its columns is NULL or
@@ -279,6 +291,9 @@ event_row_target(const Change *change, TupleTableSlot *row)
 						errmsg("row of table \"%s\" has no %s and cannot be announced",
 							   RelationGetRelationName(change->rel),
 							   target->tenant ? "id" : "tenant")));
+	/* an event carries the id even when it is too large for the row */
+	if (strlen(target->id) > MAX_SEGMENT_LEN)
+		refuse_segment(change, config->id);
 	event_check_tenant(target->tenant);
 	check_writer(change, row, target->tenant);
 	target->channels = row_channels(change, row, target->tenant);

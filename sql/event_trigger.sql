@@ -221,6 +221,16 @@ RESET ROLE;
 SELECT sender_id, type, payload FROM wrk.event ORDER BY id DESC LIMIT 1;
 COMMIT;
 
+-- a value that goes with every event cannot get around the limit of its size
+CREATE TABLE watch.wide (tenant_id text NOT NULL, id text, room text);
+SELECT wrk.enable_events('watch.wide', 'wide', channels => '{tenant}');
+INSERT INTO watch.wide VALUES ('acme', repeat('x', 513));
+SELECT wrk.enable_events('watch.wide', 'wide', channels => ARRAY['room:{room}']);
+INSERT INTO watch.wide VALUES ('acme', 'a', repeat('x', 513));
+INSERT INTO watch.wide VALUES ('acme', repeat('x', 512), repeat('y', 512));
+SELECT wrk.enable_events('watch.wide', 'wide', channels => '{tenant}', audience => '["user:{room}"]');
+UPDATE watch.wide SET room = repeat('x', 513);
+
 -- a table without tenancy: nobody speaks for a tenant but who acts for it, or is trusted with the table
 CREATE TABLE watch.open (tenant_id uuid NOT NULL, id int);
 SELECT wrk.enable_events('watch.open', 'open');
