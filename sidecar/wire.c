@@ -69,16 +69,16 @@ request_parse(Request *request, const char *text, size_t len, const char **why)
 	json_error_t error;
 
 	*request = (Request){.text = text, .len = len};
+	*why = "a frame must be one JSON object";
+	if (memchr(text, '\0', len) != NULL)
+		return false; /* jansson passes over one behind a number */
 	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	/* whole numbers past 2^63 are for the database to judge */
 	if (request->root == NULL && json_error_code(&error) == json_error_numeric_overflow)
 		request->root =
 			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
 	if (!json_is_object(request->root))
-	{
-		*why = "a frame must be one JSON object";
 		return false;
-	}
 	return read_members(request, why);
 }
 

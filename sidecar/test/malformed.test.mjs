@@ -164,7 +164,7 @@ describe('text', () => {
     '{"type":"ping","type":"ping"}', '{"type":"subscribe"}', '{"type":"subscribe","channel":7}', '{"type":"call"}',
     '{"type":"call","payload":[]}', '{"type":"call","payload":{"method":"echo","key":1}}', '{"type":"ping","requestId":{}}',
     '{"type":"subscribe","channel":"project:1","payload":{"since":5}}', '{"type":"call","payload":{"method":"a\\u0000b"}}',
-    '{"type":"publish","channel":"project:1"}', '['.repeat(30000)];
+    '{"type":"publish","channel":"project:1"}', '{"type":"call","payload":{"method":"echo","params":1\0}}', '['.repeat(30000)];
   test('what makes no sense is answered bad_request, and the connection lives', async () => {
     const c = await connect(gateway.url, { token });
     for (const text of nonsense) {
