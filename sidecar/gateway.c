@@ -20,7 +20,8 @@ const PgStatement pool_statements[] = {
 					 " FROM wrk.gateway_replay($1, $2, $3, $4, $5)",
 					 5},
 	[STMT_CALL] = {"call",
-				   "SELECT result, event_id FROM wrk.gateway_call($1, $2, $3, $4)", 4},
+				   "SELECT result, event_id FROM wrk.gateway_call($1, $2, $3, $4)", 4,
+				   .may_be_slow = true},
 	[STMT_NOTIFY] = {"notify", "SELECT pg_catalog.pg_notify($1, $2)", 2},
 	{NULL, NULL, 0},
 };

@@ -49,6 +49,7 @@ typedef struct PgStatement
 	const char *name;
 	const char *sql;
 	int nparams;
+	bool may_be_slow; /* runs code of the application */
 } PgStatement;
 
 typedef struct PgLinkHooks

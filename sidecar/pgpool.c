@@ -2,7 +2,9 @@
  * pgpool.c: see pgpool.h.
  *
  * A link gets at most DEPTH queries at a time: enough to hide the round trip,
- * few enough that one slow query does not hold up many.
+ * few enough that one slow query does not hold up many. What may be slow never
+ * gets the first link (unless it is alone) and waits in a queue of its own:
+ * however many calls a user makes, others can still connect and subscribe.
  */
 #include "pgpool.h"
 
@@ -27,6 +29,13 @@ typedef struct Waiting
 	const char *values[MAX_PARAMS];
 } Waiting;
 
+/* Requests that wait for a link, first come first served. */
+typedef struct Queue
+{
+	List waiting;
+	int64_t length;
+} Queue;
+
 /* One of these for each link. */
 typedef struct Member
 {
@@ -41,8 +50,8 @@ struct PgPool
 	int nmembers;
 	int nup;
 	int64_t queue_max;
-	int64_t nwaiting;
-	List waiting;
+	Queue quick;
+	Queue slow;
 	char setup[64];
 	void (*changed)(void *arg);
 	void *arg;
@@ -76,11 +85,12 @@ on_answer(void *arg, const PgAnswer *answer)
 
 /* The link that is up and has the fewest queries; NULL when all are full. */
 static PgLink *
-choose_link(const PgPool *pool)
+choose_link(const PgPool *pool, const PgStatement *statement)
 {
 	PgLink *best = NULL;
+	int first = statement->may_be_slow && pool->nup > 1 ? 1 : 0;
 
-	for (int i = 0; i < pool->nmembers; i++)
+	for (int i = first; i < pool->nmembers; i++)
 	{
 		PgLink *link = pool->members[i].link;
 
@@ -108,25 +118,33 @@ run(PgPool *pool, PgLink *link, const PgStatement *statement, const char *const 
 
 /* Gives waiting requests to links that have room. */
 static void
-dispatch(PgPool *pool)
+dispatch_queue(PgPool *pool, Queue *queue)
 {
-	while (!list_is_empty(&pool->waiting))
+	while (!list_is_empty(&queue->waiting))
 	{
-		PgLink *link = choose_link(pool);
-		Waiting *next = list_entry(pool->waiting.next, Waiting, node);
+		Waiting *next = list_entry(queue->waiting.next, Waiting, node);
+		PgLink *link = choose_link(pool, next->statement);
 
 		if (link == NULL ||
 			!run(pool, link, next->statement, next->values, next->callback, next->arg))
 			return;
 		list_remove(&next->node);
-		pool->nwaiting--;
+		queue->length--;
 		free(next);
 	}
 }
 
+/* Connecting and subscribing first. */
+static void
+dispatch(PgPool *pool)
+{
+	dispatch_queue(pool, &pool->quick);
+	dispatch_queue(pool, &pool->slow);
+}
+
 /* One allocation holds the entry and its values. */
 static void
-enqueue(PgPool *pool, const PgStatement *statement, const char *const *values,
+enqueue(Queue *queue, const PgStatement *statement, const char *const *values,
 		PgCallback callback, void *arg)
 {
 	size_t size = sizeof(Waiting);
@@ -150,40 +168,41 @@ enqueue(PgPool *pool, const PgStatement *statement, const char *const *values,
 		waiting->values[i] = memcpy(at, values[i], len);
 		at += len;
 	}
-	list_push_tail(&pool->waiting, &waiting->node);
-	pool->nwaiting++;
+	list_push_tail(&queue->waiting, &waiting->node);
+	queue->length++;
 }
 
 bool
 pool_send(PgPool *pool, const PgStatement *statement, const char *const *values,
 		  PgCallback callback, void *arg)
 {
+	Queue *queue = statement->may_be_slow ? &pool->slow : &pool->quick;
 	PgLink *link;
 
-	if (pool->closing || pool->nup == 0 || pool->nwaiting >= pool->queue_max)
+	if (pool->closing || pool->nup == 0 || queue->length >= pool->queue_max)
 	{
 		stats.requests_unavailable_total++;
 		return false;
 	}
 	stats.requests_total++;
-	link = list_is_empty(&pool->waiting) ? choose_link(pool) : NULL;
+	link = list_is_empty(&queue->waiting) ? choose_link(pool, statement) : NULL;
 	if (link == NULL || !run(pool, link, statement, values, callback, arg))
-		enqueue(pool, statement, values, callback, arg);
+		enqueue(queue, statement, values, callback, arg);
 	return true;
 }
 
 /* Nobody will serve the queue for a while: say so rather than let clients wait. */
 static void
-lose_waiting(PgPool *pool)
+lose_waiting(Queue *queue)
 {
 	static const PgAnswer lost = {PG_LOST, 0, "08006", "no connection", NULL, NULL};
 	ListNode *node;
 
-	while ((node = list_pop_head(&pool->waiting)) != NULL)
+	while ((node = list_pop_head(&queue->waiting)) != NULL)
 	{
 		Waiting *waiting = list_entry(node, Waiting, node);
 
-		pool->nwaiting--;
+		queue->length--;
 		waiting->callback(waiting->arg, &lost);
 		free(waiting);
 	}
@@ -213,7 +232,8 @@ on_down(void *arg)
 		dispatch(pool); /* nothing else need happen on the links that are left */
 		return;
 	}
-	lose_waiting(pool);
+	lose_waiting(&pool->quick);
+	lose_waiting(&pool->slow);
 	pool->changed(pool->arg);
 }
 
@@ -224,7 +244,8 @@ pool_open(const Config *config, const PgStatement *statements, void (*changed)(v
 	static const PgLinkHooks hooks = {on_up, on_down, NULL};
 	PgPool *pool = mem_zalloc(sizeof(PgPool));
 
-	list_init(&pool->waiting);
+	list_init(&pool->quick.waiting);
+	list_init(&pool->slow.waiting);
 	pool->queue_max = config->pool_queue;
 	pool->changed = changed;
 	pool->arg = arg;
@@ -250,7 +271,8 @@ pool_close(PgPool *pool)
 	pool->closing = true;
 	for (int i = 0; i < pool->nmembers; i++)
 		pg_close(pool->members[i].link);
-	lose_waiting(pool);
+	lose_waiting(&pool->quick);
+	lose_waiting(&pool->slow);
 	free(pool->members);
 	free(pool);
 }
