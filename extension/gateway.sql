@@ -192,10 +192,12 @@ RETURNS SETOF wrk.gateway_event
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER ROWS 100 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+	replay_bytes CONSTANT bigint := 8 * 1024 * 1024;
 	canonical text;
 	mask bigint;
 	me text;
 	e wrk.gateway_event;
+	bytes bigint := 0;
 	n integer := 0;
 BEGIN
 	PERFORM wrk.authenticate(token);
@@ -211,12 +213,17 @@ BEGIN
 			RAISE EXCEPTION 'more than % events to replay', max_rows USING ERRCODE = 'WK410',
 				HINT = 'Read the current state and subscribe from its position.';
 		END IF;
+		bytes := bytes + octet_length(e.payload);
+		IF bytes > replay_bytes THEN
+			RAISE EXCEPTION 'more than % bytes to replay', replay_bytes USING ERRCODE = 'WK410',
+				HINT = 'Read the current state and subscribe from its position.';
+		END IF;
 		RETURN NEXT e;
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_replay(text, text, text, text, integer) IS
-'events of a channel after the position since and up to the snapshot upto that the token may see now. Errors: WK410 unrecoverable (other epoch, older than retention, more than max_rows or than wrk_copilot.max_replay_scan allows to look at), WK400 for what is no position, and those of gateway_subscribe()';
+'events of a channel after the position since and up to the snapshot upto that the token may see now. Errors: WK410 unrecoverable (other epoch, older than retention, more than max_rows or 8 MB, or than wrk_copilot.max_replay_scan allows to look at), WK400 for what is no position, and those of gateway_subscribe()';
 
 CREATE FUNCTION wrk.gateway_call(token text, method text, params jsonb, key text DEFAULT NULL,
 								 OUT result jsonb, OUT event_id bigint)

@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REPLAYS_UNSENT \
+	4 /* times outbox_max: a slow line may bring many channels back \
+	   */
+
 static uint64_t last_serial;
 
 /* Is somebody there to be answered? */
@@ -121,6 +125,13 @@ replay_failed(Pending *pending, const PgAnswer *answer)
 	}
 }
 
+/* Does more wait to be sent than another replay should be added to? */
+static bool
+is_crowded(const Conn *conn)
+{
+	return conn->out.reply_bytes > REPLAYS_UNSENT * conn->table->limits.max;
+}
+
 /* The database has replayed, or says that it cannot. */
 static void
 on_replayed(void *arg, const PgAnswer *answer)
@@ -137,7 +148,9 @@ on_replayed(void *arg, const PgAnswer *answer)
 					"overtaken by a later request for this channel");
 	else if (answer->status == PG_ROWS)
 	{
-		send_subscribed(pending, true, answer);
+		bool recovered = !is_crowded(pending->conn);
+
+		send_subscribed(pending, recovered, recovered ? answer : NULL);
 		release(pending, true);
 	}
 	else if (answer->status == PG_ERROR && errors_find(answer->sqlstate)->status == 410)

@@ -300,6 +300,21 @@ describe('call', () => {
     await Promise.all([a, o].map((c) => c.close()));
   });
 
+  test('however many slow ones there are, others can connect and subscribe', async () => {
+    const crowded = await Gateway.start(cluster);
+    const hog = await connect(crowded.url, { token: alice });
+    const calls = Array.from({ length: 30 }, () => hog.request({ type: 'call', payload: { method: 'sleep', params: { seconds: 30 } } }, { timeout: 60000 }));
+    const ended = Promise.allSettled(calls);
+    await until(async () => cluster.sql(`SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%gateway_call%' AND wait_event = 'PgSleep'`) >= '3');
+    const b = await connect(crowded.url, { token: bob });
+    await b.subscribe('project:32');
+    await b.subscribe('project:32', { since: b.hello.payload.position });
+    await b.close();
+    hog.destroy();
+    await crowded.stop();
+    await ended;
+  });
+
   test('names of the source systems are calls, too', async () => {
     const a = await connect(gateway.url, { token: alice });
     const answer = await a.request({ type: 'message', payload: { project: 31, text: 'x' } });
@@ -388,6 +403,28 @@ describe('limits', () => {
     const warning = await a.waitFor((f) => f.type === 'token_expiring');
     assert.ok(warning.payload.expiresAt > Date.now());
     assert.equal((await a.waitClosed()).code, 4401);
+  });
+
+  test('replays that are not read are not piled up', async () => {
+    const tight = await Gateway.start(cluster, { outbox_max: 65536 });
+    const channels = Array.from({ length: 12 }, (_, i) => `project:${3000 + i}`);
+    const a = await connect(tight.url, { token: alice });
+    const since = a.hello.payload.position;
+    for (const channel of channels) {
+      cluster.sql(`SELECT wrk.mock_emit('l', jsonb_build_object('fill', repeat('x', 500000)), '{tenant:t1:${channel}}') FROM generate_series(1, 4)`);
+    }
+    const asked = await tight.metric('requests_total');
+    a.pause();
+    const answers = channels.map((channel) => a.subscribe(channel, { since }, { timeout: 30000 }));
+    await until(async () => (await tight.metric('requests_total')) >= asked + 2 * channels.length);
+    await a.waitFor((f) => f.type === 'none', { timeout: 500 }).catch(() => {});
+    assert.ok((await tight.metric('outbox_bytes')) < 4 * 65536 + 2 * 2100000);
+    a.resume();
+    const payloads = (await Promise.all(answers)).map((f) => f.payload);
+    assert.ok(payloads.some((p) => !p.recovered && p.events.length === 0));
+    assert.ok(payloads.every((p) => !p.recovered || p.events.length === 4));
+    await a.close();
+    await tight.stop();
   });
 
   test('a slow consumer is closed 4430 and loses nothing when it resumes', async () => {
