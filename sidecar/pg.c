@@ -49,6 +49,8 @@ struct PgLink
 	PGconn *conn;
 	LoopPoll *poll;
 	LoopTimer *timer;
+	LoopTimer *watch;
+	int64_t progress_at; /* last sign of life, or since when one is due */
 	LinkState state;
 	List queries;
 	int in_flight;
@@ -59,6 +61,14 @@ struct PgLink
 	bool broken;  /* tear down when that is over */
 	bool closing; /* and free it then */
 };
+
+/*
+ * A server that hangs keeps its socket alive, and statement_timeout is its own to
+ * observe: a link with queries in flight and no answer for so long is given up.
+ */
+#define PATIENCE 4 /* times query_timeout */
+#define CONNECT_PATIENCE_MS 10000
+#define WATCHES 4 /* in the shorter of the two */
 
 static void start_connecting(void *arg);
 static void fail(PgLink *link, const char *what, const char *why);
@@ -138,6 +148,7 @@ static void
 free_link(PgLink *link)
 {
 	loop_timer_free(link->timer);
+	loop_timer_free(link->watch);
 	free(link);
 }
 
@@ -190,6 +201,8 @@ add_query(PgLink *link, PgCallback callback, void *arg)
 
 	query->callback = callback;
 	query->arg = arg;
+	if (link->in_flight == 0)
+		link->progress_at = clock_now_ms();
 	list_push_tail(&link->queries, &query->node);
 	link->in_flight++;
 	return query;
@@ -320,6 +333,7 @@ take_result(PgLink *link, PGresult *result)
 {
 	Query *query;
 
+	link->progress_at = clock_now_ms();
 	if (list_is_empty(&link->queries))
 	{
 		PQclear(result);
@@ -475,6 +489,7 @@ start_connecting(void *arg)
 		return;
 	}
 	link->state = LINK_CONNECTING;
+	link->progress_at = clock_now_ms();
 	link->conn = PQconnectStartParams(keywords, values, 1);
 	if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD)
 	{
@@ -487,6 +502,38 @@ start_connecting(void *arg)
 		fail(link, "cannot watch the database socket", "");
 	else
 		loop_poll_set(link->poll, LOOP_WRITE);
+}
+
+/* How long the link may be silent in its state. */
+static int64_t
+patience(const PgLink *link)
+{
+	if (link->state == LINK_WAITING || (link->state == LINK_UP && link->in_flight == 0))
+		return INT64_MAX;
+	return link->state == LINK_UP ? PATIENCE * link->config->query_timeout
+								  : CONNECT_PATIENCE_MS;
+}
+
+/* Gives a silent link up. */
+static void
+on_watch(void *arg)
+{
+	PgLink *link = arg;
+
+	if (clock_now_ms() - link->progress_at > patience(link))
+		fail(link, "the database does not answer", "");
+}
+
+/* Looks often enough for either patience. */
+static void
+start_watch(PgLink *link)
+{
+	int64_t every = PATIENCE * link->config->query_timeout;
+
+	if (every > CONNECT_PATIENCE_MS)
+		every = CONNECT_PATIENCE_MS;
+	link->watch = loop_timer_new(on_watch, link);
+	loop_timer_start(link->watch, every / WATCHES, every / WATCHES);
 }
 
 bool
@@ -516,6 +563,7 @@ pg_open(const Config *config, const char *label, const char *setup,
 	link->arg = arg;
 	link->timer = loop_timer_new(start_connecting, link);
 	list_init(&link->queries);
+	start_watch(link);
 	loop_timer_start(link->timer, 0, 0);
 	return link;
 }
@@ -525,6 +573,7 @@ pg_close(PgLink *link)
 {
 	link->closing = true;
 	loop_timer_stop(link->timer);
+	loop_timer_stop(link->watch);
 	if (link->busy)
 		link->broken = true;
 	else
