@@ -36,6 +36,7 @@
 #define RECEIVE_BYTES (64 * 1024) /* one read; shared by all connections */
 #define SUBPROTOCOL "wrk.v1"
 #define BEARER "wrk.bearer."
+#define STRANGER_MAX HTTP_HEAD_MAX /* bytes of a message before anybody is known */
 
 static struct lws_context *context;
 static struct lws_vhost *vhost;
@@ -262,6 +263,15 @@ receive_message(Conn *conn, WsOpcode opcode, const unsigned char *text, size_t l
 		session_frame(gateway, conn, (const char *) text, len);
 }
 
+/* Only who is somebody may make us parse much. */
+static size_t
+message_max(const Conn *conn)
+{
+	size_t max = (size_t) gateway->config.frame_max;
+
+	return conn->tenant == NULL && max > STRANGER_MAX ? STRANGER_MAX : max;
+}
+
 /* A data frame: a whole message, or a part of one. */
 static void
 receive_data(Conn *conn, const WsFrame *frame)
@@ -279,7 +289,7 @@ receive_data(Conn *conn, const WsFrame *frame)
 		receive_message(conn, frame->opcode, frame->payload, frame->len);
 		return;
 	}
-	if (conn->message.len + frame->len > (size_t) gateway->config.frame_max)
+	if (conn->message.len + frame->len > message_max(conn))
 	{
 		conn_close(conn, 1009, "message too big");
 		return;
@@ -335,8 +345,8 @@ receive_frames(Conn *conn, unsigned char *bytes, size_t len)
 	{
 		WsFrame frame;
 		size_t used;
-		WsParse result = wsframe_parse(bytes + done, len - done,
-									   (size_t) gateway->config.frame_max, &frame, &used);
+		WsParse result =
+			wsframe_parse(bytes + done, len - done, message_max(conn), &frame, &used);
 
 		if (result == WS_NEED_MORE)
 			return done;

@@ -93,6 +93,7 @@ describe('framing', () => {
   test('a frame over the limit closes 1009 before it is received', () =>
     closesWith(1009, (c) => c.raw(Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 1, 1, 2, 3, 4]))));
   test('an oversized message closes 1009', () => closesWith(1009, (c) => c.sendText('x'.repeat(70000))));
+  test('before anybody is known 16 KB are enough: 1009', () => closesWith(1009, (c) => c.sendText('x'.repeat(16385)), {}));
   test('an oversized message in fragments closes 1009', () =>
     closesWith(1009, (c) => {
       c.sendFrame('x'.repeat(60000), { fin: false });
