@@ -260,11 +260,7 @@ export class Lab {
     mkdirSync(this.dir, { recursive: true });
     await this.cluster('destroy');
     await this.startServer();
-    for (const [, name, value] of (await this.cluster('env')).matchAll(
-      /\b(PATH|PG[A-Z]+)=(\S+)/g,
-    )) {
-      this.env[name] = value.replace('$PATH', this.env.PATH);
-    }
+    await this.#useTree();
     await this.psql('postgres', `CREATE DATABASE ${this.database}`);
     this.sql = this.session();
     await this.sql.query(
@@ -272,6 +268,14 @@ export class Lab {
     );
     await this.sql.query(`SELECT wrk.jwt_key_import(${quote(this.issuer.jwk)}::jsonb)`);
     return this;
+  }
+
+  // Takes over what `tools/cluster env` says, as the shell reads it.
+  async #useTree() {
+    const shell = 'eval "$(tools/cluster env)" && env -0';
+    const printed = await run('bash', ['-c', `cd "$1" && ${shell}`, 'bash', top], { env: this.env });
+    for (const [, name, value] of printed.matchAll(/(?:^|\0)(PATH|PG[A-Z]+)=([^\0]*)/g))
+      this.env[name] = value;
   }
 
   startServer() {

@@ -13,6 +13,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use Encode;
+use File::Glob ':bsd_glob';
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
