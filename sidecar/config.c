@@ -265,8 +265,11 @@ print_help(Buf *out)
 		const Option *option = &options[i];
 
 		buf_printf(out, "  --%-18s %s\n", option->name, option->meaning);
-		buf_printf(out, "  %-20s [%s%s%s]\n", "", option->initial,
-				   option->unit ? " " : "", option->unit ? option->unit : "");
+		if (option->unit != NULL)
+			buf_printf(out, "  %-20s default %s (%s)\n", "", option->initial,
+					   option->unit);
+		else if (*option->initial)
+			buf_printf(out, "  %-20s default %s\n", "", option->initial);
 	}
 }
 
@@ -355,7 +358,8 @@ scan_flags(Config *config, int argc, char **argv, const char **file, int *print,
 	{
 		if (flag == '?')
 		{
-			buf_printf(error, "unknown flag or missing value: %s", argv[optind - 1]);
+			buf_printf(error, "unknown flag or missing value: %s (see --help)",
+					   argv[optind - 1]);
 			return false;
 		}
 		if (flag == FLAG_CONFIG)
@@ -367,7 +371,7 @@ scan_flags(Config *config, int argc, char **argv, const char **file, int *print,
 	}
 	if (optind < argc)
 	{
-		buf_printf(error, "unexpected argument: %s", argv[optind]);
+		buf_printf(error, "unexpected argument: %s (see --help)", argv[optind]);
 		return false;
 	}
 	return true;
