@@ -22,23 +22,29 @@ sub run_block
 
 open my $readme, '<', "$FindBin::RealBin/../../README.md" or die "README.md: $!";
 my $text = do { local $/; <$readme> };
-my ($setup, $tables, $member) = $text =~ /```sql\n(.*?)```/gs;
+my ($setup, $sign, $tables, $member) = $text =~ /```sql\n(.*?)```/gs;
 
 # what a reader fills in
 my ($jwk) = key_jwk();
-$setup =~ s/'\{"kty".*?\}'/'$jwk'/;
+s/'\{"kty".*?\}'/'$jwk'/ for $setup, $sign;
 is((run_block($setup))[0], '', 'setting it up');
+
+my ($error, $token) = run_block($sign);
+is($error, '', 'a token to try with');
 
 is((run_block($tables))[0], '', 'a table of one\'s own');
 my $before = $node->safe_psql('wrk', 'SELECT pg_current_snapshot()');
-$node->safe_psql('wrk', q{INSERT INTO invoice (tenant_id, project_id, total) VALUES ('acme', 42, 100), ('other', 42, 1)});
+$node->safe_psql('wrk', q{INSERT INTO invoice (tenant_id, customer_id, total) VALUES ('acme', 7, 100), ('other', 8, 1)});
 is($node->safe_psql('wrk', "SELECT type, channels FROM wrk.gateway_fetch('$before') WHERE tenant_id = 'acme'"),
-	'invoice.created|{tenant:acme:project:42}', 'whose rows are events');
+	'invoice.created|{tenant:acme:customer:7}', 'whose rows are events');
 
-my $token = $node->safe_psql('wrk', qq{SELECT wrk.jwt_sign(jsonb_build_object('sub', 'u', 'tenant_id', 'acme',
-	'roles', '["client"]'::jsonb, 'exp', extract(epoch FROM now())::bigint + 600), '$jwk'::jsonb)});
+like((run_block("SELECT wrk.gateway_subscribe('$token', 'customer:7')"))[1],
+	qr/"channel": "tenant:acme:customer:7"/, 'that may be followed');
+like((run_block("SELECT wrk.gateway_subscribe('$token', 'customer:8')"))[0],
+	qr/no channel "customer:8"/, 'but not by another tenant');
+
 $member =~ s/eyJhbGciOi\.\.\./$token/;
-my ($error, $rows) = run_block($member);
+($error, my $rows) = run_block($member);
 is($error, '', 'a statement on behalf of a user');
 like($rows, qr/^acme\|/m, 'sees the rows of its tenant');
 unlike($rows, qr/^other\|/m, 'and of no other');
