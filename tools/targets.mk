@@ -1,6 +1,6 @@
 # Targets of the whole project, beside what PGXS brings (all, install, clean ...).
 
-.PHONY: help deps gateway install-gateway test demo bench lint format sanitize clean-gateway
+.PHONY: help deps gateway install-gateway uninstall-gateway test demo bench lint format sanitize clean-gateway
 .DEFAULT_GOAL := all
 
 help:
@@ -16,7 +16,8 @@ help:
 	@echo "make bench        every figure we claim (bench/README.md)"
 	@echo "make lint         formatting, sizes, include layers, static analysis"
 	@echo "make format       lay the C sources out"
-	@echo "make clean        remove what was built"
+	@echo "make uninstall    remove both from the system"
+	@echo "make clean        remove what was built, root's copy in /var/tmp too"
 
 deps:
 	@tools/deps
@@ -24,14 +25,18 @@ deps:
 ifneq ($(wildcard $(PGXS)),)
 all: gateway
 install: install-gateway
+uninstall: uninstall-gateway
 else
-all install installcheck:
+all install uninstall installcheck:
 	@echo "the server's headers are missing (pg_config --pgxs); run: make deps" >&2; exit 1
 endif
 
 install-gateway: gateway
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) sidecar/wrk_copilot_gateway '$(DESTDIR)$(bindir)'
+
+uninstall-gateway:
+	rm -f '$(DESTDIR)$(bindir)/wrk_copilot_gateway'
 
 gateway:
 	$(MAKE) -C sidecar
@@ -41,6 +46,7 @@ clean-gateway:
 	$(MAKE) -C sidecar clean
 	$(MAKE) -C bench clean
 	rm -rf build tmp/check tmp/demo tmp/e2e tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
+	@tools/unroot --clean
 
 # What PostgreSQL has a part in runs as an ordinary user; tools/unroot sees to it.
 # The recipes call make anew, so that it looks again for what deps has installed.
