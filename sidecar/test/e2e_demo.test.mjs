@@ -1,7 +1,7 @@
 // The demo leaves nothing running, whenever and however it is ended.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -31,7 +31,7 @@ function processesOf(printed) {
 function endAt(text, end) {
   return new Promise((resolve) => {
     // a process group of its own: a Ctrl-C at a terminal reaches all of a group
-    const demo = spawn('node', ['tools/demo.mjs'], {
+    const demo = spawn('tools/demo', {
       cwd: top,
       detached: true,
       env: { ...process.env, DEMO_ONCE: '1', DEMO_DIR: dir },
@@ -46,6 +46,14 @@ function endAt(text, end) {
     });
     demo.stderr.resume();
     demo.on('close', (code, signal) => resolve({ code, signal, pids, printed }));
+  });
+}
+
+// what a second demo in the same place says
+function second() {
+  return new Promise((resolve) => {
+    const env = { ...process.env, DEMO_ONCE: '1', DEMO_DIR: dir };
+    execFile('tools/demo', { cwd: top, env }, (error, stdout, stderr) => resolve(stderr));
   });
 }
 
@@ -65,3 +73,11 @@ for (const [how, text, end] of [
     assert.ok(!existsSync(path.join(dir, 'cluster')), 'the cluster was left');
   });
 }
+
+test('a second one in the same place is refused', { timeout: 60000 }, async () => {
+  let said;
+  await endAt('Who is there', (demo) => {
+    said = second().finally(() => interrupt(demo));
+  });
+  assert.match(await said, /another demo is running/);
+});
