@@ -49,7 +49,8 @@ parse_request_line(char *line, HttpHead *head)
 	if (version == NULL)
 		return false;
 	*version++ = '\0';
-	if (strncmp(version, "HTTP/1.", 7) != 0 || *target != '/')
+	if (strncmp(version, "HTTP/1.", 7) != 0 || !isdigit((unsigned char) version[7]) ||
+		version[8] != '\0' || *target != '/')
 		return false;
 	for (const char *c = line; *c; c++)
 	{

@@ -9,94 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keeps the requestId as the JSON text that answers repeat. */
-static bool
-read_id(Request *request, const char **why)
-{
-	const json_t *id = json_object_get(request->root, "requestId");
-	Buf text = {0};
-
-	if (id == NULL || json_is_null(id))
-		return true;
-	if (json_is_integer(id))
-		buf_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
-	else if (json_is_string(id) && json_string_length(id) <= WIRE_ID_MAX)
-		buf_json_string(&text, json_string_value(id));
-	else
-	{
-		*why = "requestId must be a short string or an integer";
-		return false;
-	}
-	request->id = mem_strdup(buf_cstr(&text));
-	buf_free(&text);
-	return true;
-}
-
-/* The members that frames have in common. */
-static bool
-read_members(Request *request, const char **why)
-{
-	json_t *channel = json_object_get(request->root, "channel");
-
-	if (!read_id(request, why))
-		return false;
-	request->type = json_string_value(json_object_get(request->root, "type"));
-	if (request->type == NULL)
-	{
-		*why = "a frame needs a type";
-		return false;
-	}
-	if (channel != NULL && !json_is_null(channel) && !json_is_string(channel))
-	{
-		*why = "channel must be a string";
-		return false;
-	}
-	request->channel = json_string_value(channel);
-	request->payload = json_object_get(request->root, "payload");
-	if (request->payload != NULL && json_is_null(request->payload))
-		request->payload = NULL;
-	if (request->payload != NULL && !json_is_object(request->payload))
-	{
-		*why = "payload must be an object";
-		return false;
-	}
-	return true;
-}
-
-bool
-request_parse(Request *request, const char *text, size_t len, const char **why)
-{
-	json_error_t error;
-
-	*request = (Request){.text = text, .len = len};
-	*why = "a frame must be one JSON object";
-	if (memchr(text, '\0', len) != NULL)
-		return false; /* jansson passes over one behind a number */
-	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	/* whole numbers past 2^63 are for the database to judge */
-	if (request->root == NULL && json_error_code(&error) == json_error_numeric_overflow)
-		request->root =
-			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
-	if (!json_is_object(request->root))
-		return false;
-	return read_members(request, why);
-}
-
-void
-request_free(Request *request)
-{
-	json_decref(request->root);
-	free(request->id);
-	*request = (Request){0};
-}
-
-const char *
-request_string(const Request *request, const char *name)
-{
-	return json_string_value(json_object_get(request->payload, name));
-}
-
-/* A stretch of the frame's text. The frame was parsed: it is well-formed. */
+/* A stretch of the frame's text, which may be anything. */
 typedef struct Slice
 {
 	const char *at;
@@ -161,6 +74,110 @@ find_member(Slice object, const char *name, Slice *value)
 		rest.at = skip_space(rest) + 1; /* the comma */
 	}
 	return false;
+}
+
+/* Keeps the requestId as the JSON text that answers repeat. */
+static bool
+read_id(Request *request, const json_t *id, const char **why)
+{
+	Buf text = {0};
+
+	if (id == NULL || json_is_null(id))
+		return true;
+	if (json_is_integer(id))
+		buf_printf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+	else if (json_is_string(id) && json_string_length(id) <= WIRE_ID_MAX)
+		buf_json_string(&text, json_string_value(id));
+	else
+	{
+		*why = "requestId must be a short string or an integer";
+		return false;
+	}
+	request->id = mem_strdup(buf_cstr(&text));
+	buf_free(&text);
+	return true;
+}
+
+/* The members that frames have in common. */
+static bool
+read_members(Request *request, const char **why)
+{
+	json_t *channel = json_object_get(request->root, "channel");
+
+	if (!read_id(request, json_object_get(request->root, "requestId"), why))
+		return false;
+	request->type = json_string_value(json_object_get(request->root, "type"));
+	if (request->type == NULL)
+	{
+		*why = "a frame needs a type";
+		return false;
+	}
+	if (channel != NULL && !json_is_null(channel) && !json_is_string(channel))
+	{
+		*why = "channel must be a string";
+		return false;
+	}
+	request->channel = json_string_value(channel);
+	request->payload = json_object_get(request->root, "payload");
+	if (request->payload != NULL && json_is_null(request->payload))
+		request->payload = NULL;
+	if (request->payload != NULL && !json_is_object(request->payload))
+	{
+		*why = "payload must be an object";
+		return false;
+	}
+	return true;
+}
+
+/* From what is no JSON as a whole: its sender may wait for an answer. */
+static void
+salvage_id(Request *request)
+{
+	Slice id = {request->text, request->text + request->len};
+	const char *unused;
+	json_t *root = NULL;
+
+	if (find_member(id, "requestId", &id) && id.at < id.end)
+		root = json_loadb(id.at, (size_t) (id.end - id.at), JSON_DECODE_ANY, NULL);
+	if (root != NULL)
+		read_id(request, root, &unused);
+	json_decref(root);
+}
+
+bool
+request_parse(Request *request, const char *text, size_t len, const char **why)
+{
+	json_error_t error;
+
+	*request = (Request){.text = text, .len = len};
+	*why = "a frame must be one JSON object";
+	if (memchr(text, '\0', len) != NULL)
+		return false; /* jansson passes over one behind a number */
+	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	/* whole numbers past 2^63 are for the database to judge */
+	if (request->root == NULL && json_error_code(&error) == json_error_numeric_overflow)
+		request->root =
+			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+	if (!json_is_object(request->root))
+	{
+		salvage_id(request);
+		return false;
+	}
+	return read_members(request, why);
+}
+
+void
+request_free(Request *request)
+{
+	json_decref(request->root);
+	free(request->id);
+	*request = (Request){0};
+}
+
+const char *
+request_string(const Request *request, const char *name)
+{
+	return json_string_value(json_object_get(request->payload, name));
 }
 
 char *

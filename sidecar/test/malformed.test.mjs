@@ -177,6 +177,15 @@ describe('text', () => {
     assert.ok(c.isOpen);
     await c.close();
   });
+  test('the answer to what is no JSON finds its request', async () => {
+    const c = await connect(gateway.url, { token });
+    for (const [i, value] of ['"\\ud800"', '1e400', '1,"a":1,"a":2', '"\\u0000"', '[', '"'].entries()) {
+      c.sendText(`{"type":"call", "requestId" : "no-json-${i}", "payload":{"method":"echo","params":{"x":${value}}}}`);
+      const answer = await c.waitFor((f) => f.requestId === `no-json-${i}`);
+      assert.equal(answer.payload.code, 'bad_request');
+    }
+    await c.close();
+  });
   test('nonsense without end closes 4429', () =>
     closesWith(4429, (c) => {
       for (let i = 0; i < 500; i++) c.sendText('nonsense');
@@ -239,6 +248,7 @@ describe('requests', () => {
   const cases = {
     'no request line': ['\r\n\r\n', 400],
     'no version': ['GET /healthz\r\n\r\n', 400],
+    'a version with a tail': ['GET /healthz HTTP/1.1x\r\n\r\n', 400],
     'HTTP/2 preface': ['PRI * HTTP/2.0\r\n\r\n', 400],
     'folded header': ['GET /healthz HTTP/1.1\r\nA: b\r\n c\r\n\r\n', 400],
     'space before the colon': ['GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n', 400],
