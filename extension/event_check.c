@@ -102,7 +102,8 @@ check_channel(const char *name, const char *tenant_id)
 	/* nothing of a tenant may be in an event that nobody checks the tenant of */
 	if (tenant_id == NULL)
 		refuse("channel of all tenants", name,
-			   "An event without a tenant goes to channel \"global\" only.");
+			   "Say whose event it is: wrk.authenticate() first, or pass tenant_id; "
+			   "without a tenant it goes to channel \"global\" only.");
 	if (!is_below_tenant(name, tenant_id))
 		refuse("channel of this tenant", name,
 			   psprintf("Use canonical names: \"tenant:%s\" and what is below it.",

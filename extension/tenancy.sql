@@ -132,7 +132,8 @@ BEGIN
 	WHERE a.attrelid = tbl AND a.attname = tenant_column AND a.attnum > 0 AND NOT a.attisdropped;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'column "%" of table % does not exist', tenant_column, tbl
-			USING ERRCODE = 'undefined_column';
+			USING ERRCODE = 'undefined_column',
+				HINT = 'Say which column holds the tenant: tenant_column => ''...''.';
 	END IF;
 	IF NOT att.attnotnull THEN
 		RAISE EXCEPTION 'tenant column "%" of table % may be null', tenant_column, tbl
