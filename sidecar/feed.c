@@ -443,8 +443,11 @@ on_hello(void *arg, const PgAnswer *answer)
 		return;
 	if (answer->status == PG_ERROR)
 	{
-		log_error("the database refuses to be gateway", "sqlstate=%s reason=%s",
-				  answer->sqlstate, log_quote(answer->message));
+		log_error("the database refuses to be gateway", "sqlstate=%s reason=%s%s",
+				  answer->sqlstate, log_quote(answer->message),
+				  strcmp(answer->sqlstate, "42501") == 0
+					  ? " hint=\"GRANT wrk_gateway TO its role\""
+					  : "");
 		pg_restart(feed->link);
 		return;
 	}

@@ -556,6 +556,7 @@ describe('the database goes away', () => {
     await until(() => refusals() >= 3);
     await sleep(1500);
     assert.ok(refusals() < 12, `${refusals()} times`);
+    assert.match(refused.log, /sqlstate=42501 .* hint="GRANT wrk_gateway TO its role"/);
     assert.equal((await refused.get('/readyz')).status, 503);
     await refused.stop();
   });
