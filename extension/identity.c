@@ -233,15 +233,6 @@ identity_current(void)
 	return identity_parsed;
 }
 
-bool
-identity_has_role(const Identity *id, const char *role)
-{
-	for (int i = 0; i < id->nroles; i++)
-		if (strcmp(id->roles[i], role) == 0)
-			return true;
-	return false;
-}
-
 
 /* ---------- no rows past the end of the transaction ---------- */
 

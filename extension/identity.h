@@ -41,6 +41,4 @@ extern void identity_set(const Identity *id);
  * token_expired, and those of identity_set() */
 extern void identity_authenticate(const char *token, size_t len);
 
-extern bool identity_has_role(const Identity *id, const char *role);
-
 #endif /* WRK_IDENTITY_H */

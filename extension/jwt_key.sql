@@ -26,15 +26,7 @@ COMMENT ON COLUMN wrk.jwt_key.retire_at IS 'from then on it verifies nothing; NU
 SELECT pg_catalog.pg_extension_config_dump('wrk.jwt_key', '');
 REVOKE ALL ON wrk.jwt_key FROM PUBLIC;
 
--- Row triggers, because changes that logical replication applies fire no others.
-CREATE TRIGGER cache_invalidate AFTER INSERT OR UPDATE OR DELETE ON wrk.jwt_key
-	FOR EACH ROW EXECUTE FUNCTION wrk.cache_invalidate();
-CREATE TRIGGER cache_invalidate_all AFTER TRUNCATE ON wrk.jwt_key
-	FOR EACH STATEMENT EXECUTE FUNCTION wrk.cache_invalidate();
-ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER cache_invalidate;
-ALTER TABLE wrk.jwt_key ENABLE ALWAYS TRIGGER cache_invalidate_all;
-COMMENT ON TRIGGER cache_invalidate ON wrk.jwt_key IS 'every backend reads the keys again';
-COMMENT ON TRIGGER cache_invalidate_all ON wrk.jwt_key IS 'every backend reads the keys again';
+SELECT wrk.cache_watch('wrk.jwt_key', 'every backend reads the keys again');
 
 CREATE FUNCTION wrk.jwt_key_prepare(jwk jsonb, alg text, claims jsonb)
 RETURNS jsonb

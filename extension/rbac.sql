@@ -54,32 +54,9 @@ SELECT pg_catalog.pg_extension_config_dump('wrk.resource_type', '');
 SELECT pg_catalog.pg_extension_config_dump('wrk.membership', '');
 REVOKE ALL ON wrk.role, wrk.permission, wrk.resource_type, wrk.membership FROM PUBLIC;
 
--- Row triggers, because changes that logical replication applies fire no others;
--- ALWAYS, because those fire no ordinary ones.
-CREATE TRIGGER cache_invalidate AFTER INSERT OR UPDATE OR DELETE ON wrk.role
-	FOR EACH ROW EXECUTE FUNCTION wrk.cache_invalidate();
-CREATE TRIGGER cache_invalidate_all AFTER TRUNCATE ON wrk.role
-	FOR EACH STATEMENT EXECUTE FUNCTION wrk.cache_invalidate();
-ALTER TABLE wrk.role ENABLE ALWAYS TRIGGER cache_invalidate;
-ALTER TABLE wrk.role ENABLE ALWAYS TRIGGER cache_invalidate_all;
-COMMENT ON TRIGGER cache_invalidate ON wrk.role IS 'every backend reads the rights again';
-COMMENT ON TRIGGER cache_invalidate_all ON wrk.role IS 'every backend reads the rights again';
-CREATE TRIGGER cache_invalidate AFTER INSERT OR UPDATE OR DELETE ON wrk.permission
-	FOR EACH ROW EXECUTE FUNCTION wrk.cache_invalidate();
-CREATE TRIGGER cache_invalidate_all AFTER TRUNCATE ON wrk.permission
-	FOR EACH STATEMENT EXECUTE FUNCTION wrk.cache_invalidate();
-ALTER TABLE wrk.permission ENABLE ALWAYS TRIGGER cache_invalidate;
-ALTER TABLE wrk.permission ENABLE ALWAYS TRIGGER cache_invalidate_all;
-COMMENT ON TRIGGER cache_invalidate ON wrk.permission IS 'every backend reads the rights again';
-COMMENT ON TRIGGER cache_invalidate_all ON wrk.permission IS 'every backend reads the rights again';
-CREATE TRIGGER cache_invalidate AFTER INSERT OR UPDATE OR DELETE ON wrk.resource_type
-	FOR EACH ROW EXECUTE FUNCTION wrk.cache_invalidate();
-CREATE TRIGGER cache_invalidate_all AFTER TRUNCATE ON wrk.resource_type
-	FOR EACH STATEMENT EXECUTE FUNCTION wrk.cache_invalidate();
-ALTER TABLE wrk.resource_type ENABLE ALWAYS TRIGGER cache_invalidate;
-ALTER TABLE wrk.resource_type ENABLE ALWAYS TRIGGER cache_invalidate_all;
-COMMENT ON TRIGGER cache_invalidate ON wrk.resource_type IS 'every backend reads the rights again';
-COMMENT ON TRIGGER cache_invalidate_all ON wrk.resource_type IS 'every backend reads the rights again';
+SELECT wrk.cache_watch('wrk.role', 'every backend reads the rights again');
+SELECT wrk.cache_watch('wrk.permission', 'every backend reads the rights again');
+SELECT wrk.cache_watch('wrk.resource_type', 'every backend reads the rights again');
 
 CREATE FUNCTION wrk.can(action text, resource_type text, resource_id text DEFAULT NULL)
 RETURNS boolean

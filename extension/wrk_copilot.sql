@@ -47,3 +47,27 @@ AS 'MODULE_PATHNAME', 'wrk_cache_invalidate';
 COMMENT ON FUNCTION wrk.cache_invalidate() IS
 'statement trigger of tables whose content backends cache: at commit every backend drops what it keeps of the table';
 REVOKE ALL ON FUNCTION wrk.cache_invalidate() FROM PUBLIC;
+
+-- Row triggers, because changes that logical replication applies fire no others;
+-- ALWAYS, because those fire no ordinary ones.
+CREATE FUNCTION wrk.cache_watch(tbl regclass, purpose text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	watcher text;
+BEGIN
+	EXECUTE format('CREATE TRIGGER cache_invalidate AFTER INSERT OR UPDATE OR DELETE ON %s'
+				   ' FOR EACH ROW EXECUTE FUNCTION wrk.cache_invalidate()', tbl);
+	EXECUTE format('CREATE TRIGGER cache_invalidate_all AFTER TRUNCATE ON %s'
+				   ' FOR EACH STATEMENT EXECUTE FUNCTION wrk.cache_invalidate()', tbl);
+	FOREACH watcher IN ARRAY ARRAY['cache_invalidate', 'cache_invalidate_all']
+	LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tbl, watcher);
+		EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', watcher, tbl, purpose);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION wrk.cache_watch(regclass, text) IS
+'has every backend drop what it caches of the table whenever a row of it changes, also by logical replication; purpose becomes the triggers'' comment';
+REVOKE ALL ON FUNCTION wrk.cache_watch(regclass, text) FROM PUBLIC;
