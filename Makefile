@@ -15,6 +15,7 @@ C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
+C_STEMS   += status status_machine status_table status_step status_store status_row status_trigger status_import
 C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
 
@@ -25,6 +26,7 @@ SQL_STEMS += rbac
 SQL_STEMS += tenancy
 SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
+SQL_STEMS += status_define status
 SQL_STEMS += lint
 
 COPILOT    = base identity automations projects messages tasks install
@@ -41,6 +43,7 @@ REGRESS   += rbac
 REGRESS   += tenancy
 REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
+REGRESS   += status status_define
 REGRESS   += copilot copilot_calls copilot_events
 REGRESS   += attack
 REGRESS   += lint

@@ -83,6 +83,12 @@ event_set_call_key(const char *key)
 	call_key = key ? MemoryContextStrdup(TopTransactionContext, key) : NULL;
 }
 
+const char *
+event_call_key(void)
+{
+	return call_key;
+}
+
 static void
 event_subxact_callback(SubXactEvent event, SubTransactionId subid,
 					   SubTransactionId parent_subid, void *arg)

@@ -51,4 +51,7 @@ extern int64 event_last_id(void);
 /* stamped on events emitted until the end of this transaction; NULL clears */
 extern void event_set_call_key(const char *key);
 
+/* what was given last, NULL = nothing */
+extern const char *event_call_key(void);
+
 #endif /* WRK_EVENT_H */

@@ -41,9 +41,8 @@ attribute(const Change *change, AttrNumber column)
 	return TupleDescAttr(RelationGetDescr(change->rel), column - 1);
 }
 
-/* palloc'd text form of a column's value, NULL for SQL NULL */
-static char *
-column_text(const Change *change, TupleTableSlot *row, AttrNumber column)
+char *
+event_row_text(const Change *change, TupleTableSlot *row, AttrNumber column)
 {
 	FmgrInfo *writer = &change->writers[column - 1].text;
 	bool isnull;
@@ -62,21 +61,6 @@ column_text(const Change *change, TupleTableSlot *row, AttrNumber column)
 	return OutputFunctionCall(writer, value);
 }
 
-/* to_jsonb() learns the type of its argument from the expression it is called by */
-static void
-prepare_to_jsonb(FmgrInfo *writer, Oid type, MemoryContext context)
-{
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Const *argument = makeNullConst(type, -1, InvalidOid);
-
-	fmgr_info_cxt(F_TO_JSONB, writer, context);
-	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(argument),
-											 InvalidOid, InvalidOid,
-											 COERCE_EXPLICIT_CALL),
-					   writer);
-	MemoryContextSwitchTo(old);
-}
-
 /* the value as JSON; NULL for SQL NULL */
 static Jsonb *
 column_json(const Change *change, TupleTableSlot *row, AttrNumber column)
@@ -91,7 +75,7 @@ column_json(const Change *change, TupleTableSlot *row, AttrNumber column)
 	if (type == JSONBOID)
 		return DatumGetJsonbP(value);
 	if (!OidIsValid(writer->fn_oid))
-		prepare_to_jsonb(writer, type, change->context);
+		wrk_json_writer(writer, type, change->context);
 	return DatumGetJsonbP(FunctionCall1(writer, value));
 }
 
@@ -155,7 +139,7 @@ expand(const Change *change, TupleTableSlot *row, const Template *template,
 			appendStringInfoString(name, part->literal);
 			continue;
 		}
-		value = column_text(change, row, part->column);
+		value = event_row_text(change, row, part->column);
 		if (value == NULL || value[0] == '\0')
 			return false;
 		check_segment(change, part->column, value,
@@ -193,7 +177,7 @@ deciding_audience(const Change *change, TupleTableSlot *row)
 	char *value = NULL;
 
 	if (config->audience_column != 0)
-		value = column_text(change, row, config->audience_column);
+		value = event_row_text(change, row, config->audience_column);
 	for (int i = 0; value != NULL && i < config->ncases; i++)
 		if (strcmp(config->cases[i].value, value) == 0)
 			return &config->cases[i].audience;
@@ -245,7 +229,7 @@ is_tenant_of_row(const Change *change, TupleTableSlot *row, const char *tenant_i
 	bool isnull;
 
 	if (type == TEXTOID || type == VARCHAROID)
-		return strcmp(tenant_id, column_text(change, row, column)) == 0;
+		return strcmp(tenant_id, event_row_text(change, row, column)) == 0;
 	getTypeInputInfo(att->atttypid, &function, &type_param);
 	return datum_image_eq(
 		OidInputFunctionCall(function, pstrdup(tenant_id), type_param, att->atttypmod),
@@ -284,8 +268,8 @@ event_row_target(const Change *change, TupleTableSlot *row)
 	const EventConfig *config = change->config;
 	Target *target = palloc0(sizeof(Target));
 
-	target->tenant = column_text(change, row, config->tenant);
-	target->id = column_text(change, row, config->id);
+	target->tenant = event_row_text(change, row, config->tenant);
+	target->id = event_row_text(change, row, config->id);
 	if (target->tenant == NULL || target->id == NULL)
 		ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
 						errmsg("row of table \"%s\" has no %s and cannot be announced",

@@ -37,6 +37,9 @@ typedef struct Target
 	bool nobody;    /* there is an audience, and nobody is in it */
 } Target;
 
+/* palloc'd text form of a column's value, NULL for SQL NULL; uses rel and writers only */
+extern char *event_row_text(const Change *change, TupleTableSlot *row, AttrNumber column);
+
 /*
  * Where events of the row go.  Errors: a row without tenant or id, bad_request
  * for a value that cannot be part of a name, forbidden for a row of a tenant its

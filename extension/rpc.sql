@@ -95,6 +95,48 @@ COMMENT ON FUNCTION wrk.rpc_claim_key(text, bytea) IS
 'claims an idempotency key of the identity or returns the answer given before. Errors: WK400 bad_request, WK4K2 key_reused';
 REVOKE ALL ON FUNCTION wrk.rpc_claim_key(text, bytea) FROM PUBLIC;
 
+-- The same for functions that take a key themselves. Keys belong to an identity,
+-- so whoever calls these can claim none but its own.
+CREATE FUNCTION wrk.key_claim(key text, method text, request jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	claim record;
+BEGIN
+	IF wrk.tenant_id() IS NULL THEN
+		RAISE EXCEPTION 'an idempotency key needs an identity' USING ERRCODE = 'WK401',
+			HINT = 'Call wrk.authenticate() in this transaction first, or pass no key.';
+	END IF;
+	claim := wrk.rpc_claim_key(key, sha256(convert_to(method || E'\n' || request::text, 'UTF8')));
+	IF claim.answered THEN
+		RETURN claim.result;
+	END IF;
+	PERFORM wrk.rpc_event_key(key);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION wrk.key_claim(text, text, jsonb) IS
+'claims an idempotency key for a request or returns the answer it got before, NULL for a new key; a call under way with the same key is waited for. Events of the transaction carry the key until wrk.key_answer(). Errors: WK400 bad_request, WK401 unauthorized, WK4K2 key_reused';
+
+CREATE FUNCTION wrk.key_answer(key text, answer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE wrk.rpc_key k SET result = answer, event_id = wrk.rpc_event_id()
+	WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
+		AND k.key = key_answer.key;
+	PERFORM wrk.rpc_event_key(NULL);
+	RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION wrk.key_answer(text, jsonb) IS
+'remembers the answer for a key that wrk.key_claim() has claimed in this transaction, and returns it';
+REVOKE ALL ON FUNCTION wrk.key_claim(text, text, jsonb), wrk.key_answer(text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wrk.key_claim(text, text, jsonb), wrk.key_answer(text, jsonb)
+	TO wrk_member, wrk_service;
+
 CREATE FUNCTION wrk.rpc_call(method text, params jsonb DEFAULT '{}', key text DEFAULT NULL,
 							 OUT result jsonb, OUT event_id bigint)
 RETURNS record

@@ -28,6 +28,7 @@
 #include "identity.h"
 #include "jwt_key.h"
 #include "rbac.h"
+#include "status.h"
 
 PG_MODULE_MAGIC;
 
@@ -43,6 +44,8 @@ _PG_init(void)
 	jwt_key_init();
 	rbac_init();
 	event_init();
+	status_init();
+	status_import_init();
 	doorbell_init();
 	wrk_reserve_guc_prefix("wrk_copilot");
 }

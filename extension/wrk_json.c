@@ -7,7 +7,10 @@
  */
 #include "wrk_json.h"
 
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
@@ -126,6 +129,21 @@ wrk_json_pair_jsonb(JsonbParseState **state, const char *key, Jsonb *value)
 		v.val.binary.len = VARSIZE(value) - VARHDRSZ;
 	}
 	(void) pushJsonbValue(state, WJB_VALUE, &v);
+}
+
+/* to_jsonb() learns the type of its argument from the expression it is called by */
+void
+wrk_json_writer(FmgrInfo *writer, Oid type, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Const *argument = makeNullConst(type, -1, InvalidOid);
+
+	fmgr_info_cxt(F_TO_JSONB, writer, context);
+	fmgr_info_set_expr((Node *) makeFuncExpr(F_TO_JSONB, JSONBOID, list_make1(argument),
+											 InvalidOid, InvalidOid,
+											 COERCE_EXPLICIT_CALL),
+					   writer);
+	MemoryContextSwitchTo(old);
 }
 
 bool

@@ -9,6 +9,7 @@
 #define WRK_JSON_H
 
 #include "postgres.h"
+#include "fmgr.h"
 #include "utils/jsonb.h"
 
 extern void wrk_json_begin_object(JsonbParseState **state);
@@ -26,6 +27,9 @@ extern void wrk_json_pair_int64(JsonbParseState **state, const char *key, int64 
 extern void wrk_json_pair_bool(JsonbParseState **state, const char *key, bool value);
 extern void wrk_json_pair_null(JsonbParseState **state, const char *key);
 extern void wrk_json_pair_jsonb(JsonbParseState **state, const char *key, Jsonb *value);
+
+/* a value of any type, as to_jsonb() has it: call the function in writer with it */
+extern void wrk_json_writer(FmgrInfo *writer, Oid type, MemoryContext context);
 
 /* member of an object; false if doc is no object or has no such member */
 extern bool wrk_json_get(const Jsonb *doc, const char *key, JsonbValue *value);

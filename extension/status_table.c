@@ -1,0 +1,257 @@
+/*
+ * status_table.c
+ *	  What wrk.enable_status() was told about a table, as each backend keeps it.
+ *
+ * The configuration is the argument of the table's trigger, JSON with columns by
+ * name, so that it travels with pg_dump; here columns are numbers.  It is read
+ * again after any change of the table.  A partition has a copy of its parent's
+ * trigger and counts by itself.
+ *
+ * Must stay true: what somebody holds is freed no sooner than the transaction ends.
+ */
+#include "status.h"
+
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "event_config.h"
+#include "wrk_json.h"
+
+/* one of these for each table this backend has met */
+typedef struct TableEntry
+{
+	Oid relid; /* key */
+	bool valid;
+	StatusTable *table;
+} TableEntry;
+
+static HTAB *entries = NULL;
+
+static void
+table_relcache_callback(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	TableEntry *entry;
+
+	if (relid != InvalidOid)
+	{
+		entry = hash_search(entries, &relid, HASH_FIND, NULL);
+		if (entry != NULL)
+			entry->valid = false;
+		return;
+	}
+	hash_seq_init(&status, entries);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		entry->valid = false;
+}
+
+static void
+make_entries(void)
+{
+	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TableEntry)};
+
+	entries = hash_create("wrk status tables", 32, &ctl, HASH_ELEM | HASH_BLOBS);
+	CacheRegisterRelcacheCallback(table_relcache_callback, (Datum) 0);
+}
+
+/* ---------- reading the configuration ---------- */
+
+static Oid
+trigger_function(const char *name)
+{
+	return LookupFuncName(list_make2(makeString("wrk"), makeString(pstrdup(name))), 0,
+						  NULL, false);
+}
+
+/* the table's guard trigger, NULL if it has none */
+static const Trigger *
+guard_trigger(Relation rel)
+{
+	Oid guard = trigger_function("status_guard");
+	const TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgfoid == guard && triggers->triggers[i].tgnargs == 1)
+			return &triggers->triggers[i];
+	return NULL;
+}
+
+/* Name of a trigger that can change a row after the guard has looked at it, or NULL. */
+static const char *
+late_trigger(Relation rel, const Trigger *guard)
+{
+	Oid harmless = trigger_function("tenancy_guard");
+
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+
+		if (TRIGGER_FOR_BEFORE(trigger->tgtype) && TRIGGER_FOR_ROW(trigger->tgtype) &&
+			(TRIGGER_FOR_INSERT(trigger->tgtype) ||
+			 TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
+			trigger->tgenabled != TRIGGER_DISABLED && trigger->tgfoid != harmless &&
+			strcmp(trigger->tgname, guard->tgname) > 0)
+			return pstrdup(trigger->tgname);
+	}
+	return NULL;
+}
+
+static void
+refuse_config(Relation rel, const char *member)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_WRK_BAD_REQUEST),
+		 errmsg("status configuration of table \"%s\" has no usable \"%s\"",
+				RelationGetRelationName(rel), member),
+		 errhint("Call wrk.enable_status() instead of creating the trigger; if a column"
+				 " was renamed, call it again.")));
+}
+
+static const char *
+config_text(Relation rel, const Jsonb *doc, const char *member)
+{
+	const char *value = wrk_json_get_text(doc, member);
+
+	if (value == NULL)
+		refuse_config(rel, member);
+	return value;
+}
+
+/* number of the column a member names, 0 if there is no such member */
+static AttrNumber
+config_column(Relation rel, const Jsonb *doc, const char *member)
+{
+	const char *name = wrk_json_get_text(doc, member);
+	int number;
+
+	if (name == NULL)
+		return 0;
+	number = SPI_fnumber(RelationGetDescr(rel), name);
+	if (number <= 0)
+		refuse_config(rel, member);
+	return number;
+}
+
+/* plans are not the context's own memory */
+static void
+free_plans(void *arg)
+{
+	SPIPlanPtr *plans = arg;
+
+	for (int i = 0; i < STATUS_NPLANS; i++)
+		if (plans[i] != NULL)
+			(void) SPI_freeplan(plans[i]);
+}
+
+static void
+make_plans(StatusTable *table)
+{
+	MemoryContextCallback *callback = palloc0(sizeof(MemoryContextCallback));
+
+	table->plans = palloc0(sizeof(SPIPlanPtr) * STATUS_NPLANS);
+	callback->func = free_plans;
+	callback->arg = table->plans;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+}
+
+static StatusTable *
+parse_config(Relation rel, const char *json)
+{
+	const Jsonb *doc =
+		DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+	StatusTable *table = palloc0(sizeof(StatusTable));
+	JsonbValue channels;
+
+	table->relid = RelationGetRelid(rel);
+	table->context = CurrentMemoryContext;
+	table->machine = config_text(rel, doc, "machine");
+	table->entity = config_text(rel, doc, "entity");
+	table->status = config_column(rel, doc, "status");
+	table->version = config_column(rel, doc, "version");
+	table->reason = config_column(rel, doc, "reason");
+	table->id = config_column(rel, doc, "id");
+	table->tenant = config_column(rel, doc, "tenant");
+	if (table->status == 0 || table->version == 0 || table->id == 0)
+		refuse_config(rel, table->status == 0    ? "status"
+						   : table->version == 0 ? "version"
+												 : "id");
+	table->writers = palloc0(sizeof(ColumnWriter) * RelationGetDescr(rel)->natts);
+	make_plans(table);
+	if (wrk_json_get(doc, "channels", &channels))
+		table->events = event_config_parse(rel, json);
+	return table;
+}
+
+static void
+load_table(TableEntry *entry, Relation rel)
+{
+	const Trigger *guard = guard_trigger(rel);
+	MemoryContext context = AllocSetContextCreate(
+		CurrentMemoryContext, "wrk status table", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	StatusTable *table;
+
+	if (guard == NULL)
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+						errmsg("table \"%s\" has no status machine",
+							   RelationGetRelationName(rel)),
+						errhint("Give it one with wrk.enable_status().")));
+	table = parse_config(rel, guard->tgargs[0]);
+	table->late = late_trigger(rel, guard);
+	MemoryContextSwitchTo(old);
+
+	/* somebody further up may be in the midst of using the old one */
+	if (entry->table != NULL)
+		MemoryContextSetParent(entry->table->context, TopTransactionContext);
+	MemoryContextSetParent(context, CacheMemoryContext);
+	entry->table = table;
+	entry->valid = true;
+}
+
+const StatusTable *
+status_table(Relation rel)
+{
+	Oid relid = RelationGetRelid(rel);
+	TableEntry *entry;
+	bool found;
+
+	if (entries == NULL)
+		make_entries();
+	entry = hash_search(entries, &relid, HASH_ENTER, &found);
+	if (!found)
+	{
+		entry->valid = false;
+		entry->table = NULL;
+	}
+	if (!entry->valid)
+		load_table(entry, rel);
+	return entry->table;
+}
+
+/* ---------- values ---------- */
+
+char *
+status_column(const StatusTable *table, Relation rel, TupleTableSlot *row,
+			  AttrNumber column)
+{
+	Change change = {.writers = table->writers, .context = table->context, .rel = rel};
+
+	return column == 0 ? NULL : event_row_text(&change, row, column);
+}
+
+char *
+status_relation_name(Relation rel)
+{
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+									  RelationGetRelationName(rel));
+}

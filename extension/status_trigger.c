@@ -1,0 +1,441 @@
+/*
+ * status_trigger.c
+ *	  The guard in a table's way, and what follows a change of state.
+ *
+ * wrk.status_guard() runs before a row is written.  A new row gets, or must
+ * carry, an initial state and the machine's current version; a changed state
+ * must be a legal step for the identity of this transaction.  An UPDATE that
+ * leaves the state alone costs a few comparisons.
+ *
+ * wrk.status_changed() runs after the row was written and looks at what was
+ * really written: it finds the step again, so that no trigger between the two
+ * can slip in another state.  Then it records the change, tells those who
+ * watch, and has the transition's "after" functions run.
+ *
+ * Must stay true: (1) the machine's version of a row changes with an import
+ * only; (2) a reason belongs to a change of state and never changes without one;
+ * (3) the guard is the last BEFORE trigger but for the tenancy guard, which
+ * changes nothing; its name sees to that, and with another one behind it nothing
+ * is written.
+ */
+#include "status.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+
+#include "event.h"
+#include "event_check.h"
+#include "identity.h"
+#include "wrk_json.h"
+
+static GivenReason given;
+static int64 last_change = 0;
+
+PG_FUNCTION_INFO_V1(wrk_status_guard);
+PG_FUNCTION_INFO_V1(wrk_status_changed);
+
+int64
+status_last_change(void)
+{
+	return last_change;
+}
+
+GivenReason
+status_give_reason(GivenReason reason)
+{
+	GivenReason before = given;
+
+	given = reason;
+	return before;
+}
+
+/* ---------- rows ---------- */
+
+static Datum
+column_value(Relation rel, HeapTuple tuple, AttrNumber column, bool *isnull)
+{
+	return heap_getattr(tuple, column, RelationGetDescr(rel), isnull);
+}
+
+static bool
+same_value(Relation rel, HeapTuple before, HeapTuple after, AttrNumber column)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	bool before_null;
+	bool after_null;
+	Datum old_value = column_value(rel, before, column, &before_null);
+	Datum new_value = column_value(rel, after, column, &after_null);
+
+	if (before_null || after_null)
+		return before_null && after_null;
+	return datum_image_eq(old_value, new_value, att->attbyval, att->attlen);
+}
+
+/* copy of the tuple with another text in a column; NULL text is SQL NULL */
+static HeapTuple
+with_text(Relation rel, HeapTuple tuple, AttrNumber column, const char *text)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	int columns[] = {column};
+	bool nulls[] = {text == NULL};
+	Datum values[] = {(Datum) 0};
+
+	if (text != NULL)
+	{
+		Oid input;
+		Oid ioparam;
+
+		getTypeInputInfo(att->atttypid, &input, &ioparam);
+		values[0] = OidInputFunctionCall(input, (char *) text, ioparam, att->atttypmod);
+	}
+	return heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, columns, values,
+									 nulls);
+}
+
+static HeapTuple
+with_version(Relation rel, HeapTuple tuple, AttrNumber column, int version)
+{
+	int columns[] = {column};
+	bool nulls[] = {false};
+	Datum values[] = {Int32GetDatum(version)};
+
+	return heap_modify_tuple_by_cols(tuple, RelationGetDescr(rel), 1, columns, values,
+									 nulls);
+}
+
+/* version of the machine the row runs under; a row that does not say so is as new as can
+ * be */
+static int
+row_version(const StatusTable *table, Relation rel, TupleTableSlot *row)
+{
+	char *version = status_column(table, rel, row, table->version);
+
+	return version ? pg_strtoint32(version) : status_machine_current(table->machine);
+}
+
+static Jsonb *
+row_json(Relation rel, TupleTableSlot *row)
+{
+	bool should_free;
+	HeapTuple tuple = ExecFetchSlotHeapTuple(row, true, &should_free);
+	FmgrInfo writer;
+
+	wrk_json_writer(&writer, RelationGetForm(rel)->reltype, CurrentMemoryContext);
+	return DatumGetJsonbP(
+		FunctionCall1(&writer, heap_copy_tuple_as_datum(tuple, RelationGetDescr(rel))));
+}
+
+static void
+refuse_unknown_state(const StatusStep *step, const char *code)
+{
+	if (code == NULL)
+		status_refuse(step, NULL, psprintf("%s must have a state", step->table->entity),
+					  NULL);
+	status_refuse(
+		step, code,
+		psprintf("status machine \"%s\" has no state \"%s\"", step->machine->name, code),
+		NULL);
+}
+
+/* the step a row is about to take, or has taken; before is NULL for a new row */
+static StatusStep
+read_step(const StatusTable *table, Relation rel, TupleTableSlot *before,
+		  TupleTableSlot *after)
+{
+	StatusStep step = {.table = table, .from = STATUS_NONE, .to = STATUS_NONE};
+	char *from = before ? status_column(table, rel, before, table->status) : NULL;
+	char *to = status_column(table, rel, after, table->status);
+
+	step.machine = status_machine(table->machine, row_version(table, rel, after));
+	step.relation = status_relation_name(rel);
+	step.id = status_column(table, rel, after, table->id);
+	step.tenant = status_column(table, rel, after, table->tenant);
+	if (from != NULL)
+		step.from = status_state(step.machine, from);
+	if (to != NULL)
+		step.to = status_state(step.machine, to);
+	if (step.id == NULL)
+		ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
+						errmsg("a row with a status must have an id")));
+	if (step.to == STATUS_NONE)
+		refuse_unknown_state(&step, to);
+	return step;
+}
+
+/* ---------- before ---------- */
+
+static bool
+is_given(const StatusStep *step)
+{
+	return given.entity != NULL && strcmp(given.entity, step->table->entity) == 0 &&
+		   strcmp(given.id, step->id) == 0;
+}
+
+/* the one initial state; with several, a row must say which */
+static const char *
+initial_state(const StatusTable *table, const StatusMachine *machine)
+{
+	const char *found = NULL;
+
+	for (int i = 0; i < machine->nstates; i++)
+	{
+		if (!machine->states[i].initial)
+			continue;
+		if (found != NULL)
+			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+							errmsg("%s must say which state it begins in", table->entity),
+							errdetail("Status machine \"%s\" has several initial states.",
+									  machine->name)));
+		found = machine->states[i].code;
+	}
+	return found;
+}
+
+static void
+refuse_beginning(const StatusStep *step)
+{
+	const char *code = step->machine->states[step->to].code;
+
+	status_refuse(
+		step, code, psprintf("%s cannot begin as \"%s\"", step->table->entity, code),
+		"Insert it in an initial state, or, to load data as a member of wrk_service,"
+		" call wrk.status_import() first. A row cannot move between partitions.");
+}
+
+static HeapTuple
+guard_insert(const StatusTable *table, const TriggerData *data)
+{
+	Relation rel = data->tg_relation;
+	HeapTuple tuple = data->tg_trigtuple;
+	bool isnull;
+	StatusStep step;
+
+	(void) column_value(rel, tuple, table->version, &isnull);
+	if (isnull || !status_importing())
+		tuple = with_version(rel, tuple, table->version,
+							 status_machine_current(table->machine));
+	(void) column_value(rel, tuple, table->status, &isnull);
+	if (isnull)
+		tuple = with_text(
+			rel, tuple, table->status,
+			initial_state(table, status_machine(table->machine,
+												status_machine_current(table->machine))));
+	if (tuple != data->tg_trigtuple)
+		ExecForceStoreHeapTuple(tuple, data->tg_trigslot, false);
+	step = read_step(table, rel, NULL, data->tg_trigslot);
+	if (!status_importing() && !step.machine->states[step.to].initial)
+		refuse_beginning(&step);
+	return tuple;
+}
+
+static void
+refuse_alone(const StatusTable *table, Relation rel, AttrNumber column, const char *hint)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRK_FORBIDDEN),
+			 errmsg("column \"%s\" of table \"%s\" cannot be changed by itself",
+					NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname),
+					RelationGetRelationName(rel)),
+			 errhint("%s", hint)));
+}
+
+/* the row stays in its state: so must what belongs to it */
+static HeapTuple
+guard_rest(const StatusTable *table, const TriggerData *data)
+{
+	if (table->reason != 0 && !status_importing() &&
+		!same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple,
+					table->reason))
+		refuse_alone(
+			table, data->tg_relation, table->reason,
+			"A reason belongs to a change of state: pass it to wrk.transition().");
+	return data->tg_newtuple;
+}
+
+/* what the row says, or wrk.transition(); an old reason is none */
+static const char *
+reason_of(const StatusStep *step, const TriggerData *data)
+{
+	AttrNumber column = step->table->reason;
+
+	if (is_given(step))
+		return given.reason;
+	if (column == 0 ||
+		same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple, column))
+		return NULL;
+	return status_column(step->table, data->tg_relation, data->tg_newslot, column);
+}
+
+static HeapTuple
+guard_step(const StatusTable *table, const TriggerData *data)
+{
+	Relation rel = data->tg_relation;
+	StatusStep step = read_step(table, rel, data->tg_trigslot, data->tg_newslot);
+
+	if (status_importing())
+		return data->tg_newtuple;
+	step.reason = reason_of(&step, data);
+	if (step.from == STATUS_NONE)
+		refuse_unknown_state(&step,
+							 status_column(table, rel, data->tg_trigslot, table->status));
+	status_find_step(&step);
+	status_check_step(&step, OidIsValid(step.transition->guard)
+								 ? row_json(rel, data->tg_newslot)
+								 : NULL);
+	return table->reason == 0
+			   ? data->tg_newtuple
+			   : with_text(rel, data->tg_newtuple, table->reason, step.reason);
+}
+
+static HeapTuple
+guard_update(const StatusTable *table, const TriggerData *data)
+{
+	Relation rel = data->tg_relation;
+	bool same_version =
+		same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->version);
+
+	if (!same_version && !status_importing())
+		refuse_alone(
+			table, rel, table->version,
+			"wrk.migrate_status() moves rows to another version of their machine.");
+	if (!same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->status))
+		return guard_step(table, data);
+	if (!same_version)
+		(void) read_step(table, rel, data->tg_trigslot, data->tg_newslot);
+	return guard_rest(table, data);
+}
+
+static void
+refuse_late(const StatusTable *table, Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("trigger \"%s\" of table \"%s\" comes after the status guard",
+					table->late, RelationGetRelationName(rel)),
+			 errdetail("It could change what the guard let pass."),
+			 errhint("Rename it, so that its name sorts before \"zz_wrk_status\".")));
+}
+
+Datum
+wrk_status_guard(PG_FUNCTION_ARGS)
+{
+	const TriggerData *data = (TriggerData *) fcinfo->context;
+	const StatusTable *table;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg(
+				 "wrk.status_guard() must be a BEFORE INSERT OR UPDATE trigger for each row"),
+			 errhint("Call wrk.enable_status() instead of creating the trigger.")));
+	table = status_table(data->tg_relation);
+	if (table->late != NULL)
+		refuse_late(table, data->tg_relation);
+	return PointerGetDatum(TRIGGER_FIRED_BY_INSERT(data->tg_event)
+							   ? guard_insert(table, data)
+							   : guard_update(table, data));
+}
+
+/* ---------- after ---------- */
+
+static Jsonb *
+event_payload(const StatusStep *step, int64 change_id)
+{
+	const Identity *id = identity_current();
+	JsonbParseState *state = NULL;
+
+	wrk_json_begin_object(&state);
+	wrk_json_pair_text(&state, "id", step->id);
+	wrk_json_pair_text(&state, "from", step->machine->states[step->from].code);
+	wrk_json_pair_text(&state, "to", step->machine->states[step->to].code);
+	if (step->reason != NULL)
+		wrk_json_pair_text(&state, "reason", step->reason);
+	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);
+	wrk_json_pair_int64(&state, "change_id", change_id);
+	return wrk_json_finish_object(&state);
+}
+
+static void
+announce(const StatusStep *step, const TriggerData *data, int64 change_id)
+{
+	Change change = {.config = step->table->events,
+					 .writers = step->table->writers,
+					 .context = step->table->context,
+					 .rel = data->tg_relation,
+					 .after = data->tg_newslot};
+	Target *target = event_row_target(&change, data->tg_newslot);
+	EventRow row = {0};
+
+	if (target->channels == NIL || target->nobody)
+		return;
+	row.type = psprintf("%s.status_changed", step->table->entity);
+	row.payload = JsonbPGetDatum(event_payload(step, change_id));
+	row.channels = event_text_array(target->channels);
+	row.audience = event_text_array(target->audience);
+	row.tenant_id = target->tenant;
+	row.class = EVENT_CRITICAL;
+	(void) event_write(&row);
+}
+
+static void
+after_insert(const StatusTable *table, const TriggerData *data)
+{
+	StatusStep step = read_step(table, data->tg_relation, NULL, data->tg_trigslot);
+
+	if (!status_importing() && !step.machine->states[step.to].initial)
+		refuse_beginning(&step);
+	last_change = status_record(&step, status_importing());
+}
+
+static void
+after_update(const StatusTable *table, const TriggerData *data)
+{
+	Relation rel = data->tg_relation;
+	StatusStep step = read_step(table, rel, data->tg_trigslot, data->tg_newslot);
+	int64 change_id;
+
+	if (is_given(&step))
+		step.reason = given.reason;
+	else
+		step.reason = status_column(table, rel, data->tg_newslot, table->reason);
+	if (!status_importing())
+		status_find_step(&step);
+	change_id = status_record(&step, status_importing());
+	last_change = change_id;
+	if (status_importing())
+		return;
+	if (table->events != NULL)
+		announce(&step, data, change_id);
+	if (step.transition->nafter > 0)
+		status_run_after(&step, row_json(rel, data->tg_newslot), change_id);
+	last_change = change_id; /* not those the functions made */
+}
+
+Datum
+wrk_status_changed(PG_FUNCTION_ARGS)
+{
+	const TriggerData *data = (TriggerData *) fcinfo->context;
+	const StatusTable *table;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("wrk.status_changed() must be an AFTER INSERT OR UPDATE trigger for"
+					" each row"),
+			 errhint("Call wrk.enable_status() instead of creating the trigger.")));
+	table = status_table(data->tg_relation);
+	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		after_insert(table, data);
+	else if (!same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple,
+						 table->status))
+		after_update(table, data);
+	return PointerGetDatum(NULL);
+}
