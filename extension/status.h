@@ -86,7 +86,8 @@ typedef struct StatusStep
 	const StatusMachine *machine;
 	const char *id;
 	const char *tenant; /* NULL: none */
-	int from;           /* STATUS_NONE: the row is new */
+	int from; /* STATUS_NONE: the row is new, or was in a state this version lacks */
+	const char *from_code; /* as the row had it */
 	int to;
 	const char *reason;
 	/* found by status_find_step() */

@@ -97,7 +97,7 @@ status_record(const StatusStep *step, bool imported)
 	put_text(values, nulls, CHANGE_ROW_ID, step->id);
 	put_text(values, nulls, CHANGE_MACHINE, step->machine->name);
 	values[CHANGE_VERSION - 1] = Int32GetDatum(step->machine->version);
-	put_text(values, nulls, CHANGE_FROM, state_code(step, step->from));
+	put_text(values, nulls, CHANGE_FROM, step->from_code);
 	put_text(values, nulls, CHANGE_TO, state_code(step, step->to));
 	put_text(values, nulls, CHANGE_REASON, step->reason);
 	put_identity(values, nulls);

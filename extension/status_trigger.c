@@ -154,6 +154,7 @@ read_step(const StatusTable *table, Relation rel, TupleTableSlot *before,
 	step.relation = status_relation_name(rel);
 	step.id = status_column(table, rel, after, table->id);
 	step.tenant = status_column(table, rel, after, table->tenant);
+	step.from_code = from;
 	if (from != NULL)
 		step.from = status_state(step.machine, from);
 	if (to != NULL)
