@@ -111,9 +111,10 @@ find_authorizer(const char *prefix)
 	SPI_connect();
 	if (plan == NULL)
 	{
-		plan = SPI_prepare("SELECT authorizer FROM wrk.channel_rule"
-						   " WHERE pattern OPERATOR(pg_catalog.=) $1",
-						   1, argtypes);
+		plan = SPI_prepare(
+			"SELECT pg_catalog.to_regprocedure(authorizer)::pg_catalog.oid FROM wrk.channel_rule"
+			" WHERE pattern OPERATOR(pg_catalog.=) $1",
+			1, argtypes);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare the look-up of channel rules");
 	}

@@ -3,7 +3,7 @@
 CREATE TABLE wrk.channel_rule (
 	pattern text PRIMARY KEY CHECK (pattern ~ '^[a-z][a-z0-9_]*(:[a-z][a-z0-9_]*)*:\{id\}$'
 		AND pattern !~ '^(tenant|user|entity|global|me):'),
-	authorizer regprocedure NOT NULL,
+	authorizer text NOT NULL,
 	description text
 );
 COMMENT ON TABLE wrk.channel_rule IS
@@ -11,6 +11,9 @@ COMMENT ON TABLE wrk.channel_rule IS
 COMMENT ON COLUMN wrk.channel_rule.pattern IS 'name with a placeholder at its end, such as project:{id}';
 COMMENT ON COLUMN wrk.channel_rule.authorizer IS
 'function (id text) returns text[]: rights of the identity in the channel (read, publish), NULL or empty for no such channel; called as wrk_member, so it must be executable by that role';
+CREATE TRIGGER function_name BEFORE INSERT OR UPDATE ON wrk.channel_rule
+	FOR EACH ROW EXECUTE FUNCTION wrk.function_name('authorizer');
+COMMENT ON TRIGGER function_name ON wrk.channel_rule IS 'keeps the full name of a function that is there';
 SELECT pg_catalog.pg_extension_config_dump('wrk.channel_rule', '');
 REVOKE ALL ON wrk.channel_rule FROM PUBLIC;
 

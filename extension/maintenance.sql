@@ -2,7 +2,7 @@
 
 CREATE TABLE wrk.maintenance (
 	name text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_.]{0,62}$'),
-	function regprocedure NOT NULL,
+	function text NOT NULL,
 	every interval NOT NULL CHECK (every >= '1 second'),
 	last_run timestamptz,
 	last_error text
@@ -12,6 +12,9 @@ COMMENT ON TABLE wrk.maintenance IS
 COMMENT ON COLUMN wrk.maintenance.function IS 'takes nothing; runs with the rights of its owner, in a transaction of its own';
 COMMENT ON COLUMN wrk.maintenance.last_run IS 'when it was last started';
 COMMENT ON COLUMN wrk.maintenance.last_error IS 'what went wrong then, NULL if nothing did';
+CREATE TRIGGER function_name BEFORE INSERT OR UPDATE ON wrk.maintenance
+	FOR EACH ROW EXECUTE FUNCTION wrk.function_name('function');
+COMMENT ON TRIGGER function_name ON wrk.maintenance IS 'keeps the full name of a function that is there';
 -- CREATE EXTENSION makes the engine's own entries again
 SELECT pg_catalog.pg_extension_config_dump('wrk.maintenance', 'WHERE name NOT LIKE ''wrk.%''');
 REVOKE ALL ON wrk.maintenance FROM PUBLIC;
@@ -41,7 +44,7 @@ BEGIN
 	END IF;
 	started := greatest(clock_timestamp(), due_at);
 	BEGIN
-		PERFORM wrk.maintenance_call(entry.function);
+		PERFORM wrk.maintenance_call(entry.function::regprocedure);
 	EXCEPTION WHEN OTHERS THEN
 		problem := SQLERRM || ' (' || SQLSTATE || ')';
 		RAISE LOG 'maintenance "%" failed: %', entry.name, problem;
@@ -71,7 +74,7 @@ CREATE FUNCTION wrk.maintenance_register(name text, function regprocedure, every
 RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-	INSERT INTO wrk.maintenance AS m (name, function, every) VALUES (name, function, every)
+	INSERT INTO wrk.maintenance AS m (name, function, every) VALUES (name, function::text, every)
 	ON CONFLICT ON CONSTRAINT maintenance_pkey DO UPDATE SET function = excluded.function, every = excluded.every
 $$;
 COMMENT ON FUNCTION wrk.maintenance_register(text, regprocedure, interval) IS

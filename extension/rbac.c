@@ -176,8 +176,9 @@ load_permissions(void)
 static void
 load_resource_types(void)
 {
-	run_query("SELECT name, parent_type, parent_of::pg_catalog.oid FROM wrk.resource_type"
-			  " WHERE parent_type IS NOT NULL");
+	run_query(
+		"SELECT name, parent_type, pg_catalog.to_regprocedure(parent_of)::pg_catalog.oid FROM wrk.resource_type"
+		" WHERE parent_type IS NOT NULL");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		ResourceTypeEntry *entry =

@@ -27,7 +27,7 @@ COMMENT ON COLUMN wrk.permission.scope IS
 CREATE TABLE wrk.resource_type (
 	name text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 63),
 	parent_type text CHECK (octet_length(parent_type) BETWEEN 1 AND 63),
-	parent_of regprocedure,
+	parent_of text,
 	CHECK ((parent_type IS NULL) = (parent_of IS NULL))
 );
 COMMENT ON TABLE wrk.resource_type IS
@@ -50,6 +50,9 @@ COMMENT ON INDEX wrk.membership_resource_idx IS 'members of a resource';
 
 SELECT pg_catalog.pg_extension_config_dump('wrk.role', '');
 SELECT pg_catalog.pg_extension_config_dump('wrk.permission', '');
+CREATE TRIGGER function_name BEFORE INSERT OR UPDATE ON wrk.resource_type
+	FOR EACH ROW EXECUTE FUNCTION wrk.function_name('parent_of');
+COMMENT ON TRIGGER function_name ON wrk.resource_type IS 'keeps the full name of a function that is there';
 SELECT pg_catalog.pg_extension_config_dump('wrk.resource_type', '');
 SELECT pg_catalog.pg_extension_config_dump('wrk.membership', '');
 REVOKE ALL ON wrk.role, wrk.permission, wrk.resource_type, wrk.membership FROM PUBLIC;

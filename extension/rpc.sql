@@ -2,7 +2,7 @@
 
 CREATE TABLE wrk.rpc (
 	method text PRIMARY KEY CHECK (method ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'),
-	function regprocedure NOT NULL,
+	function text NOT NULL,
 	roles text[],
 	description text
 );
@@ -10,6 +10,9 @@ COMMENT ON TABLE wrk.rpc IS 'functions that may be called from outside, by their
 COMMENT ON COLUMN wrk.rpc.function IS
 'function (params jsonb) returns jsonb; run as wrk_member, so it must be executable by that role';
 COMMENT ON COLUMN wrk.rpc.roles IS 'roles of which a caller needs one; NULL: every authenticated identity';
+CREATE TRIGGER function_name BEFORE INSERT OR UPDATE ON wrk.rpc
+	FOR EACH ROW EXECUTE FUNCTION wrk.function_name('function');
+COMMENT ON TRIGGER function_name ON wrk.rpc IS 'keeps the full name of a function that is there';
 SELECT pg_catalog.pg_extension_config_dump('wrk.rpc', '');
 REVOKE ALL ON wrk.rpc FROM PUBLIC;
 
@@ -166,7 +169,7 @@ BEGIN
 		END IF;
 	END IF;
 	PERFORM wrk.rpc_event_key(key);
-	result := wrk.rpc_invoke(entry.function, coalesce(params, '{}'));
+	result := wrk.rpc_invoke(entry.function::regprocedure, coalesce(params, '{}'));
 	event_id := wrk.rpc_event_id();
 	PERFORM wrk.rpc_event_key(NULL);
 	IF key IS NOT NULL THEN

@@ -14,12 +14,16 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "access/htup_details.h"
 #include "commands/trigger.h"
+#include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/fmgrprotos.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -36,6 +40,7 @@ PGDLLEXPORT void _PG_init(void);
 
 PG_FUNCTION_INFO_V1(wrk_error_code);
 PG_FUNCTION_INFO_V1(wrk_cache_invalidate);
+PG_FUNCTION_INFO_V1(wrk_function_name);
 
 void
 _PG_init(void)
@@ -232,4 +237,31 @@ wrk_cache_invalidate(PG_FUNCTION_ARGS)
 	CacheInvalidateRelcacheByRelid(
 		RelationGetRelid(((TriggerData *) fcinfo->context)->tg_relation));
 	PG_RETURN_POINTER(NULL);
+}
+
+Datum
+wrk_function_name(PG_FUNCTION_ARGS)
+{
+	const TriggerData *data = (TriggerData *) fcinfo->context;
+	HeapTuple tuple;
+	TupleDesc desc;
+	int column;
+	char *name;
+	Datum kept;
+	bool isnull = false;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(data->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(data->tg_event) || data->tg_trigger->tgnargs != 1)
+		elog(ERROR, "wrk.function_name() must be called as a row trigger with a column");
+	tuple =
+		TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+	desc = RelationGetDescr(data->tg_relation);
+	column = SPI_fnumber(desc, data->tg_trigger->tgargs[0]);
+	name = SPI_getvalue(tuple, desc, column);
+	if (name == NULL)
+		return PointerGetDatum(tuple);
+	kept = CStringGetTextDatum(format_procedure_qualified(
+		DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(name)))));
+	return PointerGetDatum(
+		heap_modify_tuple_by_cols(tuple, desc, 1, &column, &kept, &isnull));
 }

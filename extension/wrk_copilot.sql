@@ -40,6 +40,15 @@ CREATE VIEW wrk.error_code AS SELECT * FROM wrk.error_codes();
 COMMENT ON VIEW wrk.error_code IS 'every error of the extension; see wrk.error_codes()';
 GRANT SELECT ON wrk.error_code TO PUBLIC;
 
+-- Tables name functions by text: pg_upgrade refuses tables that hold their oids.
+CREATE FUNCTION wrk.function_name()
+RETURNS trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_function_name';
+COMMENT ON FUNCTION wrk.function_name() IS
+'row trigger of tables that name functions; argument: the column. Finds the function as the writer would and keeps its full name. Error: 42883 for a function that is not there';
+REVOKE ALL ON FUNCTION wrk.function_name() FROM PUBLIC;
+
 CREATE FUNCTION wrk.cache_invalidate()
 RETURNS trigger
 LANGUAGE C VOLATILE PARALLEL UNSAFE

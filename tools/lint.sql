@@ -66,6 +66,14 @@ WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence = 'p' AND c.oid <> ALL (
 	AND NOT (c.relkind = 'p' AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)) -- its partitions hold the rows
 ORDER BY 1;
 
+-- what pg_upgrade refuses to take along
+SELECT 'relation ' || c.oid::regclass, format('column %I of type %s stops pg_upgrade; keep a name', a.attname, t.oid::regtype)
+FROM pg_class c JOIN ours n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+	JOIN pg_type t ON t.oid IN (a.atttypid, (SELECT e.typelem FROM pg_type e WHERE e.oid = a.atttypid))
+WHERE c.relkind IN ('r', 'p', 'm') AND t.oid IN ('regproc'::regtype, 'regprocedure'::regtype, 'regoper'::regtype,
+	'regoperator'::regtype, 'regcollation'::regtype, 'regnamespace'::regtype, 'regconfig'::regtype, 'regdictionary'::regtype)
+ORDER BY 1;
+
 -- more than the gateway's functions for the gateway
 SELECT object, 'wrk_gateway has ' || privilege_type || ' on it'
 FROM (

@@ -35,7 +35,7 @@ RETURNS void
 LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 	INSERT INTO wrk.rpc AS r (method, function, description)
-	SELECT m.method, m.function::regprocedure, obj_description(m.function::regprocedure, 'pg_proc')
+	SELECT m.method, m.function, obj_description(m.function::regprocedure, 'pg_proc')
 	FROM (VALUES
 		('project.get', 'copilot.project_get(jsonb)'),
 		('project.list', 'copilot.project_list(jsonb)'),
