@@ -38,6 +38,7 @@ typedef struct Request
 PG_FUNCTION_INFO_V1(wrk_transition);
 PG_FUNCTION_INFO_V1(wrk_available_transitions);
 PG_FUNCTION_INFO_V1(wrk_state_history);
+PG_FUNCTION_INFO_V1(wrk_status_row_id);
 
 
 /* ---------- the row ---------- */
@@ -227,7 +228,7 @@ wrk_transition(PG_FUNCTION_ARGS)
 	wrk_require_arg(fcinfo, 2, "to_state");
 	request.rel = open_table(fcinfo);
 	request.table = status_table(request.rel);
-	request.id = wrk_text_arg(fcinfo, 1);
+	request.id = status_row_id(request.table, request.rel, wrk_text_arg(fcinfo, 1));
 	request.to = wrk_text_arg(fcinfo, 2);
 	request.reason = wrk_text_arg(fcinfo, 3);
 	request.expected = wrk_text_arg(fcinfo, 4);
@@ -242,6 +243,16 @@ wrk_transition(PG_FUNCTION_ARGS)
 }
 
 /* ---------- readers ---------- */
+
+Datum
+wrk_status_row_id(PG_FUNCTION_ARGS)
+{
+	Relation rel = open_table(fcinfo);
+	char *id = status_row_id(status_table(rel), rel, wrk_text_arg(fcinfo, 1));
+
+	table_close(rel, AccessShareLock);
+	PG_RETURN_TEXT_P(cstring_to_text(id));
+}
 
 /* the row as the caller sees it; error: not_found */
 static void
@@ -277,12 +288,13 @@ wrk_available_transitions(PG_FUNCTION_ARGS)
 {
 	Relation rel = open_table(fcinfo);
 	const StatusTable *table = status_table(rel);
+	char *id = status_row_id(table, rel, wrk_text_arg(fcinfo, 1));
 	StatusRow row;
 	StatusStep step;
 
 	InitMaterializedSRF(fcinfo, 0);
-	see_row(table, rel, wrk_text_arg(fcinfo, 1), &row);
-	step = step_from(table, rel, wrk_text_arg(fcinfo, 1), &row);
+	see_row(table, rel, id, &row);
+	step = step_from(table, rel, id, &row);
 	for (int i = 0; i < step.machine->ntransitions; i++)
 	{
 		const StatusTransition *transition = &step.machine->transitions[i];
@@ -325,12 +337,12 @@ wrk_state_history(PG_FUNCTION_ARGS)
 {
 	Relation rel = open_table(fcinfo);
 	const StatusTable *table = status_table(rel);
+	char *id = status_row_id(table, rel, wrk_text_arg(fcinfo, 1));
 	StatusRow row;
 
 	InitMaterializedSRF(fcinfo, 0);
-	see_row(table, rel, wrk_text_arg(fcinfo, 1), &row);
-	read_history(table, wrk_text_arg(fcinfo, 1), row.tenant,
-				 (ReturnSetInfo *) fcinfo->resultinfo);
+	see_row(table, rel, id, &row);
+	read_history(table, id, row.tenant, (ReturnSetInfo *) fcinfo->resultinfo);
 	table_close(rel, AccessShareLock);
 	return (Datum) 0;
 }

@@ -184,6 +184,12 @@ typedef struct StatusRow
 } StatusRow;
 
 /*
+ * palloc'd text of an id as the table's column writes it.  Two spellings of one
+ * uuid are one row, in the history as well.  Errors: those of the type's input.
+ */
+extern char *status_row_id(const StatusTable *table, Relation rel, const char *text);
+
+/*
  * These run in an SPI connection of the caller's, with its rights.  The first
  * finds a row, false if the caller sees none or, with STATUS_LOCK_SKIP, somebody
  * else has it; the second gives it another state.

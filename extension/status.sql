@@ -345,6 +345,13 @@ COMMENT ON FUNCTION wrk.transition(regclass, text, text, text, text, boolean, te
 to_state: a state, or previous from one with history; key: idempotency key, the same call with the same key is made once; dry_run: checks and runs the guard, but changes nothing; expected: the state the caller believes the row is in.
 With the rights of the caller, who needs UPDATE on the status column. Errors: WK400 no reason given where one is needed, WK401, WK403 not for this identity, WK404 no such row, WK409 not in the expected state, WK422 no such step (or refused by its guard), WK4K2 key_reused, 40001 changed by another transaction at REPEATABLE READ or above';
 
+CREATE FUNCTION wrk.status_row_id(tbl regclass, id text)
+RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'wrk_status_row_id';
+COMMENT ON FUNCTION wrk.status_row_id(regclass, text) IS
+'part of wrk.transition_all(): an id as its column writes it; two spellings of a uuid are one';
+
 CREATE FUNCTION wrk.transition_all(tbl regclass, ids text[], to_state text, reason text DEFAULT NULL, key text DEFAULT NULL,
 								   on_locked text DEFAULT 'wait', on_refused text DEFAULT 'fail')
 RETURNS TABLE (id text, from_state text, new_state text, change_id bigint, code text, message text)
@@ -370,8 +377,8 @@ BEGIN
 			AS a (id text, "from" text, "to" text, change_id bigint, code text, message text);
 		RETURN;
 	END IF;
-	-- in one order, so that two of these never wait for each other
-	FOR row_id IN SELECT DISTINCT i FROM unnest(ids) i ORDER BY i
+	-- in one order, however they are spelt, so that two of these never wait for each other
+	FOR row_id IN SELECT DISTINCT wrk.status_row_id(tbl, i) AS i FROM unnest(ids) i ORDER BY i
 	LOOP
 		IF on_refused = 'fail' THEN
 			answer := wrk.transition_step(tbl, row_id, to_state, reason, NULL, on_locked);
@@ -437,10 +444,12 @@ COMMENT ON FUNCTION wrk.state_history(regclass, text) IS
 'changes of state of a row the caller sees, oldest first: who (user, and actor that vouched), when, from (NULL: it was new), to, why, and how long it stayed there (NULL: it is there still). Error: WK404 not_found';
 
 REVOKE ALL ON FUNCTION wrk.transition_step(regclass, text, text, text, text, text, boolean),
+	wrk.status_row_id(regclass, text),
 	wrk.transition(regclass, text, text, text, text, boolean, text),
 	wrk.transition_all(regclass, text[], text, text, text, text, text),
 	wrk.available_transitions(regclass, text), wrk.state_history(regclass, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.transition_step(regclass, text, text, text, text, text, boolean),
+	wrk.status_row_id(regclass, text),
 	wrk.transition(regclass, text, text, text, text, boolean, text),
 	wrk.transition_all(regclass, text[], text, text, text, text, text),
 	wrk.available_transitions(regclass, text), wrk.state_history(regclass, text) TO wrk_member, wrk_service;

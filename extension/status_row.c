@@ -111,6 +111,21 @@ get_plan(const StatusTable *table, Relation rel, enum Statement statement, bool 
 
 /* ---------- running ---------- */
 
+char *
+status_row_id(const StatusTable *table, Relation rel, const char *text)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), table->id - 1);
+	Oid input;
+	Oid output;
+	Oid ioparam;
+	bool varlena;
+
+	getTypeInputInfo(att->atttypid, &input, &ioparam);
+	getTypeOutputInfo(att->atttypid, &output, &varlena);
+	return OidOutputFunctionCall(
+		output, OidInputFunctionCall(input, (char *) text, ioparam, att->atttypmod));
+}
+
 static void
 put_param(Datum *values, char *nulls, enum Parameter param, Oid type, const char *text)
 {

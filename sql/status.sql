@@ -276,6 +276,14 @@ ROLLBACK;
 SELECT * FROM wrk.transition_all('regress.article', '{1}', 'held', on_locked => 'perhaps');
 \echo :SQLSTATE
 ROLLBACK;
+-- one row, however its id is spelt
+:author
+SELECT wrk.transition('regress.article', '+09', 'held', 'spelt') ->> 'id' AS id;
+SELECT to_state, reason FROM wrk.state_history('regress.article', ' 9');
+SELECT to_state, returns FROM wrk.available_transitions('regress.article', '09');
+SELECT wrk.transition('regress.article', '009', 'previous') ->> 'to';
+SELECT id, new_state, code FROM wrk.transition_all('regress.article', '{9,09}', 'held');
+ROLLBACK;
 
 -- loading data
 BEGIN;
