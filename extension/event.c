@@ -34,18 +34,19 @@
 #include "identity.h"
 
 /*
- * One of these for each open (sub)transaction that has emitted, innermost
- * first; all in TopTransactionContext.
+ * One of these for each open (sub)transaction that has emitted or been given a
+ * key, innermost first; all in TopTransactionContext.  What it does not say
+ * itself it has from the one around it.
  */
 typedef struct Emitted
 {
 	SubTransactionId subid;
 	int64 last_id;
+	const char *call_key; /* NULL: events are part of no call with one */
 	struct Emitted *outer;
 } Emitted;
 
 static Emitted *emitted = NULL;
-static char *call_key = NULL; /* in TopTransactionContext */
 
 int event_max_bytes = 8 * 1024 * 1024;
 int event_max_replay_scan = 1000000;
@@ -55,20 +56,23 @@ PG_FUNCTION_INFO_V1(wrk_emit);
 
 /* ---------- what this transaction has emitted ---------- */
 
-static void
-remember(int64 id)
+/* the current (sub)transaction's own */
+static Emitted *
+emitted_here(void)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
 
 	if (emitted == NULL || emitted->subid != subid)
 	{
-		Emitted *entry = MemoryContextAlloc(TopTransactionContext, sizeof(Emitted));
+		Emitted *entry = MemoryContextAllocZero(TopTransactionContext, sizeof(Emitted));
 
+		if (emitted != NULL)
+			*entry = *emitted;
 		entry->subid = subid;
 		entry->outer = emitted;
 		emitted = entry;
 	}
-	emitted->last_id = id;
+	return emitted;
 }
 
 int64
@@ -80,13 +84,14 @@ event_last_id(void)
 void
 event_set_call_key(const char *key)
 {
-	call_key = key ? MemoryContextStrdup(TopTransactionContext, key) : NULL;
+	emitted_here()->call_key =
+		key ? MemoryContextStrdup(TopTransactionContext, key) : NULL;
 }
 
 const char *
 event_call_key(void)
 {
-	return call_key;
+	return emitted ? emitted->call_key : NULL;
 }
 
 static void
@@ -103,6 +108,7 @@ event_subxact_callback(SubXactEvent event, SubTransactionId subid,
 		if (emitted->outer != NULL && emitted->outer->subid == parent_subid)
 		{
 			emitted->outer->last_id = emitted->last_id;
+			emitted->outer->call_key = emitted->call_key;
 			emitted = emitted->outer;
 		}
 		else
@@ -120,7 +126,6 @@ event_xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			/* their memory goes with the transaction */
 			emitted = NULL;
-			call_key = NULL;
 			break;
 		default:
 			break;
@@ -185,7 +190,7 @@ event_write(const EventRow *row)
 	values[EVENT_AUDIENCE - 1] = PointerGetDatum(row->audience);
 	values[EVENT_CLASS - 1] = CharGetDatum(row->class);
 	put_text(values, nulls, EVENT_STATE_KEY, row->state_key);
-	put_text(values, nulls, EVENT_KEY, call_key);
+	put_text(values, nulls, EVENT_KEY, event_call_key());
 	values[EVENT_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
@@ -193,7 +198,7 @@ event_write(const EventRow *row)
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
 
-	remember(id);
+	emitted_here()->last_id = id;
 	doorbell_mark();
 	return id;
 }

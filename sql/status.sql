@@ -257,6 +257,17 @@ ROLLBACK;
 SELECT wrk.transition('regress.article', '3', 'held', key => 'k1');
 SELECT count(*), count(DISTINCT key) FROM wrk.state_change WHERE row_id = '3' AND tenant_id = 'acme' AND key = 'k1';
 SELECT payload - 'change_id', channels, key, sender_id FROM wrk.event WHERE type = 'article.status_changed' ORDER BY id DESC LIMIT 1;
+-- what follows a refusal in the same transaction is not part of the refused call
+:author
+SAVEPOINT s;
+SELECT wrk.transition('regress.article', '9', 'nowhere', key => 'k2');
+\echo :SQLSTATE
+ROLLBACK TO s;
+SELECT wrk.transition('regress.article', '9', 'held') ->> 'to' AS "to";
+RESET ROLE;
+SELECT c.key, e.key AS event_key FROM wrk.state_change c JOIN wrk.event e ON e.payload -> 'change_id' = to_jsonb(c.id)
+ORDER BY c.id DESC LIMIT 1;
+ROLLBACK;
 
 -- many rows: all or nothing, or each for itself
 :author
