@@ -50,6 +50,9 @@ REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  = jwt_key_rotation
 ISOLATION += rbac_change
+ISOLATION += status_race
+ISOLATION += status_bulk
+ISOLATION += status_definition
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 
