@@ -79,12 +79,11 @@ lock_row(const Request *request, MemoryContext context, StatusRow *row)
 
 /* where the row is; to is still to be found */
 static StatusStep
-step_from(const StatusTable *table, Relation rel, const char *id, const StatusRow *row)
+step_from(const StatusTable *table, const char *id, const StatusRow *row)
 {
 	StatusStep step = {.table = table, .id = id, .to = STATUS_NONE, .from = STATUS_NONE};
 
 	step.tenant = row->tenant;
-	step.relation = status_relation_name(rel);
 	step.machine = status_machine(table->machine,
 								  row->version ? row->version
 											   : status_machine_current(table->machine));
@@ -185,7 +184,7 @@ transition(const Request *request)
 		SPI_finish();
 		return NULL;
 	}
-	step = step_from(request->table, request->rel, request->id, &row);
+	step = step_from(request->table, request->id, &row);
 	check_expected(request, &row);
 	step.reason = request->reason;
 	step.to = status_wanted(&step, request->to);
@@ -294,7 +293,7 @@ wrk_available_transitions(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	see_row(table, rel, id, &row);
-	step = step_from(table, rel, id, &row);
+	step = step_from(table, id, &row);
 	for (int i = 0; i < step.machine->ntransitions; i++)
 	{
 		const StatusTransition *transition = &step.machine->transitions[i];

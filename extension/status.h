@@ -82,7 +82,6 @@ typedef struct StatusTable
 typedef struct StatusStep
 {
 	const StatusTable *table;
-	const char *relation; /* qualified and quoted, for hooks */
 	const StatusMachine *machine;
 	const char *id;
 	const char *tenant; /* NULL: none */
@@ -124,7 +123,7 @@ extern char *status_column(const StatusTable *table, Relation rel, TupleTableSlo
 						   AttrNumber column);
 
 /* palloc'd, schema-qualified and quoted name */
-extern char *status_relation_name(Relation rel);
+extern char *status_relation_name(Oid relid);
 
 /* ---------- status_step.c ---------- */
 

@@ -74,8 +74,8 @@ reading_text(const StatusTable *table, Relation rel, enum Statement statement,
 	return psprintf("SELECT t.%s::pg_catalog.text, t.%s, %s::pg_catalog.text,"
 					" CASE WHEN $4 THEN pg_catalog.to_jsonb(t) END FROM %s t WHERE %s%s",
 					column_name(rel, table->status), column_name(rel, table->version),
-					tenant, status_relation_name(rel), condition(table, rel, of_tenant),
-					locks[statement]);
+					tenant, status_relation_name(table->relid),
+					condition(table, rel, of_tenant), locks[statement]);
 }
 
 static char *
@@ -84,8 +84,9 @@ statement_text(const StatusTable *table, Relation rel, enum Statement statement,
 {
 	if (statement != STATEMENT_WRITE)
 		return reading_text(table, rel, statement, of_tenant);
-	return psprintf("UPDATE %s t SET %s = $3 WHERE %s", status_relation_name(rel),
-					column_name(rel, table->status), condition(table, rel, of_tenant));
+	return psprintf("UPDATE %s t SET %s = $3 WHERE %s",
+					status_relation_name(table->relid), column_name(rel, table->status),
+					condition(table, rel, of_tenant));
 }
 
 static SPIPlanPtr

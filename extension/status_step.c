@@ -222,7 +222,7 @@ hook_argument(const StatusStep *step, Jsonb *row, int64 change_id)
 
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "entity", step->table->entity);
-	wrk_json_pair_text(&state, "table", step->relation);
+	wrk_json_pair_text(&state, "table", status_relation_name(step->table->relid));
 	wrk_json_pair_text(&state, "id", step->id);
 	wrk_json_pair_text(&state, "tenant_id", step->tenant);
 	wrk_json_pair_text(&state, "machine", step->machine->name);

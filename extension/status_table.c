@@ -250,8 +250,8 @@ status_column(const StatusTable *table, Relation rel, TupleTableSlot *row,
 }
 
 char *
-status_relation_name(Relation rel)
+status_relation_name(Oid relid)
 {
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-									  RelationGetRelationName(rel));
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
 }

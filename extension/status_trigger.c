@@ -151,7 +151,6 @@ read_step(const StatusTable *table, Relation rel, TupleTableSlot *before,
 	char *to = status_column(table, rel, after, table->status);
 
 	step.machine = status_machine(table->machine, row_version(table, rel, after));
-	step.relation = status_relation_name(rel);
 	step.id = status_column(table, rel, after, table->id);
 	step.tenant = status_column(table, rel, after, table->tenant);
 	step.from_code = from;
