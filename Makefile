@@ -29,7 +29,7 @@ SQL_STEMS += channel rpc gateway
 SQL_STEMS += status_define status
 SQL_STEMS += lint
 
-COPILOT    = base identity automations projects messages tasks install
+COPILOT    = base identity automations projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
 FRAGMENTS  = $(SQL_STEMS:%=extension/%.sql) $(COPILOT:%=extension/copilot/%.sql)
@@ -44,7 +44,7 @@ REGRESS   += tenancy
 REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
 REGRESS   += status status_define
-REGRESS   += copilot copilot_calls copilot_events
+REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale

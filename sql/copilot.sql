@@ -96,10 +96,12 @@ ROLLBACK TO s;
 UPDATE copilot.automation_versions SET status = 'live';
 ROLLBACK;
 UPDATE copilot.automation_versions SET version = 100 WHERE id = regress.id('a', 3, 1) RETURNING version;
+:otto
 UPDATE copilot.automation_versions SET status = 'blocked', status_reason = 'no credentials' WHERE id = regress.id('a', 3, 1)
 RETURNING version, status_reason, status_changed_at = updated_at AS stamped;
-UPDATE copilot.automation_versions SET status = 'build_in_progress' WHERE id = regress.id('a', 3, 1)
-RETURNING version, status_reason;
+UPDATE copilot.automation_versions SET status = 'intake_in_progress' WHERE id = regress.id('a', 3, 1)
+RETURNING version, status_reason, status_changed_at = updated_at AS stamped;
+COMMIT;
 
 -- a member writes in its own name, in threads it sees, in types it may
 :ann
@@ -183,3 +185,4 @@ DROP SCHEMA regress CASCADE;
 DELETE FROM copilot.tenants;
 DELETE FROM copilot.users;
 DELETE FROM wrk.membership;
+DELETE FROM wrk.state_change;

@@ -144,3 +144,4 @@ DROP SCHEMA regress CASCADE;
 DELETE FROM copilot.tenants;
 DELETE FROM copilot.users;
 DELETE FROM wrk.membership;
+DELETE FROM wrk.state_change;

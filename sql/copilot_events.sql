@@ -17,7 +17,7 @@ BEGIN
 	RETURN QUERY SELECT e.type,
 		regexp_replace(array_to_string(e.channels, ' '), 'tenant:(.)0000000-0000-4000-8000-000000000000', '\1', 'g'),
 		array_to_string(e.audience, ' '),
-		e.payload - '{id,automation_id}'::text[] || CASE WHEN e.payload ? 'data' THEN jsonb_build_object('data', (
+		e.payload - '{id,automation_id,change_id}'::text[] || CASE WHEN e.payload ? 'data' THEN jsonb_build_object('data', (
 			SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(e.payload -> 'data') k)) ELSE '{}' END
 	FROM wrk.event e WHERE e.id > (SELECT l.id FROM regress.looked l) ORDER BY e.id;
 	UPDATE regress.looked SET id = (SELECT max(e.id) FROM wrk.event e);
@@ -54,12 +54,16 @@ SELECT * FROM regress.news();
 -- versions: the blueprint stays out; a change of status is told on version, project and tenant
 UPDATE copilot.automation_versions SET blueprint_json = '{"nodes": []}' WHERE id = regress.id('a', 3, 1);
 SELECT * FROM regress.news();
+:otto
 UPDATE copilot.automation_versions SET status = 'blocked', status_reason = 'no access' WHERE id = regress.id('a', 3, 1);
+COMMIT;
 SELECT * FROM regress.news();
 INSERT INTO copilot.projects (tenant_id, id, name, kind, automation_id, automation_version_id)
 VALUES (regress.id('a', 0, 0), regress.id('a', 4, 3), 'a3 project', 'revision', regress.id('a', 2, 1), regress.id('a', 3, 1));
 SELECT type FROM regress.news();
-UPDATE copilot.automation_versions SET status = 'build_in_progress' WHERE id = regress.id('a', 3, 1);
+:otto
+SELECT wrk.transition('copilot.automation_versions', regress.id('a', 3, 1)::text, 'previous') ->> 'to';
+COMMIT;
 SELECT type, channels, audience, payload FROM regress.news() WHERE type = 'automation_version.status_changed';
 
 -- rows and events agree: who may read a row is who is shown its event, and nobody else
@@ -113,3 +117,4 @@ DROP SCHEMA regress CASCADE;
 DELETE FROM copilot.tenants;
 DELETE FROM copilot.users;
 DELETE FROM wrk.membership;
+DELETE FROM wrk.state_change;

@@ -11,9 +11,13 @@ export const northwind = {
   clara: { id: id(11), name: 'Clara', email: 'clara.voss@northwind.example' },
   oskar: { id: id(12), name: 'Oskar', email: 'oskar.lind@wrk.example' },
   eve: { id: id(13), name: 'Eve', email: 'eve.marsh@northwind.example' },
+  bruno: { id: id(14), name: 'Bruno', email: 'bruno.hale@wrk.example' },
+  quinn: { id: id(15), name: 'Quinn', email: 'quinn.ashby@wrk.example' },
+  olga: { id: id(16), name: 'Olga', email: 'olga.reyes@wrk.example' },
   automation: id(101),
   automationName: 'Freight invoice intake',
-  version: id(102),
+  version: id(102), // being built
+  revision: id(105), // the next one, at the beginning of its life
   project: id(103),
   projectName: 'Freight invoices',
   task: id(104),
@@ -46,10 +50,15 @@ const blueprint = {
   ],
 };
 
+// who works in a project takes part in it by name
+const staff = ['builder', 'qa'];
+
 function company(tenant, people) {
   const { id, name, slug, automation, automationName, version, project, projectName, task } =
     tenant;
   const statements = [
+    // rows that are in the midst of their life
+    'BEGIN; SELECT wrk.status_import()',
     `INSERT INTO copilot.tenants (id, name, slug) VALUES ('${id}', ${quote(name)}, '${slug}')`,
     ...people.flatMap(([person, role]) => [
       `INSERT INTO copilot.users (id, email, name) VALUES ('${person.id}', '${person.email}', ${quote(person.name)})`,
@@ -62,24 +71,41 @@ function company(tenant, people) {
        VALUES ('${id}', '${version}', '${automation}', 'build_in_progress', 100, ${quote(blueprint)})`,
     `INSERT INTO copilot.projects (tenant_id, id, name, status, automation_id, automation_version_id)
        VALUES ('${id}', '${project}', ${quote(projectName)}, 'in_progress', '${automation}', '${version}')`,
+    ...people
+      .filter(([, role]) => staff.includes(role))
+      .map(
+        ([person, role]) => `INSERT INTO copilot.project_members (tenant_id, project_id, user_id, role)
+       VALUES ('${id}', '${project}', '${person.id}', '${role}')`,
+      ),
     `INSERT INTO copilot.tasks (tenant_id, id, project_id, title)
        VALUES ('${id}', '${task}', '${project}', 'Get access to the mailbox')`,
+    'COMMIT',
   ];
   return statements.join(';\n');
 }
 
 // Fills the tables of the application.
 export async function seed(sql) {
-  const { clara, oskar, eve } = northwind;
+  const { clara, oskar, eve, bruno, quinn, olga } = northwind;
   await sql.query(
     company(northwind, [
       [clara, 'client'],
       [oskar, 'ops'],
       [eve, 'client'],
+      [bruno, 'builder'],
+      [quinn, 'qa'],
+      [olga, 'ops_admin'],
     ]),
   );
   await sql.query(company(helios, [[helios.bea, 'client']]));
+  await sql.query(`INSERT INTO copilot.automation_versions (tenant_id, id, automation_id, number, intake_progress)
+    VALUES ('${northwind.id}', '${northwind.revision}', '${northwind.automation}', 2, 100)`);
 }
+
+// SQL that does something in a person's name and with no other rights; for use in a transaction
+export const as = (tenant, person, role, sql) =>
+  `SELECT wrk.impersonate('${tenant.id}', '${person.id}', '{${role}}') \\g /dev/null
+  SET LOCAL ROLE wrk_member; ${sql}`;
 
 const message = (
   tenant,
@@ -89,10 +115,10 @@ const message = (
 ) => `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
   VALUES ('${tenant.id}', '${tenant.project}', '${author.id}', '${type}', ${quote(body)})`;
 
-const setStatus = (tenant, status) =>
-  `UPDATE copilot.automation_versions SET status = '${status}' WHERE id = '${tenant.version}'`;
+const setStatus = (status) =>
+  `UPDATE copilot.automation_versions SET status = '${status}' WHERE id = '${northwind.version}'`;
 
-const { clara, oskar } = northwind;
+const { clara, oskar, bruno, quinn, olga } = northwind;
 const staffOnly = ['oskar'];
 const company1 = ['clara', 'oskar'];
 
@@ -128,7 +154,11 @@ export const steps = [
     sees: company1,
     sql: `UPDATE copilot.tasks SET status = 'done' WHERE id = '${northwind.task}'`,
   },
-  { what: 'an automation goes to QA', sees: company1, sql: setStatus(northwind, 'qa_testing') },
+  {
+    what: 'an automation goes to QA',
+    sees: company1,
+    sql: as(northwind, bruno, 'builder', setStatus('qa_testing')),
+  },
   {
     what: 'one statement, rows of both companies',
     sees: ['clara', 'oskar', 'bea'],
@@ -143,6 +173,36 @@ export const steps = [
     what: 'a change that is rolled back',
     sees: [],
     rolledBack: true,
-    sql: setStatus(northwind, 'live'),
+    sql: as(northwind, quinn, 'qa', setStatus('ready_to_launch')),
   },
+];
+
+// one step in the life of the revision: who makes it, what of, and the state it leads to
+const step = (person, role, what, becomes, { ask = becomes, reason = null } = {}) => ({
+  person,
+  what: `${person.name} ${what}`,
+  becomes,
+  sql: as(
+    northwind,
+    person,
+    role,
+    `SELECT wrk.transition('copilot.automation_versions', '${northwind.revision}', '${ask}', ${quote(reason)})`,
+  ),
+});
+
+// the life of the revision, from intake to archive
+export const life = [
+  step(clara, 'client', 'submits the intake', 'needs_pricing'),
+  step(oskar, 'ops', 'prices it', 'awaiting_client_approval'),
+  step(clara, 'client', 'says no', 'needs_pricing', { reason: 'Too expensive' }),
+  step(oskar, 'ops', 'makes a better offer', 'awaiting_client_approval'),
+  step(clara, 'client', 'approves', 'build_in_progress'),
+  step(bruno, 'builder', 'hands it over to QA', 'qa_testing'),
+  step(quinn, 'qa', 'fails it', 'build_in_progress', { reason: 'Dates are read wrong' }),
+  step(bruno, 'builder', 'hands it over again', 'qa_testing'),
+  step(quinn, 'qa', 'passes it', 'ready_to_launch'),
+  step(oskar, 'ops', 'launches it', 'live'),
+  step(clara, 'client', 'pauses it', 'paused'),
+  step(clara, 'client', 'takes it back to where it was', 'live', { ask: 'previous' }),
+  step(olga, 'ops_admin', 'archives it', 'archived'),
 ];

@@ -64,14 +64,15 @@ BEGIN
 	COMMENT ON TABLE copilot.automation_versions IS 'versions of an automation, each on its way through the lifecycle';
 	COMMENT ON COLUMN copilot.automation_versions.number IS 'which version of its automation this is, from 1';
 	COMMENT ON COLUMN copilot.automation_versions.version IS 'counts the changes of this row, for optimistic locking; kept by a trigger';
-	COMMENT ON COLUMN copilot.automation_versions.status_reason IS 'why the last change of status was made; given together with it';
+	COMMENT ON COLUMN copilot.automation_versions.status_reason IS 'why the last change of status was made; given together with it, never changed without';
 	COMMENT ON COLUMN copilot.automation_versions.blueprint_json IS 'the design: nodes, edges, sections; too large for row events, which leave it out';
 	CREATE OR REPLACE TRIGGER count_version BEFORE UPDATE ON copilot.automation_versions
 		FOR EACH ROW EXECUTE FUNCTION copilot.automation_version_count();
 	PERFORM wrk.enable_tenancy('copilot.automation_versions');
-	-- the status is not among them: it moves by its own rules, not by a bare UPDATE of a member
+	-- which steps of the status are whose is for its state machine to say
 	GRANT SELECT, INSERT (automation_id, number, intake_progress, blueprint_json),
-		UPDATE (intake_progress, blueprint_json) ON copilot.automation_versions TO wrk_member;
+		UPDATE (status, status_reason, intake_progress, blueprint_json)
+		ON copilot.automation_versions TO wrk_member;
 	GRANT UPDATE (status, status_reason) ON copilot.automation_versions TO wrk_service;
 END
 $$;
@@ -90,47 +91,42 @@ BEGIN
 	NEW.updated_at := clock_timestamp();
 	IF NEW.status <> OLD.status THEN
 		NEW.status_changed_at := NEW.updated_at;
-		-- a reason that came along belongs to this change, an old one does not
-		IF NEW.status_reason IS NOT DISTINCT FROM OLD.status_reason THEN
-			NEW.status_reason := NULL;
-		END IF;
 	END IF;
 	RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_version_count() IS
-'trigger of automation_versions: counts changes in version, stamps updated_at and status_changed_at, drops the reason of an earlier status';
+'trigger of automation_versions: counts changes in version, stamps updated_at and status_changed_at';
 
-CREATE FUNCTION copilot.automation_version_announce()
-RETURNS trigger
+CREATE FUNCTION copilot.automation_version_announce(step jsonb)
+RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	tenant text := 'tenant:' || NEW.tenant_id;
-	channels text[] := ARRAY[tenant || ':automation_version:' || NEW.id];
-	payload jsonb := jsonb_build_object('id', NEW.id, 'automation_id', NEW.automation_id, 'from', OLD.status,
-		'to', NEW.status, 'by', wrk.user_id(), 'version', NEW.version);
+	tenant text := 'tenant:' || (step ->> 'tenant_id');
+	channels text[] := ARRAY[tenant || ':automation_version:' || (step ->> 'id')];
+	payload jsonb := jsonb_build_object('automation_id', step #> '{row,automation_id}',
+		'version', step #> '{row,version}');
 BEGIN
-	IF NEW.status_reason IS NOT NULL THEN
-		payload := payload || jsonb_build_object('reason', NEW.status_reason);
-	END IF;
+	payload := payload || (SELECT jsonb_object_agg(m.key, m.value) FROM jsonb_each(step) m
+		WHERE m.key IN ('id', 'from', 'to', 'by', 'change_id') OR m.key = 'reason' AND m.value <> 'null');
 	channels := channels || ARRAY(
 		SELECT tenant || ':project:' || p.id FROM copilot.projects p
-		WHERE p.tenant_id = NEW.tenant_id AND p.automation_version_id = NEW.id ORDER BY p.id);
+		WHERE p.tenant_id = (step ->> 'tenant_id')::uuid
+			AND p.automation_version_id = (step ->> 'id')::uuid ORDER BY p.id);
 	-- an event goes to at most 32 channels
 	FOR i IN 1 .. cardinality(channels) BY 32 LOOP
 		PERFORM wrk.emit('automation_version.status_changed', payload, channels[i : i + 31],
-						 tenant_id => NEW.tenant_id::text);
+						 tenant_id => step ->> 'tenant_id');
 	END LOOP;
 	-- on the tenant's channel only to those who see every project of the tenant
 	PERFORM wrk.emit('automation_version.status_changed', payload, ARRAY[tenant],
 		audience => ARRAY(SELECT 'role:' || r FROM unnest(copilot.ops_roles() || '{client,system}'::text[]) r),
-		tenant_id => NEW.tenant_id::text);
-	RETURN NULL;
+		tenant_id => step ->> 'tenant_id');
 END
 $$;
-COMMENT ON FUNCTION copilot.automation_version_announce() IS
-'trigger of automation_versions: event automation_version.status_changed {id, automation_id, from, to, reason, by, version} on the channels of the version, of its projects and of the tenant';
+COMMENT ON FUNCTION copilot.automation_version_announce(jsonb) IS
+'after every step of an automation version: event automation_version.status_changed {id, automation_id, from, to, reason, by, change_id, version} on the channels of the version, of its projects and of the tenant. Nobody may call it: an event is the consequence of a step';
 
 CREATE FUNCTION copilot.make_automation_rights()
 RETURNS void
@@ -157,13 +153,10 @@ BEGIN
 	PERFORM copilot.put_policy('automation_versions', 'changeable', 'who may change versions',
 		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''automation_version''))'
 		' OR wrk.can(''update'', ''automation_version'', id::text))');
-	CREATE OR REPLACE TRIGGER announce_status AFTER UPDATE ON copilot.automation_versions
-		FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
-		EXECUTE FUNCTION copilot.automation_version_announce();
 END
 $$;
 COMMENT ON FUNCTION copilot.make_automation_rights() IS
-'part of copilot.install(): policies and triggers of automations and versions that need the table projects';
+'part of copilot.install(): policies of automations and versions that need the table projects';
 
 CREATE FUNCTION copilot.project_of_automation(automation_id text)
 RETURNS text
@@ -213,7 +206,7 @@ DECLARE
 BEGIN
 	PERFORM copilot.check_params(params, 'id');
 	wanted := copilot.want_uuid(params, 'id', true);
-	SELECT to_jsonb(v) - 'tenant_id' || jsonb_build_object('automation_name', a.name) INTO result
+	SELECT copilot.answer(to_jsonb(v)) || jsonb_build_object('automation_name', a.name) INTO result
 	FROM copilot.automation_versions v
 	JOIN copilot.automations a ON a.tenant_id = v.tenant_id AND a.id = v.automation_id
 	WHERE v.id = wanted;
@@ -228,7 +221,7 @@ COMMENT ON FUNCTION copilot.automation_version_get(jsonb) IS
 
 REVOKE ALL ON FUNCTION copilot.make_automations(), copilot.make_automation_versions(),
 	copilot.make_automation_rights(), copilot.automation_version_count(),
-	copilot.automation_version_announce(), copilot.project_of_automation(text),
+	copilot.automation_version_announce(jsonb), copilot.project_of_automation(text),
 	copilot.automation_of_version(text), copilot.may_join_automation_version(text),
 	copilot.automation_version_get(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.project_of_automation(text), copilot.automation_of_version(text),

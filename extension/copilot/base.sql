@@ -192,6 +192,13 @@ RETURN CASE WHEN value ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' 
 COMMENT ON FUNCTION copilot.as_uuid(text) IS
 'the uuid a text spells in the usual form, NULL for any other text';
 
+CREATE FUNCTION copilot.answer(row_json jsonb)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN row_json - '{tenant_id,status_machine_version}'::text[];
+COMMENT ON FUNCTION copilot.answer(jsonb) IS
+'a row as calls answer it: without its tenant, who is the caller''s own, and without the engine''s book-keeping';
+
 -- ---------- pages of a list ----------
 --
 -- Lists go newest first by (created_at, id); a page ends with the key of its
@@ -231,10 +238,10 @@ REVOKE ALL ON FUNCTION copilot.put_policy(text, text, text, text), copilot.touch
 	copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
-	copilot.want_time(jsonb, text), copilot.as_uuid(text),
+	copilot.want_time(jsonb, text), copilot.as_uuid(text), copilot.answer(jsonb),
 	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
-	copilot.want_time(jsonb, text), copilot.as_uuid(text),
+	copilot.want_time(jsonb, text), copilot.as_uuid(text), copilot.answer(jsonb),
 	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb) TO wrk_member;

@@ -12,9 +12,11 @@ DECLARE
 	thread text[] := ARRAY['project:{project_id}', 'automation_version:{automation_version_id}'];
 	ops text[] := ARRAY(SELECT 'role:' || r FROM unnest(copilot.ops_roles()) r);
 BEGIN
-	PERFORM wrk.enable_events('copilot.projects', 'project', channels => ARRAY['project:{id}']);
+	PERFORM wrk.enable_events('copilot.projects', 'project', channels => ARRAY['project:{id}'],
+		exclude => ARRAY['status_machine_version']);
 	PERFORM wrk.enable_events('copilot.automation_versions', 'automation_version',
-		channels => ARRAY['automation_version:{id}'], exclude => ARRAY['blueprint_json']);
+		channels => ARRAY['automation_version:{id}'],
+		exclude => ARRAY['blueprint_json', 'status_machine_version']);
 	-- the same rule as the policy "readable" of the table
 	PERFORM wrk.enable_events('copilot.messages', 'message', channels => thread,
 		audience => jsonb_build_object('column', 'type', 'map', jsonb_build_object(
@@ -23,6 +25,7 @@ BEGIN
 			'internal_note', ops), 'default', ops));
 	-- the same rule as the policy "kind" of the table
 	PERFORM wrk.enable_events('copilot.tasks', 'task', channels => thread,
+		exclude => ARRAY['status_machine_version'],
 		audience => jsonb_build_object('column', 'kind', 'map', jsonb_build_object(
 			'client_retention', ops || '{role:system}'::text[]), 'default', '[]'::jsonb));
 END
@@ -40,6 +43,10 @@ AS $$
 		('project.get', 'copilot.project_get(jsonb)'),
 		('project.list', 'copilot.project_list(jsonb)'),
 		('automation_version.get', 'copilot.automation_version_get(jsonb)'),
+		('automation_version.transition', 'copilot.automation_version_transition(jsonb)'),
+		('automation_version.available_transitions',
+		 'copilot.automation_version_available_transitions(jsonb)'),
+		('automation_version.history', 'copilot.automation_version_history(jsonb)'),
 		('message.send', 'copilot.message_send(jsonb)'),
 		('message.list', 'copilot.message_list(jsonb)'),
 		('task.create', 'copilot.task_create(jsonb)'),
@@ -86,6 +93,8 @@ BEGIN
 	PERFORM copilot.make_automation_rights();
 	PERFORM copilot.make_messages();
 	PERFORM copilot.make_tasks();
+	PERFORM copilot.define_machines();
+	PERFORM copilot.enable_all_status();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
 END

@@ -122,7 +122,7 @@ BEGIN
 	END IF;
 	INSERT INTO copilot.messages AS m (project_id, automation_version_id, type, body)
 	VALUES (project, version, wanted_type, wanted_body)
-	RETURNING to_jsonb(m) - 'tenant_id' INTO result;
+	RETURNING copilot.answer(to_jsonb(m)) INTO result;
 	RETURN result;
 END
 $$;
@@ -156,7 +156,7 @@ BEGIN
 	shown AS (
 		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
 	SELECT jsonb_build_object(
-		'messages', coalesce(jsonb_agg(to_jsonb(s) - 'tenant_id' ORDER BY s.created_at DESC, s.id DESC), '[]'),
+		'messages', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
 		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
 			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
 	INTO result FROM shown s;

@@ -141,7 +141,7 @@ DECLARE
 BEGIN
 	PERFORM copilot.check_params(params, 'id');
 	wanted := copilot.want_uuid(params, 'id', true);
-	SELECT to_jsonb(p) - 'tenant_id' INTO result FROM copilot.projects p WHERE p.id = wanted;
+	SELECT copilot.answer(to_jsonb(p)) INTO result FROM copilot.projects p WHERE p.id = wanted;
 	IF result IS NULL THEN
 		RAISE EXCEPTION 'project not found' USING ERRCODE = 'WK404';
 	END IF;
@@ -179,7 +179,7 @@ BEGIN
 	shown AS (
 		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
 	SELECT jsonb_build_object(
-		'projects', coalesce(jsonb_agg(to_jsonb(s) - 'tenant_id' ORDER BY s.created_at DESC, s.id DESC), '[]'),
+		'projects', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
 		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
 			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
 	INTO result FROM shown s;

@@ -140,7 +140,7 @@ BEGIN
 	VALUES (project, version, wanted_kind, copilot.want_text(params, 'title', 200, true),
 			copilot.want_text(params, 'description', 20000), assignee, copilot.want_time(params, 'due_at'),
 			coalesce(copilot.want_choice(params, 'priority', 'low', 'normal', 'high', 'urgent'), 'normal'))
-	RETURNING to_jsonb(t) - 'tenant_id' INTO result;
+	RETURNING copilot.answer(to_jsonb(t)) INTO result;
 	RETURN result;
 END
 $$;
@@ -178,7 +178,7 @@ BEGIN
 		due_at = CASE WHEN params ? 'due_at' THEN task.due_at ELSE t.due_at END,
 		priority = coalesce(task.priority, t.priority)
 	WHERE t.id = task.id
-	RETURNING to_jsonb(t) - 'tenant_id' INTO result;
+	RETURNING copilot.answer(to_jsonb(t)) INTO result;
 	IF result IS NULL THEN
 		RAISE EXCEPTION 'this task is not for this role to change' USING ERRCODE = 'WK403';
 	END IF;

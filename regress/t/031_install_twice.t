@@ -27,7 +27,7 @@ $node->safe_psql('wrk', q{
 	DELETE FROM wrk.permission WHERE role = 'client' AND action = 'create' AND resource_type = 'automation';
 	UPDATE wrk.role SET label = 'Our clients' WHERE name = 'client'});
 my $schema = schema('wrk');
-my %before = map { $_ => rows_of($node, $_) } qw(copilot.tenants wrk.rpc wrk.channel_rule wrk.role);
+my %before = map { $_ => rows_of($node, $_) } qw(copilot.tenants wrk.rpc wrk.channel_rule wrk.role wrk.state_machine wrk.transition);
 
 $node->safe_psql('wrk', 'SELECT copilot.install()');
 is(schema('wrk'), $schema, 'a second install() leaves the schema as it is');

@@ -1,7 +1,7 @@
 // The world of the end-to-end tests: a cluster of their own with the two companies of the demo,
 // people in them, a gateway. Everything is real; nothing is left behind.
 
-import { northwind, helios, seed } from '../../tools/demo_data.mjs';
+import { as, northwind, helios, seed } from '../../tools/demo_data.mjs';
 import { Follower } from '../../tools/follower.mjs';
 import { Lab, quote } from '../../tools/lab.mjs';
 import { connect } from './ws_client.mjs';
@@ -13,11 +13,12 @@ export { connect };
 
 const someone = (n) => `00000000-0000-4000-8000-${String(900 + n).padStart(12, '0')}`;
 
-// who takes part: the roles their tokens carry, and whether they are members of the project
+// who takes part, and the roles their tokens carry; Bruno and Quinn are members of the project
 export const people = {
   clara: { ...northwind.clara, tenant: northwind, roles: ['client'] },
   oskar: { ...northwind.oskar, tenant: northwind, roles: ['ops'] },
-  bruno: { id: someone(1), name: 'Bruno', tenant: northwind, roles: ['builder'], member: true },
+  bruno: { ...northwind.bruno, tenant: northwind, roles: ['builder'] },
+  quinn: { ...northwind.quinn, tenant: northwind, roles: ['qa'] },
   nils: { id: someone(2), name: 'Nils', tenant: northwind, roles: ['builder'] },
   ada: { id: someone(3), name: 'Ada', tenant: northwind, roles: ['admin'] },
   bea: { ...helios.bea, tenant: helios, roles: ['client'] },
@@ -45,7 +46,7 @@ export class World {
   }
 
   // makes rows for the people the demo does not have
-  async #settle({ id, name, tenant, roles, member }) {
+  async #settle({ id, name, tenant }) {
     const user = `('${id}', '${name.toLowerCase()}@wrk.example', '${name}')`;
     await this.sql.query(
       `INSERT INTO copilot.users (id, email, name) VALUES ${user} ON CONFLICT DO NOTHING`,
@@ -53,9 +54,6 @@ export class World {
     await this.sql.query(
       `INSERT INTO copilot.tenant_users (tenant_id, user_id) VALUES ('${tenant.id}', '${id}') ON CONFLICT DO NOTHING`,
     );
-    if (!member) return;
-    await this.sql.query(`INSERT INTO copilot.project_members (tenant_id, project_id, user_id, role)
-      VALUES ('${tenant.id}', '${tenant.project}', '${id}', '${roles[0]}')`);
   }
 
   token({ id, tenant, roles }, { seconds = 3600, ...claims } = {}) {
@@ -79,6 +77,11 @@ export class World {
     this.#followers.push(follower);
     await follower.start();
     return follower;
+  }
+
+  // SQL in one transaction, in a person's name and with no other rights
+  as(person, sql) {
+    return `BEGIN; ${as(person.tenant, person, person.roles[0], sql)}; COMMIT`;
   }
 
   // an INSERT of a message, by SQL

@@ -102,9 +102,8 @@ describe('who sees what', { timeout: 120000 }, () => {
   });
 
   test('a change of status is told on the tenant to those who see all of it', async () => {
-    const got = await reached(
-      `UPDATE copilot.automation_versions SET status = 'qa_testing' WHERE id = '${northwind.version}'`,
-    );
+    const toQa = `UPDATE copilot.automation_versions SET status = 'qa_testing' WHERE id = '${northwind.version}'`;
+    const got = await reached(world.as(bruno, toQa));
     assert.deepEqual(Object.keys(got).sort(), ['Ada', 'Bruno', 'Clara', 'Oskar']);
     const channels = (name) =>
       at[name].events
