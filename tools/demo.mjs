@@ -6,10 +6,11 @@
 import { connect } from '../sidecar/test/ws_client.mjs';
 import { Follower, fence, isFence } from './follower.mjs';
 import { Lab, until } from './lab.mjs';
-import { helios, northwind, seed, steps } from './demo_data.mjs';
+import { helios, life, northwind, seed, steps } from './demo_data.mjs';
 import { bold, dim, good, bad, heading, note, Table } from './terminal.mjs';
 
 const BURST = 1000;
+const REVISION = `automation_version:${northwind.revision}`;
 const once = process.env.DEMO_ONCE === '1';
 const lab = new Lab(process.env.DEMO_DIR ?? 'tmp/demo', { settings: { track_commit_timestamp: 'on' } });
 let mistakes = 0;
@@ -28,13 +29,13 @@ const people = {
     ...northwind.clara,
     tenant: northwind,
     roles: ['client'],
-    channels: [`project:${northwind.project}`],
+    channels: [`project:${northwind.project}`, REVISION],
   },
   oskar: {
     ...northwind.oskar,
     tenant: northwind,
     roles: ['ops'],
-    channels: [`project:${northwind.project}`],
+    channels: [`project:${northwind.project}`, REVISION],
   },
   bea: {
     ...helios.bea,
@@ -112,7 +113,8 @@ async function commit(sql) {
 // What arrived at a person since its first n events.
 const newsOf = ({ follower }, n) => follower.events.slice(n).filter((event) => !isFence(event));
 
-async function show(table, { what, sql, sees, rolledBack }) {
+// says: what the last column says, instead of the types of what arrived
+async function show(table, { what, sql, sees, rolledBack, says }) {
   const before = followers().map(({ events }) => events.length);
   let at = 0;
   if (rolledBack) await lab.sql.query(`BEGIN; ${sql}; ROLLBACK`);
@@ -126,7 +128,55 @@ async function show(table, { what, sql, sees, rolledBack }) {
     return first ? verdict(false, first.type) : dim('–');
   });
   const types = new Set(news.flat().map(({ type }) => type));
-  table.row([what, ...cells, dim([...types].join(', '))]);
+  table.row([what, ...cells, dim(says ?? [...types].join(', '))]);
+}
+
+// ---------- a life ----------
+
+// The refusal of a step that is asked for over the socket.
+async function askFor(gateway, person, to) {
+  const client = await connect(gateway.url, { token: tokenOf(person) });
+  try {
+    await client.call('automation_version.transition', { id: northwind.revision, to });
+    return { code: 'none', details: {} };
+  } catch ({ code, frame }) {
+    return { code, details: frame?.payload.details ?? {} };
+  } finally {
+    client.destroy();
+  }
+}
+
+async function live(gateway) {
+  const { code, details } = await askFor(gateway, people.clara, 'live');
+  const isRefused =
+    code === 'invalid_transition' &&
+    details.from === 'intake_in_progress' &&
+    details.to === 'live' &&
+    String(details.allowed) === 'needs_pricing';
+  note(
+    `${people.clara.name} asks for "live" at once:`,
+    verdict(isRefused, `${code}; from ${details.from} only to ${details.allowed}`),
+  );
+  note('');
+
+  const names = Object.values(people).map((p) => p.name);
+  const table = new Table(['', ...names, ''], [38, 10, 10, 10, 0]);
+  for (const { what, sql, becomes } of life)
+    await show(table, { what, sql, sees: ['clara', 'oskar'], says: becomes });
+
+  // each of them saw each step, once and in order; the other company saw nothing
+  const walk = life.map(({ becomes }, i) => `${life[i - 1]?.becomes ?? details.from} ${becomes}`);
+  const seen = followers().map(({ events }) =>
+    events
+      .filter(({ channel, type }) => channel.endsWith(REVISION) && type.endsWith('.status_changed'))
+      .map(({ payload: { from, to } }) => `${from} ${to}`),
+  );
+  const isRight = [walk, walk, []].every((way, i) => String(way) === String(seen[i]));
+  note('');
+  note(
+    `Steps seen, of ${walk.length}: ${names.map((name, i) => `${name} ${seen[i].length}`).join(', ')};`,
+    verdict(isRight, isRight ? 'in order' : 'WRONG'),
+  );
 }
 
 // ---------- the gateway dies ----------
@@ -234,6 +284,9 @@ async function main() {
     [50, 10, 10, 10, 0],
   );
   for (const step of steps) await show(table, step);
+
+  heading('An automation lives; each step in the name of whoever makes it');
+  await live(gateway);
 
   heading(`The gateway dies in the middle of ${BURST} events`);
   await crash(gateway);
