@@ -26,7 +26,23 @@ $old->safe_psql('wrk', qq{
 	GRANT SELECT ON invoice TO wrk_member;
 	INSERT INTO invoice SELECT '$tenant', i, 'p', i FROM generate_series(1, 100) i;
 	INSERT INTO wrk.role (name, bit, label) VALUES ('auditor', 40, 'Auditor');
+	INSERT INTO copilot.automations (tenant_id, id, name) VALUES ('$tenant', '$tenant', 'Invoices');
+	BEGIN;
+	SELECT wrk.status_import();
+	INSERT INTO copilot.automation_versions (tenant_id, id, automation_id, status) VALUES ('$tenant', '$tenant', '$tenant', 'live');
+	COMMIT;
 });
+
+# has the automation version take a step, in the name of operations
+sub go_to
+{
+	my ($node, $to, $why) = @_;
+	return $node->safe_psql('wrk', qq{
+		BEGIN; SELECT wrk.impersonate('$tenant', 'u', '{ops}') \\g /dev/null
+		SELECT wrk.transition('copilot.automation_versions', '$tenant', '$to', '$why') ->> 'to'; COMMIT});
+}
+go_to($old, 'paused', '');
+go_to($old, 'blocked', 'no credentials');
 my $position = $old->safe_psql('wrk', 'SELECT wrk.position()');
 $old->safe_psql('wrk', "UPDATE invoice SET total = total + 1 WHERE id <= 10");
 
@@ -98,6 +114,10 @@ my $fresh = $new->safe_psql('wrk', "SELECT id, type FROM wrk.gateway_fetch('$bef
 like($fresh, qr/^\d+\|invoice\.updated$/, 'a change makes one event');
 my ($id) = $fresh =~ /^(\d+)/;
 cmp_ok($id, '>', $last, 'with an id that was never used');
+
+# lifecycles
+is(join(' ', map { go_to($new, 'previous', '') } 1 .. 2), 'paused live', 'a row goes back to where it was before the dump');
+is(sqlstate_of($new, q{UPDATE copilot.automation_versions SET status = 'archived'}), 'WK401', 'and its guard is on duty');
 
 is(sqlstate_of($new, 'SELECT copilot.install()'), '', 'install() runs again over what was restored');
 
