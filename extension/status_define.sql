@@ -281,9 +281,10 @@ $$;
 COMMENT ON FUNCTION wrk.status_store_definition(jsonb, integer) IS
 'part of wrk.define_state_machine(): the rows of one version';
 
+-- Without statistics of JSON the planner thinks that compiling its queries pays.
 CREATE FUNCTION wrk.define_state_machine(definition jsonb)
 RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp SET jit TO off
 AS $$
 #variable_conflict use_variable
 DECLARE
