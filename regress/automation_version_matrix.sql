@@ -18,7 +18,7 @@ approval          .      cyOa!   =        cyOa  .     .     .    oOa!     .     
 build             .      .       .        =     bOa   .     .    oOa!     .      bqoyOa! .
 qa                .      .       .        qOa!  =     qOa   .    oOa!     .      bqoyOa! .
 ready             .      .       .        .     .     =     oOa  oOa!     .      bqoyOa! .
-live              .      .       .        .     .     .     =    Oa       cosyOa .       .
+live              .      .       .        .     .     .     =    Oa       cosyOa bqoyOa! .
 archived          .      .       .        .     .     .     .    =        .      .       .
 paused<live       .      .       .        .     .     .     cosOa Oa      =      bqoyOa! cosOa
 paused<?          .      .       .        .     .     .     .    Oa       =      bqoyOa! .
@@ -28,6 +28,7 @@ blocked<approval  .      .       bqoOa    .     .     .     .    Oa!      .     
 blocked<build     .      .       .        bqoOa .     .     .    Oa!      .      =       bqoOa
 blocked<qa        .      .       .        .     bqoOa .     .    Oa!      .      =       bqoOa
 blocked<ready     .      .       .        .     .     bqoOa .    Oa!      .      =       bqoOa
+blocked<live      .      .       .        .     .     .     bqoOa Oa!     .      =       bqoOa
 blocked<paused    .      .       .        .     .     .     .    Oa!      bqoOa  =       bqoOa
 blocked<?         .      .       .        .     .     .     .    Oa!      .      =       .
 $grid$, E'\n') WITH ORDINALITY t (line, n) WHERE line <> '';

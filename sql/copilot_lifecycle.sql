@@ -99,8 +99,9 @@ SELECT regress.go(1, 'previous');
 COMMIT;
 :otto
 SELECT regress.go(1, 'live');
--- what is live is paused before it is blocked
+-- what is live may be blocked and is live again afterwards
 SELECT regress.go(1, 'blocked', 'No credentials');
+SELECT regress.go(1, 'previous');
 COMMIT;
 
 -- the client pauses and resumes; a block in between keeps it from resuming, and leads back to the pause

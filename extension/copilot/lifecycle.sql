@@ -48,7 +48,7 @@ RETURN '{
 		{"from": "paused", "to": "previous", "label": "Resume",
 		 "roles": ["client", "ops", "cs_admin"]},
 		{"from": ["intake_in_progress", "needs_pricing", "awaiting_client_approval",
-			"build_in_progress", "qa_testing", "ready_to_launch", "paused"],
+			"build_in_progress", "qa_testing", "ready_to_launch", "live", "paused"],
 		 "to": "blocked", "label": "Block", "needs_reason": true,
 		 "roles": ["builder", "qa", "ops", "system"]},
 		{"from": "blocked", "to": "previous", "label": "Unblock",
