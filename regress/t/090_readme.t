@@ -22,7 +22,7 @@ sub run_block
 
 open my $readme, '<', "$FindBin::RealBin/../../README.md" or die "README.md: $!";
 my $text = do { local $/; <$readme> };
-my ($setup, $sign, $tables, $member) = $text =~ /```sql\n(.*?)```/gs;
+my ($setup, $sign, $tables, $member, $states) = $text =~ /```sql\n(.*?)```/gs;
 
 # what a reader fills in
 my ($jwk) = key_jwk();
@@ -48,6 +48,13 @@ $member =~ s/eyJhbGciOi\.\.\./$token/;
 is($error, '', 'a statement on behalf of a user');
 like($rows, qr/^acme\|/m, 'sees the rows of its tenant');
 unlike($rows, qr/^other\|/m, 'and of no other');
+
+$node->safe_psql('wrk', "INSERT INTO wrk.role (name, bit) VALUES ('ops', 3) ON CONFLICT DO NOTHING");
+is((run_block($states))[0], '', 'states of one\'s own');
+is($node->safe_psql('wrk', "SELECT from_state, to_state FROM wrk.state_change WHERE entity = 'invoice' AND row_id = '1' ORDER BY id"),
+	'draft|sent', 'that a row goes through');
+$node->psql('wrk', "UPDATE invoice SET status = 'paid' WHERE id = 1", stderr => \my $refused);
+like($refused, qr/only an identity may take invoice from "sent" to "paid"/, 'and for nobody else');
 
 $node->stop;
 done_testing();
