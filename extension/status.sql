@@ -179,6 +179,10 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ADD COLUMN %I integer DEFAULT %s', tbl, col, machine_version);
 		EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT', tbl, col);
 		EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', tbl, col, 'version of its status machine that the row follows');
+	ELSIF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = tbl AND a.attname = col
+		AND (a.atttypid <> 'integer'::regtype OR a.attgenerated <> '')) THEN
+		RAISE EXCEPTION 'column "%" of table % is no plain integer', col, tbl USING ERRCODE = 'datatype_mismatch',
+			HINT = 'It is to hold the version of the machine that a row follows.';
 	END IF;
 END
 $$;

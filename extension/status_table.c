@@ -13,6 +13,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "parser/parse_func.h"
@@ -114,7 +115,7 @@ refuse_config(Relation rel, const char *member)
 		 errmsg("status configuration of table \"%s\" has no usable \"%s\"",
 				RelationGetRelationName(rel), member),
 		 errhint("Call wrk.enable_status() instead of creating the trigger; if a column"
-				 " was renamed, call it again.")));
+				 " was renamed or has another type, call it again.")));
 }
 
 static const char *
@@ -137,8 +138,20 @@ config_column(Relation rel, const Jsonb *doc, const char *member)
 	if (name == NULL)
 		return 0;
 	number = SPI_fnumber(RelationGetDescr(rel), name);
-	if (number <= 0)
+	if (number <= 0 || TupleDescAttr(RelationGetDescr(rel), number - 1)->attgenerated)
 		refuse_config(rel, member);
+	return number;
+}
+
+/* the column of the machine's version is written as the number that it is */
+static AttrNumber
+version_column(Relation rel, const Jsonb *doc)
+{
+	AttrNumber number = config_column(rel, doc, "version");
+
+	if (number == 0 ||
+		TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid != INT4OID)
+		refuse_config(rel, "version");
 	return number;
 }
 
@@ -177,14 +190,12 @@ parse_config(Relation rel, const char *json)
 	table->machine = config_text(rel, doc, "machine");
 	table->entity = config_text(rel, doc, "entity");
 	table->status = config_column(rel, doc, "status");
-	table->version = config_column(rel, doc, "version");
+	table->version = version_column(rel, doc);
 	table->reason = config_column(rel, doc, "reason");
 	table->id = config_column(rel, doc, "id");
 	table->tenant = config_column(rel, doc, "tenant");
-	if (table->status == 0 || table->version == 0 || table->id == 0)
-		refuse_config(rel, table->status == 0    ? "status"
-						   : table->version == 0 ? "version"
-												 : "id");
+	if (table->status == 0 || table->id == 0)
+		refuse_config(rel, table->status == 0 ? "status" : "id");
 	table->writers = palloc0(sizeof(ColumnWriter) * RelationGetDescr(rel)->natts);
 	make_plans(table);
 	if (wrk_json_get(doc, "channels", &channels))

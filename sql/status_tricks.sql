@@ -1,0 +1,51 @@
+-- Status machines: ways round them, and why they lead nowhere.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
+\set SHOW_CONTEXT never
+CREATE SCHEMA regress;
+GRANT USAGE ON SCHEMA regress TO PUBLIC;
+INSERT INTO wrk.role (name, bit) VALUES ('rs_author', 50), ('rs_editor', 51);
+CREATE FUNCTION regress.has_words(change jsonb) RETURNS text LANGUAGE sql
+RETURN CASE WHEN coalesce(change #>> '{row,body}', '') = '' THEN 'an article without words' END;
+SELECT wrk.define_state_machine('{"name": "piece",
+	"states": [{"code": "draft", "initial": true}, {"code": "review"}, {"code": "published", "terminal": true},
+		{"code": "held", "history": true}],
+	"transitions": [
+		{"from": "draft", "to": "review", "guard": "regress.has_words"},
+		{"from": "review", "to": "draft", "needs_reason": true},
+		{"from": "review", "to": "published", "roles": ["rs_editor"]},
+		{"from": ["draft", "review"], "to": "held"},
+		{"from": "held", "to": "previous"}]}');
+CREATE TABLE regress.piece (
+	tenant_id text NOT NULL, id int NOT NULL, body text, status text, why text, PRIMARY KEY (tenant_id, id));
+SELECT wrk.enable_status('regress.piece', 'piece', reason_column => 'why');
+SELECT wrk.enable_tenancy('regress.piece');
+GRANT SELECT, INSERT, UPDATE, DELETE ON regress.piece TO wrk_member;
+CREATE FUNCTION regress.act(name text, roles text[], tenant text DEFAULT 'acme') RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+	SELECT wrk.impersonate(tenant, name, roles)
+$$;
+\set author 'BEGIN; DO $$BEGIN PERFORM regress.act(''ann'', ''{rs_author}''); END$$; SET LOCAL ROLE wrk_member;'
+\set editor 'BEGIN; DO $$BEGIN PERFORM regress.act(''ed'', ''{rs_editor}''); END$$; SET LOCAL ROLE wrk_member;'
+\set other 'BEGIN; DO $$BEGIN PERFORM regress.act(''eve'', ''{rs_editor}'', ''globex''); END$$; SET LOCAL ROLE wrk_member;'
+:author
+INSERT INTO regress.piece (id, body) VALUES (1, 'words'), (2, ''), (3, 'words');
+SELECT wrk.transition('regress.piece', '1', s) ->> 'to' FROM unnest('{review,held}'::text[]) s;
+SELECT wrk.transition('regress.piece', '2', 'held') ->> 'to';
+COMMIT;
+
+-- the version is written as the number it is, or not at all
+CREATE TABLE regress.odd (id int, status text, status_machine_version text);
+SELECT wrk.enable_status('regress.odd', 'piece', tenant_column => NULL);
+ALTER TABLE regress.odd DROP COLUMN status_machine_version;
+SELECT wrk.enable_status('regress.odd', 'piece', tenant_column => NULL);
+ALTER TABLE regress.odd ALTER COLUMN status_machine_version TYPE text;
+INSERT INTO regress.odd VALUES (1);
+ALTER TABLE regress.odd DROP COLUMN status_machine_version, ADD COLUMN status_machine_version int GENERATED ALWAYS AS (id * 7) STORED;
+INSERT INTO regress.odd VALUES (1);
+SELECT wrk.enable_status('regress.odd', 'piece', tenant_column => NULL);
+DROP TABLE regress.odd;
+
+DROP SCHEMA regress CASCADE;
+DELETE FROM wrk.state_machine WHERE name = 'piece';
+DELETE FROM wrk.state_change;
+DELETE FROM wrk.role WHERE name LIKE 'rs\_%';
