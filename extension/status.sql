@@ -244,7 +244,7 @@ COMMENT ON FUNCTION wrk.enable_status(regclass, text, name, name, name, name, te
 'has the rows of a table follow a status machine: a new row begins in an initial state, and from then on only legal steps for the identity of the transaction are possible, for everybody. Adds the column <status_column>_machine_version. Calling it again replaces what was said before.
 reason_column: column that keeps the reason of the last change; tenant_column NULL: a table without tenants; entity: what errors, history and events call a row (default: the table''s name).
 channels, audience: as for wrk.enable_events(); with channels, each change is an event <entity>.status_changed {id, from, to, reason?, by, change_id}.
-A row cannot move to another partition. For the owner of the table who is a member of wrk_service. Errors: WK400, WK404 no such machine, WK422 rows in unknown states, 42501, 42703, 42804, 42809';
+A row cannot move to another partition, and keeps its id and tenant, by which its history is kept. For the owner of the table who is a member of wrk_service. Errors: WK400, WK404 no such machine, WK422 rows in unknown states, 42501, 42703, 42804, 42809';
 
 CREATE FUNCTION wrk.disable_status(tbl regclass)
 RETURNS void

@@ -5,7 +5,9 @@
  * wrk.status_guard() runs before a row is written.  A new row gets, or must
  * carry, an initial state and the machine's current version; a changed state
  * must be a legal step for the identity of this transaction.  An UPDATE that
- * leaves the state alone costs a few comparisons.
+ * leaves the state alone costs a few comparisons.  An UPDATE of the id or the
+ * tenant would have the row go on with the history, and the permissions, of
+ * another row, and is refused.
  *
  * wrk.status_changed() runs after the row was written and looks at what was
  * really written: it finds the step again, so that no trigger between the two
@@ -291,6 +293,25 @@ guard_step(const StatusTable *table, const TriggerData *data)
 			   : with_text(rel, data->tg_newtuple, table->reason, step.reason);
 }
 
+/* what the row's history, and permissions, are found by */
+static void
+check_key(const StatusTable *table, const TriggerData *data, AttrNumber column)
+{
+	Relation rel = data->tg_relation;
+
+	if (column == 0 ||
+		same_value(rel, data->tg_trigtuple, data->tg_newtuple, column))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRK_FORBIDDEN),
+			 errmsg("column \"%s\" of table \"%s\" cannot be changed",
+					NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname),
+					RelationGetRelationName(rel)),
+			 errdetail("The history of %s is kept by it.", table->entity),
+			 errhint("Delete the row and insert another one, or call"
+					 " wrk.status_import() first, as a member of wrk_service.")));
+}
+
 static HeapTuple
 guard_update(const StatusTable *table, const TriggerData *data)
 {
@@ -298,6 +319,11 @@ guard_update(const StatusTable *table, const TriggerData *data)
 	bool same_version =
 		same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->version);
 
+	if (!status_importing())
+	{
+		check_key(table, data, table->id);
+		check_key(table, data, table->tenant);
+	}
 	if (!same_version && !status_importing())
 		refuse_alone(
 			table, rel, table->version,

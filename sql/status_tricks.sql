@@ -45,6 +45,42 @@ INSERT INTO regress.odd VALUES (1);
 SELECT wrk.enable_status('regress.odd', 'piece', tenant_column => NULL);
 DROP TABLE regress.odd;
 
+-- no row takes the place of another: neither its way back, nor its permissions, nor its history
+:author
+DELETE FROM regress.piece WHERE id = 1;
+UPDATE regress.piece SET id = 1 WHERE id = 2;
+\echo :SQLSTATE
+ROLLBACK;
+:author
+UPDATE regress.piece SET id = 1, status = 'review' WHERE id = 2;
+\echo :SQLSTATE
+ROLLBACK;
+-- nor does a refusal tell where another tenant's row was
+:other
+INSERT INTO regress.piece (id, body) VALUES (7, 'ours');
+UPDATE regress.piece SET status = 'held' WHERE id = 7;
+UPDATE regress.piece SET tenant_id = 'acme', id = 1, status = 'published' WHERE id = 7;
+\echo :SQLSTATE
+ROLLBACK;
+:other
+INSERT INTO regress.piece (id, body) VALUES (7, 'ours');
+UPDATE regress.piece SET tenant_id = 'acme', status = 'published' WHERE id = 7;
+\echo :SQLSTATE
+ROLLBACK;
+-- also where ids are renumbered by a reference
+CREATE TABLE regress.number (n int PRIMARY KEY);
+INSERT INTO regress.number VALUES (1), (2), (3);
+ALTER TABLE regress.piece ADD FOREIGN KEY (id) REFERENCES regress.number ON UPDATE CASCADE ON DELETE CASCADE;
+UPDATE regress.number SET n = 4 WHERE n = 2;
+\echo :SQLSTATE
+ALTER TABLE regress.piece DROP CONSTRAINT piece_id_fkey;
+-- who loads data may
+BEGIN;
+SELECT wrk.status_import();
+UPDATE regress.piece SET id = 20 WHERE id = 2 RETURNING id;
+\echo :SQLSTATE
+ROLLBACK;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
