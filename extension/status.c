@@ -84,6 +84,7 @@ step_from(const StatusTable *table, const char *id, const StatusRow *row)
 	StatusStep step = {.table = table, .id = id, .to = STATUS_NONE, .from = STATUS_NONE};
 
 	step.tenant = row->tenant;
+	step.from_code = row->status;
 	step.machine = status_machine(table->machine,
 								  row->version ? row->version
 											   : status_machine_current(table->machine));
@@ -132,8 +133,7 @@ check_expected(const Request *request, const StatusRow *row)
 static void
 write_row(const Request *request, const StatusStep *step)
 {
-	GivenReason reason = {request->table->entity, request->id, request->reason};
-	GivenReason before = status_give_reason(reason);
+	const StatusStep *before = status_announce_step(step);
 
 	PG_TRY();
 	{
@@ -142,7 +142,7 @@ write_row(const Request *request, const StatusStep *step)
 	}
 	PG_FINALLY();
 	{
-		(void) status_give_reason(before);
+		(void) status_announce_step(before);
 	}
 	PG_END_TRY();
 }

@@ -211,15 +211,11 @@ extern bool status_importing(void);
 /* id of the last change of state this backend has recorded */
 extern int64 status_last_change(void);
 
-/* reason of the one change that is about to be made; entity NULL: none is given */
-typedef struct GivenReason
-{
-	const char *entity;
-	const char *id;
-	const char *reason;
-} GivenReason;
-
-/* gives a reason; returns what was given before, to be given back also after an error */
-extern GivenReason status_give_reason(GivenReason reason);
+/*
+ * Says that the step is about to be taken by UPDATE; its reason is that step's and no
+ * other's.  Returns what was said before (NULL: nothing), to be said again also
+ * after an error.
+ */
+extern const StatusStep *status_announce_step(const StatusStep *step);
 
 #endif /* WRK_STATUS_H */

@@ -34,7 +34,7 @@
 #include "identity.h"
 #include "wrk_json.h"
 
-static GivenReason given;
+static const StatusStep *given = NULL; /* the step wrk.transition() is about to take */
 static int64 last_change = 0;
 
 PG_FUNCTION_INFO_V1(wrk_status_guard);
@@ -46,12 +46,12 @@ status_last_change(void)
 	return last_change;
 }
 
-GivenReason
-status_give_reason(GivenReason reason)
+const StatusStep *
+status_announce_step(const StatusStep *step)
 {
-	GivenReason before = given;
+	const StatusStep *before = given;
 
-	given = reason;
+	given = step;
 	return before;
 }
 
@@ -171,10 +171,20 @@ read_step(const StatusTable *table, Relation rel, TupleTableSlot *before,
 /* ---------- before ---------- */
 
 static bool
+same_text(const char *one, const char *other)
+{
+	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
+}
+
+/* whether it is the step of wrk.transition(), and not one that a trigger takes meanwhile */
+static bool
 is_given(const StatusStep *step)
 {
-	return given.entity != NULL && strcmp(given.entity, step->table->entity) == 0 &&
-		   strcmp(given.id, step->id) == 0;
+	return given != NULL && same_text(given->table->entity, step->table->entity) &&
+		   same_text(given->id, step->id) && same_text(given->tenant, step->tenant) &&
+		   same_text(given->from_code, step->from_code) &&
+		   same_text(given->machine->states[given->to].code,
+					 step->machine->states[step->to].code);
 }
 
 /* the one initial state; with several, a row must say which */
@@ -265,7 +275,7 @@ reason_of(const StatusStep *step, const TriggerData *data)
 	AttrNumber column = step->table->reason;
 
 	if (is_given(step))
-		return given.reason;
+		return given->reason;
 	if (column == 0 ||
 		same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple, column))
 		return NULL;
@@ -427,7 +437,10 @@ after_update(const StatusTable *table, const TriggerData *data)
 	int64 change_id;
 
 	if (is_given(&step))
-		step.reason = given.reason;
+	{
+		step.reason = given->reason;
+		given = NULL;
+	}
 	else
 		step.reason = status_column(table, rel, data->tg_newslot, table->reason);
 	if (!status_importing())

@@ -81,6 +81,42 @@ UPDATE regress.piece SET id = 20 WHERE id = 2 RETURNING id;
 \echo :SQLSTATE
 ROLLBACK;
 
+-- a reason is that of the step it was given for, not of those that follow from it
+CREATE FUNCTION regress.hasten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE regress.piece SET status = 'draft' WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER zz_hasten AFTER UPDATE ON regress.piece FOR EACH ROW WHEN (NEW.status = 'review') EXECUTE FUNCTION regress.hasten();
+:author
+SELECT wrk.transition('regress.piece', '3', 'review', 'is ready');
+\echo :SQLSTATE
+ROLLBACK;
+CREATE OR REPLACE FUNCTION regress.hasten() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE regress.piece SET status = 'draft', why = 'is not' WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+	RETURN NULL;
+END $$;
+:author
+SELECT wrk.transition('regress.piece', '3', 'review', 'is ready') ->> 'reason';
+SELECT from_state, to_state, reason FROM wrk.state_history('regress.piece', '3');
+ROLLBACK;
+DROP TRIGGER zz_hasten ON regress.piece;
+-- nor of a step after one that failed
+:author
+SAVEPOINT s;
+SELECT wrk.transition('regress.piece', '2', 'previous', 'oops') ->> 'reason';
+ROLLBACK TO s;
+UPDATE regress.piece SET status = 'draft' WHERE id = 2 RETURNING status, why;
+SAVEPOINT s;
+SELECT wrk.transition('regress.piece', '2', 'review', 'oops');
+\echo :SQLSTATE
+ROLLBACK TO s;
+UPDATE regress.piece SET status = 'review', body = 'words' WHERE id = 2 RETURNING status, why;
+UPDATE regress.piece SET status = 'draft' WHERE id = 2 RETURNING status, why;
+\echo :SQLSTATE
+ROLLBACK;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
