@@ -79,9 +79,9 @@ lock_row(const Request *request, MemoryContext context, StatusRow *row)
 
 /* where the row is; to is still to be found */
 static StatusStep
-step_from(const StatusTable *table, const char *id, const StatusRow *row)
+step_from(const StatusTable *table, const StatusRow *row)
 {
-	StatusStep step = {.table = table, .id = id, .to = STATUS_NONE, .from = STATUS_NONE};
+	StatusStep step = {.table = table, .id = row->id, .to = STATUS_NONE, .from = STATUS_NONE};
 
 	step.tenant = row->tenant;
 	step.from_code = row->status;
@@ -95,7 +95,7 @@ step_from(const StatusTable *table, const char *id, const StatusRow *row)
 				(errcode(ERRCODE_WRK_CONFLICT),
 				 errmsg("%s \"%s\" is in state \"%s\", which version %d of status machine"
 						" \"%s\" does not have",
-						table->entity, id, row->status ? row->status : "NULL",
+						table->entity, row->id, row->status ? row->status : "NULL",
 						step.machine->version, step.machine->name),
 				 errhint("wrk.migrate_status() or wrk.status_import() can mend it.")));
 	return step;
@@ -154,7 +154,7 @@ result(const Request *request, const StatusStep *step, int64 event_before)
 	JsonbParseState *state = NULL;
 
 	wrk_json_begin_object(&state);
-	wrk_json_pair_text(&state, "id", request->id);
+	wrk_json_pair_text(&state, "id", step->id);
 	wrk_json_pair_text(&state, "from", step->machine->states[step->from].code);
 	wrk_json_pair_text(&state, "to", step->machine->states[step->to].code);
 	if (request->reason != NULL)
@@ -184,7 +184,7 @@ transition(const Request *request)
 		SPI_finish();
 		return NULL;
 	}
-	step = step_from(request->table, request->id, &row);
+	step = step_from(request->table, &row);
 	check_expected(request, &row);
 	step.reason = request->reason;
 	step.to = status_wanted(&step, request->to);
@@ -293,7 +293,7 @@ wrk_available_transitions(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	see_row(table, rel, id, &row);
-	step = step_from(table, id, &row);
+	step = step_from(table, &row);
 	for (int i = 0; i < step.machine->ntransitions; i++)
 	{
 		const StatusTransition *transition = &step.machine->transitions[i];
@@ -341,7 +341,7 @@ wrk_state_history(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	see_row(table, rel, id, &row);
-	read_history(table, id, row.tenant, (ReturnSetInfo *) fcinfo->resultinfo);
+	read_history(table, row.id, row.tenant, (ReturnSetInfo *) fcinfo->resultinfo);
 	table_close(rel, AccessShareLock);
 	return (Datum) 0;
 }

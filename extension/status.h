@@ -58,7 +58,7 @@ typedef struct StatusMachine
 } StatusMachine;
 
 /* statements of status_row.c, each with and without a tenant */
-#define STATUS_NPLANS 10
+#define STATUS_NPLANS 12
 
 /* One of these for each table in use; lives in its own context. */
 typedef struct StatusTable
@@ -176,10 +176,11 @@ typedef enum StatusLock
 /* a row as the caller sees it; palloc'd in the context status_read_row() was given */
 typedef struct StatusRow
 {
+	const char *id;     /* as the row has it */
 	const char *status; /* NULL for SQL NULL */
 	int version;        /* 0 for SQL NULL */
 	const char *tenant;
-	Jsonb *json; /* the whole row, if it was asked for */
+	Jsonb *json; /* the whole row, if it was asked for: takes the right to see all of it */
 } StatusRow;
 
 /*
@@ -191,7 +192,8 @@ extern char *status_row_id(const StatusTable *table, Relation rel, const char *t
 /*
  * These run in an SPI connection of the caller's, with its rights.  The first
  * finds a row, false if the caller sees none or, with STATUS_LOCK_SKIP, somebody
- * else has it; the second gives it another state.
+ * else has it; it does not lock what it is to read whole.  The second gives it
+ * another state.
  */
 extern bool status_read_row(const StatusTable *table, Relation rel, const char *id,
 							StatusLock lock, bool whole, MemoryContext context,

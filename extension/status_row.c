@@ -14,13 +14,14 @@
 
 #include "identity.h"
 
-/* statements, in the order of StatusLock */
+/* statements, the first of them in the order of StatusLock */
 enum Statement
 {
 	STATEMENT_READ,
 	STATEMENT_LOCK_WAIT,
 	STATEMENT_LOCK_SKIP,
 	STATEMENT_LOCK_FAIL,
+	STATEMENT_READ_WHOLE,
 	STATEMENT_WRITE
 };
 
@@ -30,7 +31,6 @@ enum Parameter
 	PARAM_ID,
 	PARAM_TENANT,
 	PARAM_STATUS,
-	PARAM_WHOLE,
 	NPARAMS
 };
 
@@ -67,14 +67,16 @@ reading_text(const StatusTable *table, Relation rel, enum Statement statement,
 {
 	static const char *const locks[] = {"", " FOR NO KEY UPDATE OF t",
 										" FOR NO KEY UPDATE OF t SKIP LOCKED",
-										" FOR NO KEY UPDATE OF t NOWAIT"};
+										" FOR NO KEY UPDATE OF t NOWAIT", ""};
 	const char *tenant =
 		table->tenant ? psprintf("t.%s", column_name(rel, table->tenant)) : "NULL";
+	const char *whole =
+		statement == STATEMENT_READ_WHOLE ? ", pg_catalog.to_jsonb(t)" : "";
 
-	return psprintf("SELECT t.%s::pg_catalog.text, t.%s, %s::pg_catalog.text,"
-					" CASE WHEN $4 THEN pg_catalog.to_jsonb(t) END FROM %s t WHERE %s%s",
-					column_name(rel, table->status), column_name(rel, table->version),
-					tenant, status_relation_name(table->relid),
+	return psprintf("SELECT t.%s, t.%s, t.%s, %s%s FROM %s t WHERE %s%s",
+					column_name(rel, table->id), column_name(rel, table->status),
+					column_name(rel, table->version), tenant, whole,
+					status_relation_name(table->relid),
 					condition(table, rel, of_tenant), locks[statement]);
 }
 
@@ -100,7 +102,6 @@ get_plan(const StatusTable *table, Relation rel, enum Statement statement, bool 
 	types[PARAM_ID] = column_type(rel, table->id);
 	types[PARAM_TENANT] = column_type(rel, table->tenant);
 	types[PARAM_STATUS] = column_type(rel, table->status);
-	types[PARAM_WHOLE] = BOOLOID;
 	*plan = SPI_prepare(statement_text(table, rel, statement, of_tenant), NPARAMS, types);
 	if (*plan == NULL)
 		elog(ERROR, "could not prepare a statement on \"%s\": %s",
@@ -175,20 +176,19 @@ execute(const StatusTable *table, const char *id, SPIPlanPtr plan, Datum *values
 
 static int
 run(const StatusTable *table, Relation rel, enum Statement statement, const char *id,
-	const char *status, bool whole)
+	const char *status)
 {
 	const Identity *who = identity_current();
 	bool of_tenant = who != NULL && table->tenant != 0;
 	SPIPlanPtr plan = get_plan(table, rel, statement, of_tenant);
 	Datum values[NPARAMS] = {0};
-	char nulls[NPARAMS + 1] = "nnn ";
+	char nulls[NPARAMS + 1] = "nnn";
 
 	put_param(values, nulls, PARAM_ID, column_type(rel, table->id), id);
 	if (of_tenant)
 		put_param(values, nulls, PARAM_TENANT, column_type(rel, table->tenant),
 				  who->tenant_id);
 	put_param(values, nulls, PARAM_STATUS, column_type(rel, table->status), status);
-	values[PARAM_WHOLE] = BoolGetDatum(whole);
 	if (statement == STATEMENT_LOCK_FAIL)
 		return execute(table, id, plan, values, nulls);
 	return SPI_execute_plan(plan, values, nulls, false,
@@ -205,11 +205,12 @@ bool
 status_read_row(const StatusTable *table, Relation rel, const char *id, StatusLock lock,
 				bool whole, MemoryContext context, StatusRow *row)
 {
+	enum Statement statement = whole ? STATEMENT_READ_WHOLE : (enum Statement) lock;
 	MemoryContext old;
-	Datum json;
-	bool isnull;
+	Datum json = (Datum) 0;
+	bool isnull = true;
 
-	if (run(table, rel, (enum Statement) lock, id, NULL, whole) != SPI_OK_SELECT)
+	if (run(table, rel, statement, id, NULL) != SPI_OK_SELECT)
 		elog(ERROR, "could not read a row of \"%s\"", RelationGetRelationName(rel));
 	if (SPI_processed == 0)
 		return false;
@@ -219,10 +220,12 @@ status_read_row(const StatusTable *table, Relation rel, const char *id, StatusLo
 				 errmsg("id \"%s\" of %s is not unique", id, table->entity),
 				 errhint("Authenticate, so that it is known which tenant is meant.")));
 	old = MemoryContextSwitchTo(context);
-	row->status = result_text(1);
-	row->version = result_text(2) ? pg_strtoint32(result_text(2)) : 0;
-	row->tenant = result_text(3);
-	json = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 4, &isnull);
+	row->id = result_text(1);
+	row->status = result_text(2);
+	row->version = result_text(3) ? pg_strtoint32(result_text(3)) : 0;
+	row->tenant = result_text(4);
+	if (whole)
+		json = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 5, &isnull);
 	row->json = isnull ? NULL : DatumGetJsonbPCopy(json);
 	MemoryContextSwitchTo(old);
 	SPI_freetuptable(SPI_tuptable);
@@ -233,7 +236,7 @@ void
 status_write_row(const StatusTable *table, Relation rel, const char *id,
 				 const char *status)
 {
-	if (run(table, rel, STATEMENT_WRITE, id, status, false) != SPI_OK_UPDATE)
+	if (run(table, rel, STATEMENT_WRITE, id, status) != SPI_OK_UPDATE)
 		elog(ERROR, "could not change a row of \"%s\"", RelationGetRelationName(rel));
 	if (SPI_processed != 1)
 		ereport(ERROR,

@@ -117,6 +117,33 @@ UPDATE regress.piece SET status = 'draft' WHERE id = 2 RETURNING status, why;
 \echo :SQLSTATE
 ROLLBACK;
 
+-- who may see and change no more than the status may have the row take a step
+CREATE TABLE regress.sealed (id int PRIMARY KEY, status text, secret text);
+SELECT wrk.enable_status('regress.sealed', 'piece', tenant_column => NULL);
+INSERT INTO regress.sealed VALUES (1, 'draft', 'no words');
+GRANT SELECT (id, status, status_machine_version), UPDATE (status) ON regress.sealed TO wrk_member;
+:author
+SELECT wrk.transition('regress.sealed', '1', 'held') ->> 'to';
+SELECT to_state FROM wrk.available_transitions('regress.sealed', '1');
+SELECT to_state FROM wrk.state_history('regress.sealed', '1');
+-- a try has guards look at the whole row
+SELECT wrk.transition('regress.sealed', '1', 'previous', dry_run => true);
+\echo :SQLSTATE
+ROLLBACK;
+DROP TABLE regress.sealed;
+
+-- a row is found by what its column takes for equal, and has one history
+CREATE TABLE regress.loose (id numeric, status text, why text);
+SELECT wrk.enable_status('regress.loose', 'piece', tenant_column => NULL, reason_column => 'why');
+INSERT INTO regress.loose VALUES (1.50);
+BEGIN;
+SELECT wrk.transition('regress.loose', '1.5', 'held', 'because') - 'change_id' - 'by';
+SELECT wrk.transition('regress.loose', '1.5', 'previous') - 'change_id' - 'by';
+SELECT from_state, to_state, reason FROM wrk.state_history('regress.loose', '1.5');
+\echo :SQLSTATE
+ROLLBACK;
+DROP TABLE regress.loose;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
