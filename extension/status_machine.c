@@ -6,7 +6,8 @@
  * never change, so what is cached could go stale only when the transaction that
  * made it is rolled back, or the extension made anew; a trigger on
  * wrk.state_machine invalidates everything then, as it does when a new version
- * makes another one the current one.
+ * makes another one the current one.  Guards and "after" functions are kept by
+ * name and cached by oid: any function that comes, goes or changes invalidates.
  *
  * Must stay true: (1) definitions are read with a fresh snapshot, or an old
  * transaction could put an old current version into the cache; (2) a machine
@@ -22,6 +23,7 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #define MACHINE_NAME_LEN 64
 
@@ -59,6 +61,12 @@ machine_relcache_callback(Datum arg, Oid relid)
 		entry->valid = false;
 }
 
+static void
+machine_function_callback(Datum arg, int cacheid, uint32 hash)
+{
+	machine_relcache_callback(arg, InvalidOid);
+}
+
 void
 status_init(void)
 {
@@ -66,6 +74,7 @@ status_init(void)
 
 	entries = hash_create("wrk status machines", 16, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(machine_relcache_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, machine_function_callback, (Datum) 0);
 }
 
 static MachineEntry *

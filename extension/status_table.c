@@ -4,7 +4,8 @@
  *
  * The configuration is the argument of the table's trigger, JSON with columns by
  * name, so that it travels with pg_dump; here columns are numbers.  It is read
- * again after any change of the table.  A partition has a copy of its parent's
+ * again after any change of the table, and, as statements name it, of a schema.
+ * A partition has a copy of its parent's
  * trigger and counts by itself.
  *
  * Must stay true: what somebody holds is freed no sooner than the transaction ends.
@@ -23,6 +24,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "event_config.h"
 #include "wrk_json.h"
@@ -56,12 +58,19 @@ table_relcache_callback(Datum arg, Oid relid)
 }
 
 static void
+table_schema_callback(Datum arg, int cacheid, uint32 hash)
+{
+	table_relcache_callback(arg, InvalidOid);
+}
+
+static void
 make_entries(void)
 {
 	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TableEntry)};
 
 	entries = hash_create("wrk status tables", 32, &ctl, HASH_ELEM | HASH_BLOBS);
 	CacheRegisterRelcacheCallback(table_relcache_callback, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, table_schema_callback, (Datum) 0);
 }
 
 /* ---------- reading the configuration ---------- */
@@ -73,26 +82,40 @@ trigger_function(const char *name)
 						  NULL, false);
 }
 
-/* the table's guard trigger, NULL if it has none */
-static const Trigger *
-guard_trigger(Relation rel)
+/* the table's guard trigger; copied, because any look-up may build the relation anew */
+typedef struct Guard
 {
-	Oid guard = trigger_function("status_guard");
+	const char *name; /* NULL: the table has none */
+	const char *config;
+} Guard;
+
+static Guard
+find_guard(Relation rel)
+{
+	Oid function = trigger_function("status_guard");
 	const TriggerDesc *triggers = rel->trigdesc;
+	Guard guard = {NULL};
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgfoid == guard && triggers->triggers[i].tgnargs == 1)
-			return &triggers->triggers[i];
-	return NULL;
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (trigger->tgfoid != function || trigger->tgnargs != 1)
+			continue;
+		guard.name = pstrdup(trigger->tgname);
+		guard.config = pstrdup(trigger->tgargs[0]);
+		break;
+	}
+	return guard;
 }
 
 /* Name of a trigger that can change a row after the guard has looked at it, or NULL. */
 static const char *
-late_trigger(Relation rel, const Trigger *guard)
+late_trigger(Relation rel, const Guard *guard)
 {
 	Oid harmless = trigger_function("tenancy_guard");
 
-	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
 		const Trigger *trigger = &rel->trigdesc->triggers[i];
 
@@ -100,7 +123,7 @@ late_trigger(Relation rel, const Trigger *guard)
 			(TRIGGER_FOR_INSERT(trigger->tgtype) ||
 			 TRIGGER_FOR_UPDATE(trigger->tgtype)) &&
 			trigger->tgenabled != TRIGGER_DISABLED && trigger->tgfoid != harmless &&
-			strcmp(trigger->tgname, guard->tgname) > 0)
+			strcmp(trigger->tgname, guard->name) > 0)
 			return pstrdup(trigger->tgname);
 	}
 	return NULL;
@@ -203,22 +226,42 @@ parse_config(Relation rel, const char *json)
 	return table;
 }
 
+static StatusTable *
+read_table(Relation rel)
+{
+	Guard guard = find_guard(rel);
+	StatusTable *table;
+
+	if (guard.name == NULL)
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+						errmsg("table \"%s\" has no status machine",
+							   RelationGetRelationName(rel)),
+						errhint("Give it one with wrk.enable_status().")));
+	table = parse_config(rel, guard.config);
+	table->late = late_trigger(rel, &guard);
+	return table;
+}
+
 static void
 load_table(TableEntry *entry, Relation rel)
 {
-	const Trigger *guard = guard_trigger(rel);
 	MemoryContext context = AllocSetContextCreate(
 		CurrentMemoryContext, "wrk status table", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	StatusTable *table;
 
-	if (guard == NULL)
-		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-						errmsg("table \"%s\" has no status machine",
-							   RelationGetRelationName(rel)),
-						errhint("Give it one with wrk.enable_status().")));
-	table = parse_config(rel, guard->tgargs[0]);
-	table->late = late_trigger(rel, guard);
+	/* valid before reading: a change that arrives meanwhile makes it invalid again */
+	entry->valid = true;
+	PG_TRY();
+	{
+		table = read_table(rel);
+	}
+	PG_CATCH();
+	{
+		entry->valid = false;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
 	MemoryContextSwitchTo(old);
 
 	/* somebody further up may be in the midst of using the old one */
@@ -226,7 +269,6 @@ load_table(TableEntry *entry, Relation rel)
 		MemoryContextSetParent(entry->table->context, TopTransactionContext);
 	MemoryContextSetParent(context, CacheMemoryContext);
 	entry->table = table;
-	entry->valid = true;
 }
 
 const StatusTable *

@@ -144,6 +144,46 @@ SELECT from_state, to_state, reason FROM wrk.state_history('regress.loose', '1.5
 ROLLBACK;
 DROP TABLE regress.loose;
 
+-- a hook that was made anew is the hook, also for who knew the old one
+:author
+SELECT wrk.transition('regress.piece', '3', 'review') ->> 'to';
+ROLLBACK;
+DROP FUNCTION regress.has_words(jsonb);
+CREATE FUNCTION regress.has_words(change jsonb) RETURNS text LANGUAGE sql
+RETURN CASE WHEN coalesce(change #>> '{row,body}', '') = '' THEN 'words are missing' END;
+:author
+SELECT wrk.transition('regress.piece', '3', 'review') ->> 'to';
+ROLLBACK;
+:author
+UPDATE regress.piece SET status = 'draft' WHERE id = 2;
+UPDATE regress.piece SET status = 'review' WHERE id = 2;
+\echo :SQLSTATE
+ROLLBACK;
+
+-- a table is itself, whatever it and its schema are called by now
+CREATE SCHEMA regress_blue
+	CREATE TABLE thing (id int PRIMARY KEY, status text);
+CREATE SCHEMA regress_green
+	CREATE TABLE thing (id int PRIMARY KEY, status text);
+SELECT wrk.enable_status('regress_blue.thing', 'piece', tenant_column => NULL, entity => 'blue_thing');
+SELECT wrk.enable_status('regress_green.thing', 'piece', tenant_column => NULL, entity => 'green_thing');
+INSERT INTO regress_blue.thing VALUES (1);
+INSERT INTO regress_green.thing VALUES (1);
+SELECT wrk.transition('regress_blue.thing', '1', 'held') ->> 'to';
+ALTER SCHEMA regress_blue RENAME TO regress_old;
+ALTER SCHEMA regress_green RENAME TO regress_blue;
+SELECT wrk.transition('regress_old.thing', '1', 'previous') - 'change_id';
+SELECT 'old', status FROM regress_old.thing UNION ALL SELECT 'blue', status FROM regress_blue.thing;
+ALTER TABLE regress_old.thing RENAME TO thong;
+ALTER TABLE regress_old.thong RENAME status TO state;
+ALTER TABLE regress_old.thong DROP COLUMN id, ADD COLUMN status text DEFAULT 'held', ADD COLUMN id int DEFAULT 1;
+SELECT wrk.transition('regress_old.thong', '1', 'held');
+SELECT wrk.disable_status('regress_old.thong');
+SELECT wrk.enable_status('regress_old.thong', 'piece', status_column => 'state', tenant_column => NULL, entity => 'blue_thing');
+SELECT wrk.transition('regress_old.thong', '1', 'held') - 'change_id';
+SELECT * FROM regress_old.thong;
+DROP SCHEMA regress_old, regress_blue CASCADE;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
