@@ -129,10 +129,25 @@ check_expected(const Request *request, const StatusRow *row)
 			 errhint("Read it again, then decide.")));
 }
 
+/* the row has its new state, but no trigger of ours has seen it */
+static void
+refuse_unrecorded(const Request *request)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("status of %s \"%s\" is not guarded", request->table->entity,
+					request->id),
+			 errdetail("Triggers of table \"%s\" are switched off, or the row is in a"
+					   " table that inherits from it.",
+					   RelationGetRelationName(request->rel)),
+			 errhint("wrk.enable_status() guards a table and its partitions.")));
+}
+
 /* the UPDATE, with the reason handed to the guard */
 static void
 write_row(const Request *request, const StatusStep *step)
 {
+	int64 last = status_last_change();
 	const StatusStep *before = status_announce_step(step);
 
 	PG_TRY();
@@ -145,6 +160,8 @@ write_row(const Request *request, const StatusStep *step)
 		(void) status_announce_step(before);
 	}
 	PG_END_TRY();
+	if (status_last_change() == last)
+		refuse_unrecorded(request);
 }
 
 static Jsonb *

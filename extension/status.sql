@@ -203,6 +203,12 @@ DECLARE
 	forced boolean;
 BEGIN
 	PERFORM wrk.event_check_table(tbl);
+	IF EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = tbl AND NOT c.relispartition) THEN
+		RAISE EXCEPTION 'other tables inherit from %', tbl USING ERRCODE = 'wrong_object_type',
+			DETAIL = 'Triggers are not inherited: their rows would change without a guard.',
+			HINT = 'Use partitions.';
+	END IF;
 	IF current_version IS NULL THEN
 		RAISE EXCEPTION 'no status machine "%"', machine USING ERRCODE = 'WK404',
 			HINT = 'Make it with wrk.define_state_machine().';
@@ -235,9 +241,10 @@ BEGIN
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_guard(%L)', tbl, config);
 	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_began AFTER INSERT ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_changed()', tbl);
-	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER UPDATE ON %s'
-		' FOR EACH ROW WHEN (OLD.%2$I IS DISTINCT FROM NEW.%2$I) EXECUTE FUNCTION wrk.status_changed()',
-		tbl, status_column);
+	-- whatever the column's collation takes for equal
+	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER UPDATE ON %s FOR EACH ROW'
+		' WHEN (OLD.%2$I::pg_catalog.text COLLATE pg_catalog."C" IS DISTINCT FROM NEW.%2$I::pg_catalog.text)'
+		' EXECUTE FUNCTION wrk.status_changed()', tbl, status_column);
 END
 $$;
 COMMENT ON FUNCTION wrk.enable_status(regclass, text, name, name, name, name, text, text[], jsonb) IS
