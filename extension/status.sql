@@ -372,11 +372,11 @@ AS $$
 DECLARE
 	row_id text;
 	answer jsonb;
-	answers jsonb := '[]';
+	answers jsonb[] := '{}';
 	failed text;
 	refusal text;
 BEGIN
-	IF on_refused NOT IN ('fail', 'report') THEN
+	IF on_refused IS NULL OR on_refused NOT IN ('fail', 'report') THEN
 		RAISE EXCEPTION '"%" is no way to deal with a refused row', on_refused USING ERRCODE = 'WK400',
 			HINT = 'Ways are fail and report.';
 	END IF;
@@ -414,7 +414,7 @@ BEGIN
 			answer ->> 'code', answer ->> 'message';
 	END LOOP;
 	IF key IS NOT NULL THEN
-		PERFORM wrk.key_answer(key, answers);
+		PERFORM wrk.key_answer(key, to_jsonb(answers));
 	END IF;
 END
 $$;

@@ -228,6 +228,9 @@ AS $$
 	UNION
 	SELECT format('transitions[%s].after', t.n), format('"%s" is no function (jsonb) returns void you may execute', f)
 	FROM steps t, unnest(wrk.status_texts(t.raw -> 'after')) f WHERE wrk.status_hook(f, 'void') IS NULL
+	UNION
+	SELECT format('transitions[%s].after', t.n), 'is neither a function nor an array of functions'
+	FROM steps t WHERE jsonb_typeof(t.raw -> 'after') NOT IN ('string', 'array')
 $$;
 COMMENT ON FUNCTION wrk.status_transition_problems(jsonb) IS
 'part of wrk.define_state_machine(): transitions whose states, roles, permission or functions are not there';
