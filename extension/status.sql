@@ -434,16 +434,20 @@ RETURNS TABLE (change_id bigint, from_state text, to_state text, reason text, us
 			   imported boolean, changed_at timestamptz, duration interval)
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
+	WITH change AS (
+		SELECT * FROM wrk.state_change c
+		WHERE c.entity = state_history_of.entity AND c.row_id = state_history_of.row_id
+			AND (c.tenant_id = state_history_of.tenant_id
+				OR c.tenant_id IS NULL AND state_history_of.tenant_id IS NULL))
 	SELECT c.id, c.from_state, c.to_state, c.reason, c.user_id, c.actor, c.imported, c.created_at,
 		lead(c.created_at) OVER (ORDER BY c.id) - c.created_at
-	FROM wrk.state_change c
-	WHERE c.entity = state_history_of.entity AND c.row_id = state_history_of.row_id
-		AND (c.tenant_id = state_history_of.tenant_id
-			OR c.tenant_id IS NULL AND state_history_of.tenant_id IS NULL)
+	FROM change c
+	-- what went before was another row of that id, which the caller may never have seen
+	WHERE c.id >= coalesce((SELECT max(b.id) FROM change b WHERE b.from_state IS NULL), 0)
 	ORDER BY c.id
 $$;
 COMMENT ON FUNCTION wrk.state_history_of(text, text, text) IS
-'all changes of state of a row, whoever may see it; internal to wrk.state_history()';
+'all changes of state of a row since it was inserted, whoever may see it; internal to wrk.state_history()';
 REVOKE ALL ON FUNCTION wrk.state_history_of(text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION wrk.state_history(tbl regclass, id text)
@@ -452,7 +456,7 @@ RETURNS TABLE (change_id bigint, from_state text, to_state text, reason text, us
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'wrk_state_history';
 COMMENT ON FUNCTION wrk.state_history(regclass, text) IS
-'changes of state of a row the caller sees, oldest first: who (user, and actor that vouched), when, from (NULL: it was new), to, why, and how long it stayed there (NULL: it is there still). Error: WK404 not_found';
+'changes of state of a row the caller sees, oldest first: who (user, and actor that vouched), when, from (NULL: it was new), to, why, and how long it stayed there (NULL: it is there still). A row deleted before of the same id is another row. Error: WK404 not_found';
 
 REVOKE ALL ON FUNCTION wrk.transition_step(regclass, text, text, text, text, text, boolean),
 	wrk.status_row_id(regclass, text),

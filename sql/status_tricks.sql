@@ -184,6 +184,43 @@ SELECT wrk.transition('regress_old.thong', '1', 'held') - 'change_id';
 SELECT * FROM regress_old.thong;
 DROP SCHEMA regress_old, regress_blue CASCADE;
 
+-- a step that nobody would guard is not taken
+CREATE TABLE regress.heir () INHERITS (regress.piece);
+INSERT INTO regress.heir (tenant_id, id, status) VALUES ('acme', 50, 'review');
+:editor
+SELECT wrk.transition('regress.piece', '50', 'published');
+\echo :SQLSTATE
+ROLLBACK;
+SELECT wrk.enable_status('regress.piece', 'piece');
+DROP TABLE regress.heir;
+ALTER TABLE regress.piece DISABLE TRIGGER USER;
+:editor
+SELECT wrk.transition('regress.piece', '3', 'review');
+\echo :SQLSTATE
+ROLLBACK;
+ALTER TABLE regress.piece ENABLE TRIGGER USER;
+-- and what a collation takes for equal is a change all the same
+SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'regress.piece'::regclass AND tgqual IS NOT NULL;
+
+-- who takes the id of a row that is gone does not take its history
+:author
+DELETE FROM regress.piece WHERE id = 1;
+INSERT INTO regress.piece (id, body) VALUES (1, 'mine');
+SELECT from_state, to_state FROM wrk.state_history('regress.piece', '1');
+SELECT wrk.transition('regress.piece', '1', 'held') ->> 'to';
+SELECT to_state FROM wrk.available_transitions('regress.piece', '1');
+SELECT from_state, to_state FROM wrk.state_history('regress.piece', '1');
+ROLLBACK;
+SELECT count(*) FROM wrk.state_change WHERE entity = 'piece' AND row_id = '1';
+
+-- hooks of a wrong shape are not left out, nor is a way not said taken for one
+SELECT wrk.define_state_machine('{"name": "lax", "states": [{"code": "a", "initial": true}, {"code": "b", "terminal": true}],
+	"transitions": [{"from": "a", "to": "b", "after": {"regress.x": 1}}]}');
+:author
+SELECT * FROM wrk.transition_all('regress.piece', '{1}', 'previous', on_refused => NULL);
+\echo :SQLSTATE
+ROLLBACK;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
