@@ -232,7 +232,8 @@ read_table(Relation rel)
 	Guard guard = find_guard(rel);
 	StatusTable *table;
 
-	if (guard.name == NULL)
+	/* what is gone with its session has no history, and must not add to that of others */
+	if (guard.name == NULL || rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
 		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
 						errmsg("table \"%s\" has no status machine",
 							   RelationGetRelationName(rel)),

@@ -221,6 +221,19 @@ SELECT * FROM wrk.transition_all('regress.piece', '{1}', 'previous', on_refused 
 \echo :SQLSTATE
 ROLLBACK;
 
+-- nobody writes the history of others by way of a table of its own
+CREATE ROLE regress_service IN ROLE wrk_service;
+BEGIN;
+SET LOCAL ROLE regress_service;
+CREATE TEMPORARY TABLE forged (tenant_id text, id int, status text, status_machine_version int);
+CREATE TRIGGER zz_wrk_status BEFORE INSERT OR UPDATE ON forged FOR EACH ROW EXECUTE FUNCTION wrk.status_guard(
+	'{"machine": "piece", "entity": "piece", "id": "id", "tenant": "tenant_id", "status": "status", "version": "status_machine_version"}');
+CREATE TRIGGER recorded AFTER INSERT OR UPDATE ON forged FOR EACH ROW EXECUTE FUNCTION wrk.status_changed();
+INSERT INTO forged VALUES ('acme', 1);
+\echo :SQLSTATE
+ROLLBACK;
+DROP ROLE regress_service;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
