@@ -239,12 +239,9 @@ BEGIN
 	END IF;
 	EXECUTE format('CREATE OR REPLACE TRIGGER zz_wrk_status BEFORE INSERT OR UPDATE ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_guard(%L)', tbl, config);
-	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_began AFTER INSERT ON %s'
+	-- no WHEN: its expression is read and compiled anew by every statement, which costs more than the call
+	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER INSERT OR UPDATE ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_changed()', tbl);
-	-- whatever the column's collation takes for equal
-	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER UPDATE ON %s FOR EACH ROW'
-		' WHEN (OLD.%2$I::pg_catalog.text COLLATE pg_catalog."C" IS DISTINCT FROM NEW.%2$I::pg_catalog.text)'
-		' EXECUTE FUNCTION wrk.status_changed()', tbl, status_column);
 END
 $$;
 COMMENT ON FUNCTION wrk.enable_status(regclass, text, name, name, name, name, text, text[], jsonb) IS
