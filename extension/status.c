@@ -81,7 +81,8 @@ lock_row(const Request *request, MemoryContext context, StatusRow *row)
 static StatusStep
 step_from(const StatusTable *table, const StatusRow *row)
 {
-	StatusStep step = {.table = table, .id = row->id, .to = STATUS_NONE, .from = STATUS_NONE};
+	StatusStep step = {
+		.table = table, .id = row->id, .to = STATUS_NONE, .from = STATUS_NONE};
 
 	step.tenant = row->tenant;
 	step.from_code = row->status;

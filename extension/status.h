@@ -180,7 +180,8 @@ typedef struct StatusRow
 	const char *status; /* NULL for SQL NULL */
 	int version;        /* 0 for SQL NULL */
 	const char *tenant;
-	Jsonb *json; /* the whole row, if it was asked for: takes the right to see all of it */
+	Jsonb
+		*json; /* the whole row, if it was asked for: takes the right to see all of it */
 } StatusRow;
 
 /*

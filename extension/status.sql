@@ -240,8 +240,8 @@ BEGIN
 	EXECUTE format('CREATE OR REPLACE TRIGGER zz_wrk_status BEFORE INSERT OR UPDATE ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_guard(%L)', tbl, config);
 	-- no WHEN: its expression is read and compiled anew by every statement, which costs more than the call
-	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER INSERT OR UPDATE ON %s'
-		' FOR EACH ROW EXECUTE FUNCTION wrk.status_changed()', tbl);
+	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER INSERT OR UPDATE OF %I ON %s'
+		' FOR EACH ROW EXECUTE FUNCTION wrk.status_changed()', status_column, tbl);
 END
 $$;
 COMMENT ON FUNCTION wrk.enable_status(regclass, text, name, name, name, name, text, text[], jsonb) IS

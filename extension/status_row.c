@@ -76,8 +76,8 @@ reading_text(const StatusTable *table, Relation rel, enum Statement statement,
 	return psprintf("SELECT t.%s, t.%s, t.%s, %s%s FROM %s t WHERE %s%s",
 					column_name(rel, table->id), column_name(rel, table->status),
 					column_name(rel, table->version), tenant, whole,
-					status_relation_name(table->relid),
-					condition(table, rel, of_tenant), locks[statement]);
+					status_relation_name(table->relid), condition(table, rel, of_tenant),
+					locks[statement]);
 }
 
 static char *

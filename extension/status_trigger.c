@@ -14,6 +14,10 @@
  * can slip in another state.  Then it records the change, tells those who
  * watch, and has the transition's "after" functions run.
  *
+ * It is not called for statements that do not set the column, which would cost
+ * them dearly; that is why the guard refuses what another trigger makes of the
+ * state in one of them.
+ *
  * Must stay true: (1) the machine's version of a row changes with an import
  * only; (2) a reason belongs to a change of state and never changes without one;
  * (3) the guard is the last BEFORE trigger but for the tenancy guard, which
@@ -23,6 +27,7 @@
 #include "status.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -176,7 +181,8 @@ same_text(const char *one, const char *other)
 	return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
-/* whether it is the step of wrk.transition(), and not one that a trigger takes meanwhile */
+/* whether it is the step of wrk.transition(), and not one that a trigger takes meanwhile
+ */
 static bool
 is_given(const StatusStep *step)
 {
@@ -309,8 +315,7 @@ check_key(const StatusTable *table, const TriggerData *data, AttrNumber column)
 {
 	Relation rel = data->tg_relation;
 
-	if (column == 0 ||
-		same_value(rel, data->tg_trigtuple, data->tg_newtuple, column))
+	if (column == 0 || same_value(rel, data->tg_trigtuple, data->tg_newtuple, column))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_WRK_FORBIDDEN),
@@ -320,6 +325,22 @@ check_key(const StatusTable *table, const TriggerData *data, AttrNumber column)
 			 errdetail("The history of %s is kept by it.", table->entity),
 			 errhint("Delete the row and insert another one, or call"
 					 " wrk.status_import() first, as a member of wrk_service.")));
+}
+
+/* nobody would look at the row after it was written */
+static void
+refuse_hidden(const StatusTable *table, const TriggerData *data)
+{
+	const char *column = NameStr(
+		TupleDescAttr(RelationGetDescr(data->tg_relation), table->status - 1)->attname);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("a trigger changed column \"%s\" of table \"%s\" in a statement that"
+					" does not set it",
+					column, RelationGetRelationName(data->tg_relation)),
+			 errhint("Set it in the statement, or call wrk.transition() in an AFTER"
+					 " trigger.")));
 }
 
 static HeapTuple
@@ -339,7 +360,12 @@ guard_update(const StatusTable *table, const TriggerData *data)
 			table, rel, table->version,
 			"wrk.migrate_status() moves rows to another version of their machine.");
 	if (!same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->status))
+	{
+		if (!bms_is_member(table->status - FirstLowInvalidHeapAttributeNumber,
+						   data->tg_updatedcols))
+			refuse_hidden(table, data);
 		return guard_step(table, data);
+	}
 	if (!same_version)
 		(void) read_step(table, rel, data->tg_trigslot, data->tg_newslot);
 	return guard_rest(table, data);

@@ -352,6 +352,11 @@ ALTER TRIGGER zzz_sly ON regress.article RENAME TO sly;
 UPDATE regress.article SET status = 'held' WHERE id = 9;
 \echo :SQLSTATE
 ROLLBACK;
+-- nor in a statement that says nothing of a state
+:author
+UPDATE regress.article SET body = 'words' WHERE id = 9;
+\echo :SQLSTATE
+ROLLBACK;
 DROP TRIGGER sly ON regress.article;
 
 -- a hook that is gone is an error, not a way round
