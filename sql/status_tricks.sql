@@ -200,7 +200,13 @@ SELECT wrk.transition('regress.piece', '3', 'review');
 ROLLBACK;
 ALTER TABLE regress.piece ENABLE TRIGGER USER;
 -- and what a collation takes for equal is a change all the same
-SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'regress.piece'::regclass AND tgqual IS NOT NULL;
+CREATE COLLATION regress.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+CREATE TABLE regress.cased (id int, status text COLLATE regress.ci);
+SELECT wrk.enable_status('regress.cased', 'piece', tenant_column => NULL);
+INSERT INTO regress.cased VALUES (1);
+UPDATE regress.cased SET status = 'DRAFT' WHERE status = 'Draft';
+\echo :SQLSTATE
+DROP TABLE regress.cased;
 
 -- who takes the id of a row that is gone does not take its history
 :author
