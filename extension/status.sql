@@ -38,7 +38,7 @@ COMMENT ON COLUMN wrk.state_change.actor IS 'who vouched for the identity, or ro
 COMMENT ON COLUMN wrk.state_change.returned IS 'it went back to the previous state';
 COMMENT ON COLUMN wrk.state_change.imported IS 'made under wrk.status_import(), by no rule of the machine';
 COMMENT ON COLUMN wrk.state_change.key IS 'idempotency key of the call that made it';
-CREATE INDEX state_change_row_idx ON wrk.state_change (entity, row_id, tenant_id, id);
+CREATE INDEX state_change_row_idx ON wrk.state_change (row_id, entity, tenant_id, id);
 COMMENT ON INDEX wrk.state_change_row_idx IS 'history of a row';
 SELECT pg_catalog.pg_extension_config_dump('wrk.state_change', '');
 REVOKE ALL ON wrk.state_change FROM PUBLIC;

@@ -152,8 +152,9 @@ status_previous(const StatusStep *step)
 	HeapTuple tuple;
 	char *code = NULL;
 
-	init_key(&keys[0], CHANGE_ENTITY, step->table->entity);
-	init_key(&keys[1], CHANGE_ROW_ID, step->id);
+	/* in the order of the index */
+	init_key(&keys[0], CHANGE_ROW_ID, step->id);
+	init_key(&keys[1], CHANGE_ENTITY, step->table->entity);
 	init_key(&keys[2], CHANGE_TENANT_ID, step->tenant);
 	scan = systable_beginscan_ordered(rel, index, NULL, lengthof(keys), keys);
 	while (
