@@ -239,8 +239,11 @@ BEGIN
 	END IF;
 	EXECUTE format('CREATE OR REPLACE TRIGGER zz_wrk_status BEFORE INSERT OR UPDATE ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_guard(%L)', tbl, config);
+	-- before all others: what those have a new row do next is recorded after it began
+	EXECUTE format('CREATE OR REPLACE TRIGGER "00_wrk_status_began" AFTER INSERT ON %s'
+		' FOR EACH ROW EXECUTE FUNCTION wrk.status_changed()', tbl);
 	-- no WHEN: its expression is read and compiled anew by every statement, which costs more than the call
-	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER INSERT OR UPDATE OF %I ON %s'
+	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_status_changed AFTER UPDATE OF %I ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.status_changed()', status_column, tbl);
 END
 $$;

@@ -240,6 +240,20 @@ INSERT INTO forged VALUES ('acme', 1);
 ROLLBACK;
 DROP ROLE regress_service;
 
+-- a row begins before it goes on, whatever the trigger is called that has it do so
+CREATE FUNCTION regress.hurry() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE regress.piece SET status = 'held' WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+	UPDATE regress.piece SET status = 'draft' WHERE tenant_id = NEW.tenant_id AND id = NEW.id;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER a_hurry AFTER INSERT ON regress.piece FOR EACH ROW EXECUTE FUNCTION regress.hurry();
+:author
+INSERT INTO regress.piece (id) VALUES (30);
+SELECT from_state, to_state FROM wrk.state_history('regress.piece', '30');
+ROLLBACK;
+DROP TRIGGER a_hurry ON regress.piece;
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
