@@ -15,7 +15,7 @@ C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
-C_STEMS   += status status_machine status_table status_step status_store status_row status_trigger status_import
+C_STEMS   += status status_machine status_table status_step status_store status_row status_trigger status_changed status_import
 C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
 

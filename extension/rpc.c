@@ -23,6 +23,7 @@
 
 PG_FUNCTION_INFO_V1(wrk_rpc_invoke);
 PG_FUNCTION_INFO_V1(wrk_rpc_event_key);
+PG_FUNCTION_INFO_V1(wrk_rpc_current_key);
 PG_FUNCTION_INFO_V1(wrk_rpc_event_id);
 
 /* the function must be one the registry can hold: (jsonb) returns jsonb, open to
@@ -74,6 +75,16 @@ wrk_rpc_event_key(PG_FUNCTION_ARGS)
 {
 	event_set_call_key(wrk_text_arg(fcinfo, 0));
 	PG_RETURN_VOID();
+}
+
+Datum
+wrk_rpc_current_key(PG_FUNCTION_ARGS)
+{
+	const char *key = event_call_key();
+
+	if (key == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(key));
 }
 
 Datum

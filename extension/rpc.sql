@@ -49,6 +49,14 @@ COMMENT ON FUNCTION wrk.rpc_event_key(text) IS
 'stamps this key on the events of the rest of the transaction (NULL: no key); internal to wrk.rpc_call()';
 REVOKE ALL ON FUNCTION wrk.rpc_event_key(text) FROM PUBLIC;
 
+CREATE FUNCTION wrk.rpc_event_key()
+RETURNS text
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_rpc_current_key';
+COMMENT ON FUNCTION wrk.rpc_event_key() IS
+'the key that events of the transaction carry just now; internal to wrk.key_claim()';
+REVOKE ALL ON FUNCTION wrk.rpc_event_key() FROM PUBLIC;
+
 CREATE FUNCTION wrk.rpc_event_id()
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -115,7 +123,10 @@ BEGIN
 	IF claim.answered THEN
 		RETURN claim.result;
 	END IF;
-	PERFORM wrk.rpc_event_key(key);
+	-- within a call that has a key, its events carry that
+	IF wrk.rpc_event_key() IS NULL THEN
+		PERFORM wrk.rpc_event_key(key);
+	END IF;
 	RETURN NULL;
 END
 $$;
@@ -130,7 +141,9 @@ BEGIN
 	UPDATE wrk.rpc_key k SET result = answer, event_id = wrk.rpc_event_id()
 	WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
 		AND k.key = key_answer.key;
-	PERFORM wrk.rpc_event_key(NULL);
+	IF wrk.rpc_event_key() = key THEN
+		PERFORM wrk.rpc_event_key(NULL);
+	END IF;
 	RETURN answer;
 END
 $$;

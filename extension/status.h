@@ -156,8 +156,18 @@ extern void status_refuse(const StatusStep *step, const char *to, const char *me
 
 /* ---------- status_store.c ---------- */
 
-/* records the change in wrk.state_change; returns its id */
-extern int64 status_record(const StatusStep *step, bool imported);
+/* records the change in wrk.state_change */
+extern void status_record(const StatusStep *step, bool imported);
+
+/* id of the last change this backend has recorded, or was told to take for it */
+extern int64 status_last_change(void);
+extern void status_set_last_change(int64 id);
+
+/*
+ * Id of the recorded change that is this step, whose reason and returned are
+ * filled in.  Error if there is none.
+ */
+extern int64 status_recorded(StatusStep *step);
 
 /* state before the latest entry into the state the row is in; STATUS_NONE: not known */
 extern int status_previous(const StatusStep *step);
@@ -211,8 +221,18 @@ extern bool status_importing(void);
 
 /* ---------- status_trigger.c ---------- */
 
-/* id of the last change of state this backend has recorded */
-extern int64 status_last_change(void);
+/* the step a row is about to take, or has taken; before is NULL for a new row */
+extern StatusStep status_read_step(const StatusTable *table, Relation rel,
+								   TupleTableSlot *before, TupleTableSlot *after);
+
+/* the row as to_jsonb() has it */
+extern Jsonb *status_row_json(Relation rel, TupleTableSlot *row);
+
+extern bool status_same_value(Relation rel, HeapTuple before, HeapTuple after,
+							  AttrNumber column);
+
+/* refuses a new row in a state where rows do not begin */
+extern void status_refuse_beginning(const StatusStep *step);
 
 /*
  * Says that the step is about to be taken by UPDATE; its reason is that step's and no

@@ -7,9 +7,9 @@
  * or checks that this could pass over.  It is also where the way back from a
  * stop-over is found.
  *
- * Must stay true: it is read with a fresh snapshot.  The row whose history is
- * asked for is locked by then, so what is newer than the statement's snapshot is
- * just what made the row what it is.
+ * Must stay true: it is read as it is now, not as the statement's snapshot has it.
+ * The row whose history is asked for is locked by then, so what is newer than the
+ * snapshot is just what made the row what it is.
  */
 #include "status.h"
 
@@ -23,6 +23,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "event.h"
@@ -49,6 +50,20 @@ enum ChangeColumn
 	CHANGE_CREATED_AT,
 	CHANGE_NCOLUMNS = CHANGE_CREATED_AT
 };
+
+static int64 last_change = 0; /* id of what this backend has recorded last */
+
+int64
+status_last_change(void)
+{
+	return last_change;
+}
+
+void
+status_set_last_change(int64 id)
+{
+	last_change = id;
+}
 
 static void
 put_text(Datum *values, bool *nulls, int column, const char *value)
@@ -82,7 +97,7 @@ put_identity(Datum *values, bool *nulls)
 		PointerGetDatum(construct_array(roles, nroles, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-int64
+void
 status_record(const StatusStep *step, bool imported)
 {
 	Relation rel = table_open(wrk_relation("state_change"), RowExclusiveLock);
@@ -110,7 +125,7 @@ status_record(const StatusStep *step, bool imported)
 	CatalogTupleInsert(rel, tuple);
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
-	return id;
+	last_change = id;
 }
 
 /* text of a column of a change, NULL for SQL NULL */
@@ -123,6 +138,44 @@ change_text(HeapTuple tuple, TupleDesc desc, int column)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
+static void
+init_key(ScanKey key, AttrNumber column, const char *value)
+{
+	ScanKeyEntryInitialize(key, value ? 0 : SK_ISNULL | SK_SEARCHNULL, column,
+						   value ? BTEqualStrategyNumber : InvalidStrategy, InvalidOid,
+						   C_COLLATION_OID, value ? F_TEXTEQ : InvalidOid,
+						   value ? CStringGetTextDatum(value) : (Datum) 0);
+}
+
+typedef bool (*ChangeTest)(const StatusStep *step, HeapTuple tuple, TupleDesc desc);
+
+/*
+ * The latest change of the row that passes the test, copied; NULL if none does.
+ * What this very command has recorded counts as well.
+ */
+static HeapTuple
+latest_change(const StatusStep *step, Relation rel, ChangeTest test)
+{
+	Relation index = index_open(wrk_relation("state_change_row_idx"), AccessShareLock);
+	ScanKeyData keys[3];
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	/* in the order of the index */
+	init_key(&keys[0], CHANGE_ROW_ID, step->id);
+	init_key(&keys[1], CHANGE_ENTITY, step->table->entity);
+	init_key(&keys[2], CHANGE_TENANT_ID, step->tenant);
+	scan = systable_beginscan_ordered(rel, index, SnapshotSelf, lengthof(keys), keys);
+	do
+		tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	while (HeapTupleIsValid(tuple) && !test(step, tuple, RelationGetDescr(rel)));
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	return tuple;
+}
+
 /* whether the change entered the state the row is in, other than by going back to it */
 static bool
 is_entry(const StatusStep *step, HeapTuple tuple, TupleDesc desc)
@@ -133,41 +186,45 @@ is_entry(const StatusStep *step, HeapTuple tuple, TupleDesc desc)
 		   strcmp(change_text(tuple, desc, CHANGE_TO), state_code(step, step->from)) == 0;
 }
 
-static void
-init_key(ScanKey key, AttrNumber column, const char *value)
-{
-	ScanKeyEntryInitialize(key, value ? 0 : SK_ISNULL | SK_SEARCHNULL, column,
-						   value ? BTEqualStrategyNumber : InvalidStrategy, InvalidOid,
-						   C_COLLATION_OID, value ? F_TEXTEQ : InvalidOid,
-						   value ? CStringGetTextDatum(value) : (Datum) 0);
-}
-
 int
 status_previous(const StatusStep *step)
 {
 	Relation rel = table_open(wrk_relation("state_change"), AccessShareLock);
-	Relation index = index_open(wrk_relation("state_change_row_idx"), AccessShareLock);
-	ScanKeyData keys[3];
-	SysScanDesc scan;
-	HeapTuple tuple;
-	char *code = NULL;
+	HeapTuple tuple = latest_change(step, rel, is_entry);
+	char *code = tuple ? change_text(tuple, RelationGetDescr(rel), CHANGE_FROM) : NULL;
 
-	/* in the order of the index */
-	init_key(&keys[0], CHANGE_ROW_ID, step->id);
-	init_key(&keys[1], CHANGE_ENTITY, step->table->entity);
-	init_key(&keys[2], CHANGE_TENANT_ID, step->tenant);
-	scan = systable_beginscan_ordered(rel, index, NULL, lengthof(keys), keys);
-	while (
-		HeapTupleIsValid(tuple = systable_getnext_ordered(scan, BackwardScanDirection)))
-	{
-		if (is_entry(step, tuple, RelationGetDescr(rel)))
-		{
-			code = change_text(tuple, RelationGetDescr(rel), CHANGE_FROM);
-			break;
-		}
-	}
-	systable_endscan_ordered(scan);
-	index_close(index, AccessShareLock);
 	table_close(rel, AccessShareLock);
 	return code ? status_state(step->machine, code) : STATUS_NONE;
+}
+
+static bool
+is_step(const StatusStep *step, HeapTuple tuple, TupleDesc desc)
+{
+	const char *from = change_text(tuple, desc, CHANGE_FROM);
+
+	return from != NULL && step->from_code != NULL &&
+		   strcmp(from, step->from_code) == 0 &&
+		   strcmp(change_text(tuple, desc, CHANGE_TO), state_code(step, step->to)) == 0;
+}
+
+int64
+status_recorded(StatusStep *step)
+{
+	Relation rel = table_open(wrk_relation("state_change"), AccessShareLock);
+	HeapTuple tuple = latest_change(step, rel, is_step);
+	TupleDesc desc = RelationGetDescr(rel);
+	bool isnull;
+	int64 id;
+
+	/* the guard was switched off, or somebody else made the row what it is */
+	if (tuple == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("a change of state of %s was not seen by its guard",
+							   step->table->entity),
+						errhint("Is trigger zz_wrk_status of its table enabled?")));
+	id = DatumGetInt64(heap_getattr(tuple, CHANGE_ID, desc, &isnull));
+	step->reason = change_text(tuple, desc, CHANGE_REASON);
+	step->returned = DatumGetBool(heap_getattr(tuple, CHANGE_RETURNED, desc, &isnull));
+	table_close(rel, AccessShareLock);
+	return id;
 }

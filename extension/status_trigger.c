@@ -1,6 +1,6 @@
 /*
  * status_trigger.c
- *	  The guard in a table's way, and what follows a change of state.
+ *	  The guard in a table's way.
  *
  * wrk.status_guard() runs before a row is written.  A new row gets, or must
  * carry, an initial state and the machine's current version; a changed state
@@ -9,14 +9,13 @@
  * tenant would have the row go on with the history, and the permissions, of
  * another row, and is refused.
  *
- * wrk.status_changed() runs after the row was written and looks at what was
- * really written: it finds the step again, so that no trigger between the two
- * can slip in another state.  Then it records the change, tells those who
- * watch, and has the transition's "after" functions run.
+ * The change is recorded here and not after the row was written, so that the
+ * history has changes in the order in which rows took them, also when what
+ * follows from one (status_changed.c) has other rows of the statement go on.
  *
- * It is not called for statements that do not set the column, which would cost
- * them dearly; that is why the guard refuses what another trigger makes of the
- * state in one of them.
+ * What follows is not looked at for statements that do not set the column, which
+ * would cost them dearly; that is why the guard refuses what another trigger
+ * makes of the state in one of them.
  *
  * Must stay true: (1) the machine's version of a row changes with an import
  * only; (2) a reason belongs to a change of state and never changes without one;
@@ -40,16 +39,8 @@
 #include "wrk_json.h"
 
 static const StatusStep *given = NULL; /* the step wrk.transition() is about to take */
-static int64 last_change = 0;
 
 PG_FUNCTION_INFO_V1(wrk_status_guard);
-PG_FUNCTION_INFO_V1(wrk_status_changed);
-
-int64
-status_last_change(void)
-{
-	return last_change;
-}
 
 const StatusStep *
 status_announce_step(const StatusStep *step)
@@ -68,8 +59,8 @@ column_value(Relation rel, HeapTuple tuple, AttrNumber column, bool *isnull)
 	return heap_getattr(tuple, column, RelationGetDescr(rel), isnull);
 }
 
-static bool
-same_value(Relation rel, HeapTuple before, HeapTuple after, AttrNumber column)
+bool
+status_same_value(Relation rel, HeapTuple before, HeapTuple after, AttrNumber column)
 {
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), column - 1);
 	bool before_null;
@@ -124,8 +115,8 @@ row_version(const StatusTable *table, Relation rel, TupleTableSlot *row)
 	return version ? pg_strtoint32(version) : status_machine_current(table->machine);
 }
 
-static Jsonb *
-row_json(Relation rel, TupleTableSlot *row)
+Jsonb *
+status_row_json(Relation rel, TupleTableSlot *row)
 {
 	bool should_free;
 	HeapTuple tuple = ExecFetchSlotHeapTuple(row, true, &should_free);
@@ -148,10 +139,9 @@ refuse_unknown_state(const StatusStep *step, const char *code)
 		NULL);
 }
 
-/* the step a row is about to take, or has taken; before is NULL for a new row */
-static StatusStep
-read_step(const StatusTable *table, Relation rel, TupleTableSlot *before,
-		  TupleTableSlot *after)
+StatusStep
+status_read_step(const StatusTable *table, Relation rel, TupleTableSlot *before,
+				 TupleTableSlot *after)
 {
 	StatusStep step = {.table = table, .from = STATUS_NONE, .to = STATUS_NONE};
 	char *from = before ? status_column(table, rel, before, table->status) : NULL;
@@ -213,8 +203,8 @@ initial_state(const StatusTable *table, const StatusMachine *machine)
 	return found;
 }
 
-static void
-refuse_beginning(const StatusStep *step)
+void
+status_refuse_beginning(const StatusStep *step)
 {
 	const char *code = step->machine->states[step->to].code;
 
@@ -244,9 +234,9 @@ guard_insert(const StatusTable *table, const TriggerData *data)
 												status_machine_current(table->machine))));
 	if (tuple != data->tg_trigtuple)
 		ExecForceStoreHeapTuple(tuple, data->tg_trigslot, false);
-	step = read_step(table, rel, NULL, data->tg_trigslot);
+	step = status_read_step(table, rel, NULL, data->tg_trigslot);
 	if (!status_importing() && !step.machine->states[step.to].initial)
-		refuse_beginning(&step);
+		status_refuse_beginning(&step);
 	return tuple;
 }
 
@@ -266,8 +256,8 @@ static HeapTuple
 guard_rest(const StatusTable *table, const TriggerData *data)
 {
 	if (table->reason != 0 && !status_importing() &&
-		!same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple,
-					table->reason))
+		!status_same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple,
+						   table->reason))
 		refuse_alone(
 			table, data->tg_relation, table->reason,
 			"A reason belongs to a change of state: pass it to wrk.transition().");
@@ -281,30 +271,46 @@ reason_of(const StatusStep *step, const TriggerData *data)
 	AttrNumber column = step->table->reason;
 
 	if (is_given(step))
-		return given->reason;
-	if (column == 0 ||
-		same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple, column))
+	{
+		const char *reason = given->reason;
+
+		given = NULL; /* it is for this step, not for one that follows from it */
+		return reason;
+	}
+	if (column == 0 || status_same_value(data->tg_relation, data->tg_trigtuple,
+										 data->tg_newtuple, column))
 		return NULL;
 	return status_column(step->table, data->tg_relation, data->tg_newslot, column);
 }
 
+/* refuses a step that is not legal; its transition and reason are filled in */
+static void
+check_step(StatusStep *step, const TriggerData *data)
+{
+	Relation rel = data->tg_relation;
+
+	step->reason = reason_of(step, data);
+	if (step->from == STATUS_NONE)
+		refuse_unknown_state(step, step->from_code);
+	status_find_step(step);
+	status_check_step(step, OidIsValid(step->transition->guard)
+								? status_row_json(rel, data->tg_newslot)
+								: NULL);
+}
+
+/* the last that can go wrong has not: the step is as good as taken */
 static HeapTuple
 guard_step(const StatusTable *table, const TriggerData *data)
 {
 	Relation rel = data->tg_relation;
-	StatusStep step = read_step(table, rel, data->tg_trigslot, data->tg_newslot);
+	StatusStep step = status_read_step(table, rel, data->tg_trigslot, data->tg_newslot);
 
 	if (status_importing())
-		return data->tg_newtuple;
-	step.reason = reason_of(&step, data);
-	if (step.from == STATUS_NONE)
-		refuse_unknown_state(&step,
-							 status_column(table, rel, data->tg_trigslot, table->status));
-	status_find_step(&step);
-	status_check_step(&step, OidIsValid(step.transition->guard)
-								 ? row_json(rel, data->tg_newslot)
-								 : NULL);
-	return table->reason == 0
+		step.reason = status_column(table, rel, data->tg_newslot, table->reason);
+	else
+		check_step(&step, data);
+	status_record(&step, status_importing());
+	return table->reason == 0 || status_importing()
 			   ? data->tg_newtuple
 			   : with_text(rel, data->tg_newtuple, table->reason, step.reason);
 }
@@ -315,7 +321,8 @@ check_key(const StatusTable *table, const TriggerData *data, AttrNumber column)
 {
 	Relation rel = data->tg_relation;
 
-	if (column == 0 || same_value(rel, data->tg_trigtuple, data->tg_newtuple, column))
+	if (column == 0 ||
+		status_same_value(rel, data->tg_trigtuple, data->tg_newtuple, column))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_WRK_FORBIDDEN),
@@ -348,7 +355,7 @@ guard_update(const StatusTable *table, const TriggerData *data)
 {
 	Relation rel = data->tg_relation;
 	bool same_version =
-		same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->version);
+		status_same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->version);
 
 	if (!status_importing())
 	{
@@ -359,7 +366,7 @@ guard_update(const StatusTable *table, const TriggerData *data)
 		refuse_alone(
 			table, rel, table->version,
 			"wrk.migrate_status() moves rows to another version of their machine.");
-	if (!same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->status))
+	if (!status_same_value(rel, data->tg_trigtuple, data->tg_newtuple, table->status))
 	{
 		if (!bms_is_member(table->status - FirstLowInvalidHeapAttributeNumber,
 						   data->tg_updatedcols))
@@ -367,7 +374,7 @@ guard_update(const StatusTable *table, const TriggerData *data)
 		return guard_step(table, data);
 	}
 	if (!same_version)
-		(void) read_step(table, rel, data->tg_trigslot, data->tg_newslot);
+		(void) status_read_step(table, rel, data->tg_trigslot, data->tg_newslot);
 	return guard_rest(table, data);
 }
 
@@ -402,105 +409,4 @@ wrk_status_guard(PG_FUNCTION_ARGS)
 	return PointerGetDatum(TRIGGER_FIRED_BY_INSERT(data->tg_event)
 							   ? guard_insert(table, data)
 							   : guard_update(table, data));
-}
-
-/* ---------- after ---------- */
-
-static Jsonb *
-event_payload(const StatusStep *step, int64 change_id)
-{
-	const Identity *id = identity_current();
-	JsonbParseState *state = NULL;
-
-	wrk_json_begin_object(&state);
-	wrk_json_pair_text(&state, "id", step->id);
-	wrk_json_pair_text(&state, "from", step->machine->states[step->from].code);
-	wrk_json_pair_text(&state, "to", step->machine->states[step->to].code);
-	if (step->reason != NULL)
-		wrk_json_pair_text(&state, "reason", step->reason);
-	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);
-	wrk_json_pair_int64(&state, "change_id", change_id);
-	return wrk_json_finish_object(&state);
-}
-
-static void
-announce(const StatusStep *step, const TriggerData *data, int64 change_id)
-{
-	Change change = {.config = step->table->events,
-					 .writers = step->table->writers,
-					 .context = step->table->context,
-					 .rel = data->tg_relation,
-					 .after = data->tg_newslot};
-	Target *target = event_row_target(&change, data->tg_newslot);
-	EventRow row = {0};
-
-	if (target->channels == NIL || target->nobody)
-		return;
-	row.type = psprintf("%s.status_changed", step->table->entity);
-	row.payload = JsonbPGetDatum(event_payload(step, change_id));
-	row.channels = event_text_array(target->channels);
-	row.audience = event_text_array(target->audience);
-	row.tenant_id = target->tenant;
-	row.class = EVENT_CRITICAL;
-	(void) event_write(&row);
-}
-
-static void
-after_insert(const StatusTable *table, const TriggerData *data)
-{
-	StatusStep step = read_step(table, data->tg_relation, NULL, data->tg_trigslot);
-
-	if (!status_importing() && !step.machine->states[step.to].initial)
-		refuse_beginning(&step);
-	last_change = status_record(&step, status_importing());
-}
-
-static void
-after_update(const StatusTable *table, const TriggerData *data)
-{
-	Relation rel = data->tg_relation;
-	StatusStep step = read_step(table, rel, data->tg_trigslot, data->tg_newslot);
-	int64 change_id;
-
-	if (is_given(&step))
-	{
-		step.reason = given->reason;
-		given = NULL;
-	}
-	else
-		step.reason = status_column(table, rel, data->tg_newslot, table->reason);
-	if (!status_importing())
-		status_find_step(&step);
-	change_id = status_record(&step, status_importing());
-	last_change = change_id;
-	if (status_importing())
-		return;
-	if (table->events != NULL)
-		announce(&step, data, change_id);
-	if (step.transition->nafter > 0)
-		status_run_after(&step, row_json(rel, data->tg_newslot), change_id);
-	last_change = change_id; /* not those the functions made */
-}
-
-Datum
-wrk_status_changed(PG_FUNCTION_ARGS)
-{
-	const TriggerData *data = (TriggerData *) fcinfo->context;
-	const StatusTable *table;
-
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(data->tg_event) ||
-		!TRIGGER_FIRED_FOR_ROW(data->tg_event) || TRIGGER_FIRED_BY_DELETE(data->tg_event))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-			 errmsg("wrk.status_changed() must be an AFTER INSERT OR UPDATE trigger for"
-					" each row"),
-			 errhint("Call wrk.enable_status() instead of creating the trigger.")));
-	table = status_table(data->tg_relation);
-	if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
-		after_insert(table, data);
-	else if (!same_value(data->tg_relation, data->tg_trigtuple, data->tg_newtuple,
-						 table->status))
-		after_update(table, data);
-	return PointerGetDatum(NULL);
 }

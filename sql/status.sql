@@ -269,6 +269,20 @@ SELECT c.key, e.key AS event_key FROM wrk.state_change c JOIN wrk.event e ON e.p
 ORDER BY c.id DESC LIMIT 1;
 ROLLBACK;
 
+-- within a call that has a key of its own, events carry that one
+CREATE FUNCTION regress.twice(params jsonb) RETURNS jsonb LANGUAGE sql SECURITY DEFINER AS $$
+	SELECT wrk.transition('regress.article', '3', 'previous', key => 'inner');
+	SELECT wrk.transition('regress.article', '3', 'held') - 'change_id' - 'event_id'
+$$;
+GRANT EXECUTE ON FUNCTION regress.twice(jsonb) TO wrk_member;
+INSERT INTO wrk.rpc (method, function) VALUES ('regress.twice', 'regress.twice(jsonb)');
+:editor
+SELECT result FROM wrk.rpc_call('regress.twice', '{}', 'outer');
+RESET ROLE;
+SELECT to_state, key FROM wrk.state_change WHERE row_id = '3' AND tenant_id = 'acme' ORDER BY id DESC LIMIT 2;
+ROLLBACK;
+DELETE FROM wrk.rpc WHERE method = 'regress.twice';
+
 -- many rows: all or nothing, or each for itself
 :author
 SELECT id, from_state, new_state, code, message FROM wrk.transition_all('regress.article', '{9,2,1}', 'review');

@@ -254,6 +254,21 @@ SELECT from_state, to_state FROM wrk.state_history('regress.piece', '30');
 ROLLBACK;
 DROP TRIGGER a_hurry ON regress.piece;
 
+-- what follows from one row's step may have other rows of the statement go on: each history is in order
+CREATE TABLE regress.domino (id int PRIMARY KEY, status text);
+CREATE FUNCTION regress.others(change jsonb) RETURNS void LANGUAGE sql AS $$
+	UPDATE regress.domino SET status = 'down' WHERE status = 'falling' AND id::text <> change ->> 'id'
+$$;
+SELECT wrk.define_state_machine('{"name": "domino",
+	"states": [{"code": "up", "initial": true}, {"code": "falling"}, {"code": "down", "terminal": true}],
+	"transitions": [{"from": "up", "to": "falling", "after": "regress.others"}, {"from": "falling", "to": "down"}]}');
+SELECT wrk.enable_status('regress.domino', 'domino', tenant_column => NULL);
+INSERT INTO regress.domino VALUES (1), (2), (3);
+UPDATE regress.domino SET status = 'falling';
+SELECT d.id, d.status, (SELECT string_agg(h.to_state, ' ' ORDER BY h.change_id) FROM wrk.state_history('regress.domino', d.id::text) h) AS history
+FROM regress.domino d ORDER BY d.id;
+DELETE FROM wrk.state_machine WHERE name = 'domino';
+
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.state_machine WHERE name = 'piece';
 DELETE FROM wrk.state_change;
