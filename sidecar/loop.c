@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #define MAX_SIGNALS 4
+#define CLOSING_TURNS 100 /* of the loop, for handles to be gone */
 
 struct LoopTimer
 {
@@ -79,23 +80,32 @@ loop_stop(void)
 	uv_stop(&loop);
 }
 
-/* Closes a handle that nobody closed. */
+static void on_signal(uv_signal_t *handle, int number);
+
+/*
+ * Closes a handle of this file.  Those of libwebsockets, which closes them a turn
+ * or more after it was told to end, would be started again when already closing.
+ */
 static void
-close_rest(uv_handle_t *handle, void *arg)
+close_ours(uv_handle_t *handle, void *arg)
 {
+	bool ours =
+		handle == (uv_handle_t *) &tick || handle == (uv_handle_t *) &waker ||
+		(handle->type == UV_SIGNAL && ((uv_signal_t *) handle)->signal_cb == on_signal);
+
 	(void) arg;
-	if (!uv_is_closing(handle))
+	if (ours && !uv_is_closing(handle))
 		uv_close(handle, NULL);
 }
 
 void
 loop_free(void)
 {
-	uv_run(&loop, UV_RUN_NOWAIT);
-	uv_walk(&loop, close_rest, NULL);
-	uv_run(&loop, UV_RUN_NOWAIT);
+	uv_walk(&loop, close_ours, NULL);
+	for (int turns = 0; turns < CLOSING_TURNS && uv_loop_alive(&loop); turns++)
+		uv_run(&loop, UV_RUN_NOWAIT);
 	if (uv_loop_close(&loop) != 0)
-		log_warn("the event loop still has handles", "");
+		log_debug("the event loop still has handles", "");
 }
 
 void *
