@@ -14,6 +14,7 @@ C_STEMS   += identity identity_sql api_key
 C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key
 C_STEMS   += json_tree json_write json_number
 C_STEMS   += json_hash json_keyed
+C_STEMS   += json_text
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
