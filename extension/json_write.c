@@ -53,8 +53,9 @@ static void
 pad(StringInfo buffer)
 {
 	int padding = INTALIGN(buffer->len) - buffer->len;
+	int offset = reserve(buffer, padding);
 
-	memset(buffer->data + reserve(buffer, padding), 0, padding);
+	memset(buffer->data + offset, 0, padding);
 }
 
 static JEntry write_node(StringInfo buffer, JsonNode *node);
