@@ -16,6 +16,7 @@ C_STEMS   += json_tree json_write json_number
 C_STEMS   += json_hash json_keyed
 C_STEMS   += json_text
 C_STEMS   += json_pointer json_patch json_merge_patch json_patch_sql
+C_STEMS   += json_map blueprint_problems blueprint_validate blueprint_validate_sql
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
@@ -32,6 +33,7 @@ SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
 SQL_STEMS += status_define status
 SQL_STEMS += json_patch
+SQL_STEMS += blueprint_validate
 SQL_STEMS += lint
 
 COPILOT    = base identity automations projects messages tasks lifecycle install
@@ -51,6 +53,7 @@ REGRESS   += gateway
 REGRESS   += status status_define status_tricks
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += json_patch
+REGRESS   += blueprint_validate
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
