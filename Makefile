@@ -17,6 +17,7 @@ C_STEMS   += json_hash json_keyed
 C_STEMS   += json_text
 C_STEMS   += json_pointer json_patch json_merge_patch json_patch_sql
 C_STEMS   += json_map blueprint_problems blueprint_validate blueprint_validate_sql
+C_STEMS   += blueprint_place blueprint_ui blueprint_order blueprint_diff blueprint_shape blueprint_patch blueprint_sql
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
@@ -34,6 +35,7 @@ SQL_STEMS += channel rpc gateway
 SQL_STEMS += status_define status
 SQL_STEMS += json_patch
 SQL_STEMS += blueprint_validate
+SQL_STEMS += blueprint
 SQL_STEMS += lint
 
 COPILOT    = base identity automations projects messages tasks lifecycle install
@@ -54,6 +56,7 @@ REGRESS   += status status_define status_tricks
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += json_patch
 REGRESS   += blueprint_validate
+REGRESS   += blueprint
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
