@@ -40,7 +40,9 @@ SQL_STEMS += blueprint
 SQL_STEMS += json_diff
 SQL_STEMS += lint
 
-COPILOT    = base identity automations projects messages tasks lifecycle install
+COPILOT    = base identity automations
+COPILOT   += blueprints blueprint_edit
+COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
 FRAGMENTS  = $(SQL_STEMS:%=extension/%.sql) $(COPILOT:%=extension/copilot/%.sql)

@@ -65,8 +65,17 @@ AS 'MODULE_PATHNAME', 'wrk_status_import';
 COMMENT ON FUNCTION wrk.status_import(boolean) IS
 'until the end of the transaction, lets rows be written in any state their machine knows, to load data: no guards, no events, and the history says so. Ends with the savepoint it was called in. For members of wrk_service. Restores and replication need it not: ordinary triggers rest while session_replication_role is replica, and pg_restore makes them last';
 
-REVOKE ALL ON FUNCTION wrk.status_guard(), wrk.status_changed(), wrk.status_import(boolean) FROM PUBLIC;
+CREATE FUNCTION wrk.status_importing()
+RETURNS boolean
+LANGUAGE C STABLE PARALLEL RESTRICTED
+AS 'MODULE_PATHNAME', 'wrk_status_importing';
+COMMENT ON FUNCTION wrk.status_importing() IS
+'whether wrk.status_import() is in effect, for triggers that have rules of their own about states';
+
+REVOKE ALL ON FUNCTION wrk.status_guard(), wrk.status_changed(), wrk.status_import(boolean),
+	wrk.status_importing() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.status_guard(), wrk.status_changed(), wrk.status_import(boolean) TO wrk_service;
+GRANT EXECUTE ON FUNCTION wrk.status_importing() TO wrk_member, wrk_service;
 
 -- ---------- switching it on and off ----------
 

@@ -18,6 +18,7 @@ static SubTransactionId importing =
 	InvalidSubTransactionId; /* where it was switched on */
 
 PG_FUNCTION_INFO_V1(wrk_status_import);
+PG_FUNCTION_INFO_V1(wrk_status_importing);
 
 static void
 import_subxact_callback(SubXactEvent event, SubTransactionId subid,
@@ -60,4 +61,10 @@ wrk_status_import(PG_FUNCTION_ARGS)
 	else if (importing == InvalidSubTransactionId)
 		importing = GetCurrentSubTransactionId();
 	PG_RETURN_VOID();
+}
+
+Datum
+wrk_status_importing(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(status_importing());
 }

@@ -51,7 +51,7 @@ UPDATE copilot.projects SET checklist_progress = 10 WHERE id IN (regress.id('a',
 UPDATE copilot.projects SET name = name;
 SELECT * FROM regress.news();
 
--- versions: the blueprint stays out; a change of status is told on version, project and tenant
+-- versions: the row's event has no blueprint, the change of it one of its own; a change of status is told on version, project and tenant
 UPDATE copilot.automation_versions SET blueprint_json = '{"nodes": []}' WHERE id = regress.id('a', 3, 1);
 SELECT * FROM regress.news();
 :otto

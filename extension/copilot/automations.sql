@@ -38,7 +38,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	CREATE TABLE IF NOT EXISTS copilot.automation_versions (
-		tenant_id uuid NOT NULL,
+		tenant_id uuid NOT NULL REFERENCES copilot.tenants ON DELETE CASCADE,
 		id uuid NOT NULL DEFAULT gen_random_uuid(),
 		automation_id uuid NOT NULL,
 		number integer NOT NULL DEFAULT 1 CHECK (number > 0),
@@ -219,10 +219,42 @@ $$;
 COMMENT ON FUNCTION copilot.automation_version_get(jsonb) IS
 'call automation_version.get {id}: the version with its blueprint and the name of its automation. Errors: WK400, WK404';
 
+CREATE FUNCTION copilot.automation_version_create(params jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	wanted uuid;
+	result jsonb;
+BEGIN
+	PERFORM copilot.check_params(params, 'automation_id');
+	wanted := copilot.want_uuid(params, 'automation_id', true);
+	IF NOT EXISTS (SELECT FROM copilot.automations a WHERE a.id = wanted) THEN
+		RAISE EXCEPTION 'automation not found' USING ERRCODE = 'WK404';
+	END IF;
+	IF NOT wrk.can('create', 'automation_version') THEN
+		RAISE EXCEPTION 'versions are not for this role to create' USING ERRCODE = 'WK403';
+	END IF;
+	-- two at once would take the same number
+	PERFORM pg_advisory_xact_lock(hashtextextended('copilot.automations ' || wanted, 0));
+	INSERT INTO copilot.automation_versions AS v (automation_id, number, blueprint_json)
+	SELECT wanted, coalesce(max(o.number), 0) + 1,
+		coalesce((array_agg(o.blueprint_json ORDER BY o.number DESC))[1], '{}')
+	FROM copilot.automation_versions o WHERE o.automation_id = wanted
+	RETURNING copilot.answer(to_jsonb(v)) INTO result;
+	RETURN result;
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION 'somebody else has just created a version' USING ERRCODE = 'WK409';
+END
+$$;
+COMMENT ON FUNCTION copilot.automation_version_create(jsonb) IS
+'call automation_version.create_version {automation_id}: the new version, at the beginning of its life, with the blueprint of the newest one. Errors: WK400, WK403, WK404, WK409';
+
 REVOKE ALL ON FUNCTION copilot.make_automations(), copilot.make_automation_versions(),
 	copilot.make_automation_rights(), copilot.automation_version_count(),
 	copilot.automation_version_announce(jsonb), copilot.project_of_automation(text),
 	copilot.automation_of_version(text), copilot.may_join_automation_version(text),
-	copilot.automation_version_get(jsonb) FROM PUBLIC;
+	copilot.automation_version_get(jsonb), copilot.automation_version_create(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.project_of_automation(text), copilot.automation_of_version(text),
-	copilot.may_join_automation_version(text), copilot.automation_version_get(jsonb) TO wrk_member;
+	copilot.may_join_automation_version(text), copilot.automation_version_get(jsonb),
+	copilot.automation_version_create(jsonb) TO wrk_member;

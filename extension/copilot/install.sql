@@ -46,6 +46,10 @@ AS $$
 		('automation_version.transition', 'copilot.automation_version_transition(jsonb)'),
 		('automation_version.available_transitions',
 		 'copilot.automation_version_available_transitions(jsonb)'),
+		('automation_version.create_version', 'copilot.automation_version_create(jsonb)'),
+		('blueprint.apply', 'copilot.call_blueprint_apply(jsonb)'),
+		('blueprint.replace', 'copilot.call_blueprint_replace(jsonb)'),
+		('blueprint.get', 'copilot.blueprint_get(jsonb)'),
 		('automation_version.history', 'copilot.automation_version_history(jsonb)'),
 		('message.send', 'copilot.message_send(jsonb)'),
 		('message.list', 'copilot.message_list(jsonb)'),
@@ -91,6 +95,7 @@ BEGIN
 	PERFORM copilot.make_projects();
 	PERFORM copilot.make_project_members();
 	PERFORM copilot.make_automation_rights();
+	PERFORM copilot.make_blueprints();
 	PERFORM copilot.make_messages();
 	PERFORM copilot.make_tasks();
 	PERFORM copilot.define_machines();
