@@ -19,6 +19,7 @@ C_STEMS   += json_pointer json_patch json_merge_patch json_patch_sql
 C_STEMS   += json_map blueprint_problems blueprint_validate blueprint_validate_sql
 C_STEMS   += blueprint_place blueprint_ui blueprint_order blueprint_diff blueprint_shape blueprint_patch blueprint_sql
 C_STEMS   += json_merge json_diff_sql
+C_STEMS   += blueprint_merge blueprint_merge_sql
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
@@ -38,6 +39,7 @@ SQL_STEMS += json_patch
 SQL_STEMS += blueprint_validate
 SQL_STEMS += blueprint
 SQL_STEMS += json_diff
+SQL_STEMS += blueprint_merge
 SQL_STEMS += lint
 
 COPILOT    = base identity automations
@@ -62,6 +64,7 @@ REGRESS   += json_patch
 REGRESS   += blueprint_validate
 REGRESS   += blueprint
 REGRESS   += json_merge
+REGRESS   += blueprint_merge
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale

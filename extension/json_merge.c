@@ -23,12 +23,44 @@
 typedef struct Merge
 {
 	const JsonMergeOptions *options;
-	JsonNode *path;
+	JsonMergeStep *path;
+	int depth; /* steps of the path */
+	int space;
 	JsonNode *conflicts;
 } Merge;
 
 static JsonNode *merge_value(Merge *m, JsonNode *base, JsonNode *ours, JsonNode *theirs,
 							 bool element);
+
+/* ---------- the path ---------- */
+
+static void
+descend(Merge *m, JsonNode *name, bool element)
+{
+	if (m->depth == m->space)
+	{
+		m->space = Max(m->space * 2, 16);
+		m->path = m->path == NULL ? palloc(sizeof(JsonMergeStep) * m->space)
+								  : repalloc(m->path, sizeof(JsonMergeStep) * m->space);
+	}
+	m->path[m->depth++] = (JsonMergeStep){name, element};
+}
+
+static void
+ascend(Merge *m)
+{
+	m->depth--;
+}
+
+static JsonNode *
+path_as_json(const Merge *m)
+{
+	JsonNode *path = json_new_array();
+
+	for (int i = 0; i < m->depth; i++)
+		json_append(path, m->path[i].name);
+	return path;
+}
 
 /* ---------- values ---------- */
 
@@ -56,11 +88,8 @@ static void
 add_conflict(Merge *m, const char *kind, JsonNode *base, JsonNode *ours, JsonNode *theirs)
 {
 	JsonNode *conflict = json_new_object();
-	JsonNode *path = json_new_array();
 
-	for (int i = 0; i < m->path->n; i++)
-		json_append(path, json_item(m->path, i));
-	json_set_named(conflict, "path", path);
+	json_set_named(conflict, "path", path_as_json(m));
 	json_set_named(conflict, "kind", json_new_string(kind));
 	if (base != NULL)
 		json_set_named(conflict, "base", base);
@@ -74,7 +103,8 @@ add_conflict(Merge *m, const char *kind, JsonNode *base, JsonNode *ours, JsonNod
 static JsonNode *
 essence(Merge *m, JsonNode *value)
 {
-	return value == NULL ? NULL : m->options->essence(m->options->arg, m->path, value);
+	return value == NULL ? NULL
+						 : m->options->essence(m->options->arg, m->path, m->depth, value);
 }
 
 /* a value that cannot be taken apart any further */
@@ -154,9 +184,9 @@ merge_object(Merge *m, JsonNode *base, JsonNode *ours, JsonNode *theirs)
 		value_t = take(t, first->key, &at_theirs);
 		if (!settled(value_b, value_o, value_t, &value))
 		{
-			json_append(m->path, json_new_text(first->key));
+			descend(m, json_new_text(first->key), false);
 			value = merge_value(m, value_b, value_o, value_t, false);
-			(void) json_remove_item(m->path, m->path->n - 1);
+			ascend(m);
 		}
 		if (value != NULL)
 			json_set(result, first->key, value);
@@ -220,9 +250,9 @@ merge_element(Merge *m, const Arrays *a, JsonNode *id)
 	CHECK_FOR_INTERRUPTS();
 	if (settled(base, ours, theirs, &value))
 		return value;
-	json_append(m->path, id);
+	descend(m, id, true);
 	value = merge_value(m, base, ours, theirs, true);
-	(void) json_remove_item(m->path, m->path->n - 1);
+	ascend(m);
 	return value;
 }
 
@@ -268,7 +298,6 @@ common_order(const Version *base, const Version *side, const Version *other,
 	return n;
 }
 
-/* ids of elements of base; positions NULL means in the order there, which others have */
 static JsonNode *
 ids_at(const Version *base, const int *positions, int n)
 {
@@ -391,7 +420,8 @@ merge_value(Merge *m, JsonNode *base, JsonNode *ours, JsonNode *theirs, bool ele
 	CHECK_FOR_INTERRUPTS();
 	if (settled(base, ours, theirs, &result))
 		return result;
-	if (m->options->ignored != NULL && m->options->ignored(m->options->arg, m->path))
+	if (m->options->ignored != NULL &&
+		m->options->ignored(m->options->arg, m->path, m->depth))
 		return theirs;
 	if (element && base == NULL)
 		return decide(m, base, ours, theirs);
@@ -407,7 +437,7 @@ JsonNode *
 json_merge(JsonNode *base, JsonNode *ours, JsonNode *theirs,
 		   const JsonMergeOptions *options, JsonNode *conflicts)
 {
-	Merge merge = {.options = options, .path = json_new_array(), .conflicts = conflicts};
+	Merge merge = {.options = options, .conflicts = conflicts};
 
 	return merge_value(&merge, base, ours, theirs, false);
 }

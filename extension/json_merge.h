@@ -25,16 +25,23 @@
 
 #include "json_tree.h"
 
+/* one step from the document to a value in it */
+typedef struct JsonMergeStep
+{
+	JsonNode *name; /* of a member, or id of an element */
+	bool element;
+} JsonMergeStep;
+
 /* what a caller may know about its documents; all but the first may be NULL */
 typedef struct JsonMergeOptions
 {
 	bool theirs_win; /* conflicts; otherwise ours */
 
 	/* whether the value at this path is never in conflict; theirs wins */
-	bool (*ignored)(void *arg, JsonNode *path);
+	bool (*ignored)(void *arg, const JsonMergeStep *path, int n);
 
 	/* the value at this path without what is ignored in it; must not change it */
-	JsonNode *(*essence)(void *arg, JsonNode *path, JsonNode *value);
+	JsonNode *(*essence)(void *arg, const JsonMergeStep *path, int n, JsonNode *value);
 
 	void *arg; /* for both */
 } JsonMergeOptions;
