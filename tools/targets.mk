@@ -1,6 +1,6 @@
 # Targets of the whole project, beside what PGXS brings (all, install, clean ...).
 
-.PHONY: help deps gateway install-gateway uninstall-gateway test demo bench lint format sanitize clean-gateway
+.PHONY: help deps gateway install-gateway uninstall-gateway test demo bench lint format sanitize fuzz clean-gateway
 .DEFAULT_GOAL := all
 
 help:
@@ -12,7 +12,8 @@ help:
 	@echo "                  (PARTS=\"sql tap\" only some of: sql isolation unit tap node load)"
 	@echo "make install      install the extension and the gateway into the system"
 	@echo "make installcheck pg_regress and isolation tests against a running server"
-	@echo "make sanitize     gateway tests under AddressSanitizer and UBSan"
+	@echo "make sanitize     gateway tests, and JSON code on random documents, under AddressSanitizer and UBSan"
+	@echo "make fuzz         the latter with libFuzzer, FUZZ_SECONDS=60 each target"
 	@echo "make bench        every figure we claim (bench/README.md)"
 	@echo "make lint         formatting, sizes, include layers, static analysis"
 	@echo "make format       lay the C sources out"
@@ -45,7 +46,7 @@ clean: clean-gateway
 clean-gateway:
 	$(MAKE) -C sidecar clean
 	$(MAKE) -C bench clean
-	rm -rf build tmp/check tmp/demo tmp/e2e tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
+	rm -rf build tmp/check tmp/demo tmp/e2e tmp/fuzz tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
 	@tools/unroot --clean
 
 # What PostgreSQL has a part in runs as an ordinary user; tools/unroot sees to it.
@@ -62,13 +63,18 @@ bench: deps
 sanitize: deps
 	@tools/unroot tools/sanitize
 
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tools/deps fuzz
+	@tools/unroot tools/fuzz $(FUZZ_SECONDS) $(FUZZ)
+
 lint:
 	@tools/deps lint
 	@tools/unroot tools/lint
 
 # lays the C sources out as .clang-format says
 format:
-	clang-format-14 -i $$(find extension sidecar bench -name '*.[ch]')
+	clang-format-14 -i $$(find extension sidecar bench regress -name '*.[ch]')
 
 # the value of a variable, for scripts: make -s print-REGRESS
 print-%:
