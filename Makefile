@@ -20,6 +20,8 @@ C_STEMS   += json_map blueprint_problems blueprint_validate blueprint_validate_s
 C_STEMS   += blueprint_place blueprint_ui blueprint_order blueprint_diff blueprint_shape blueprint_patch blueprint_sql
 C_STEMS   += json_merge json_diff_sql
 C_STEMS   += blueprint_merge blueprint_merge_sql
+C_STEMS   += uuid5 blueprint_build blueprint_import blueprint_import_sql
+C_STEMS   += blueprint_react_flow blueprint_n8n blueprint_node_red blueprint_step_functions
 C_STEMS   += rbac
 C_STEMS   += tenancy
 C_STEMS   += position event event_check event_store event_since event_config event_row event_trigger
@@ -40,6 +42,7 @@ SQL_STEMS += blueprint_validate
 SQL_STEMS += blueprint
 SQL_STEMS += json_diff
 SQL_STEMS += blueprint_merge
+SQL_STEMS += blueprint_import
 SQL_STEMS += lint
 
 COPILOT    = base identity automations
@@ -65,6 +68,7 @@ REGRESS   += blueprint_validate
 REGRESS   += blueprint
 REGRESS   += json_merge
 REGRESS   += blueprint_merge
+REGRESS   += blueprint_import
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
