@@ -62,12 +62,51 @@ BEGIN
 END
 $$;
 
+-- ids of a keyed array, NULL if it is none
+CREATE FUNCTION ids(elements jsonb) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN count(DISTINCT e -> 'id') = count(*) AND bool_and(jsonb_typeof(e -> 'id') IN ('string', 'number'))
+		THEN array_agg((e -> 'id')::text) END
+	FROM jsonb_array_elements(CASE jsonb_typeof(elements) WHEN 'array' THEN elements ELSE '[0]' END) e
+$$;
+
+-- edges of the document that end in a node that is in none of its nodes, but was in those
+CREATE FUNCTION dangling(doc jsonb, nodes text[]) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+	SELECT count(*) FROM jsonb_array_elements(doc -> 'edges') e
+	CROSS JOIN LATERAL (VALUES (e -> 'source'), (e -> 'target')) t (node)
+	WHERE node::text = ANY (nodes) AND node::text <> ALL (ids(doc -> 'nodes'))
+$$;
+
+CREATE FUNCTION blueprint_merge_laws(a jsonb, b jsonb, c jsonb) RETURNS SETOF law LANGUAGE plpgsql AS $$
+DECLARE
+	exact CONSTANT jsonb := '{"ui": [], "policy": "report"}';
+	one jsonb := wrk.blueprint_merge(a, a, b, exact);
+	other jsonb := wrk.blueprint_merge(a, b, a, exact);
+	lww jsonb := wrk.blueprint_merge(a, b, c);
+	report jsonb := wrk.blueprint_merge(a, b, c, '{"policy": "report"}');
+	ours jsonb := wrk.blueprint_merge(a, b, c, '{"policy": "ours"}');
+BEGIN
+	RETURN QUERY VALUES
+		('blueprint merge: what one side left is the other''s', (one -> 'dropped_edges' <> '[]' OR same(one -> 'result', b))
+			AND (other -> 'dropped_edges' <> '[]' OR same(other -> 'result', b))),
+		('blueprint merge: a report has ours', same(report, ours)),
+		('blueprint merge: without conflicts strict is no error', report -> 'conflicts' <> '[]'
+			OR same(wrk.blueprint_merge(a, b, c, '{"policy": "strict"}'), report)),
+		('blueprint merge: what is dropped is a conflict', (SELECT count(*) FROM jsonb_array_elements(lww -> 'conflicts') x
+			WHERE x ->> 'kind' = 'dangling_edge') = jsonb_array_length(lww -> 'dropped_edges')),
+		('blueprint merge: no edge without the node it had', ids(lww #> '{result,nodes}') IS NULL OR ids(lww #> '{result,edges}') IS NULL
+			OR dangling(lww -> 'result', array_cat(ids(a -> 'nodes'), array_cat(ids(b -> 'nodes'), ids(c -> 'nodes')))) = 0),
+		('blueprint merge: a diff leads to it', same(lww -> 'result',
+			wrk.blueprint_patch(b, wrk.blueprint_diff(b, lww -> 'result', '{"ui": []}'))));
+END
+$$;
+
 CREATE FUNCTION laws(a jsonb, b jsonb, c jsonb) RETURNS SETOF law LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY SELECT * FROM merge_patch_laws(a, b);
 	RETURN QUERY SELECT * FROM merge_laws(a, b, c);
 	IF jsonb_typeof(a) = 'object' AND jsonb_typeof(b) = 'object' AND jsonb_typeof(c) = 'object' THEN
 		RETURN QUERY SELECT * FROM blueprint_laws(a, b, c);
+		RETURN QUERY SELECT * FROM blueprint_merge_laws(a, b, c);
 	END IF;
 END
 $$;
@@ -95,6 +134,7 @@ SELECT count(*) AS pairs, round(avg(octet_length(a::text))) AS bytes,
 	count(*) FILTER (WHERE d @? 'lax $.*.deleted') AS deleted, count(*) FILTER (WHERE d @? 'lax $.*.updated') AS updated,
 	count(*) FILTER (WHERE d @? 'lax $.*.order') AS ordered, count(*) FILTER (WHERE d @? 'lax $.*.updated.in') AS inside,
 	count(*) FILTER (WHERE d @? 'lax $.*.updated.in.updated.in') AS inside_inside, count(*) FILTER (WHERE d ? 'meta') AS meta,
-	count(*) FILTER (WHERE d <> wrk.blueprint_diff(a, b)) AS shown
-FROM pair CROSS JOIN LATERAL wrk.blueprint_diff(a, b, '{"ui": []}') d
+	count(*) FILTER (WHERE d <> wrk.blueprint_diff(a, b)) AS shown,
+	count(*) FILTER (WHERE m -> 'conflicts' <> '[]') AS conflicts, count(*) FILTER (WHERE m -> 'dropped_edges' <> '[]') AS dropped
+FROM pair CROSS JOIN LATERAL wrk.blueprint_diff(a, b, '{"ui": []}') d CROSS JOIN LATERAL wrk.blueprint_merge(a, b, c) m
 WHERE jsonb_typeof(a) = 'object' AND jsonb_typeof(b) = 'object';
