@@ -20,6 +20,7 @@
 #include "blueprint_place.h"
 #include "blueprint_ui.h"
 #include "json_keyed.h"
+#include "json_order.h"
 
 /* the names above a value, made on the stack while descending */
 typedef struct Path
@@ -238,7 +239,7 @@ diff_order(const Match *match, JsonNode *changes)
 	for (int j = 0; j < match->b->n; j++)
 		if (match->from[j] < 0)
 			wanted[n++] = j;
-	moves = blueprint_moves(wanted, n);
+	moves = json_moves(wanted, n);
 	for (int j = 0; moves != NULL && j < n; j++)
 	{
 		JsonNode *step;

@@ -1,6 +1,6 @@
 /*
  * blueprint_order.h
- *	  The fewest moves that bring elements into another order, and making them.
+ *	  Moving elements one by one; json_order.h tells the fewest that must be.
  *
  * A move puts one element right after another.  Steps are in the order of the
  * wanted sequence, so that what an element is put after is already in its place.
@@ -9,14 +9,6 @@
 #define WRK_BLUEPRINT_ORDER_H
 
 #include "postgres.h"
-
-/*
- * wanted[i] is where the i-th of n elements shall be; each of 0 .. n-1 once.  The
- * result says of each wanted place whether the element there must be moved; NULL
- * if none must.  The others keep their order: a longest increasing subsequence,
- * of several the one that prefers elements that stand first.
- */
-extern bool *blueprint_moves(const int *wanted, int n);
 
 /* a list of 0 .. n-1, in which a move takes constant time */
 typedef struct BlueprintList BlueprintList;

@@ -1,5 +1,14 @@
 -- Differences between documents, and merges of what two sides made of one.
 
+CREATE FUNCTION wrk.json_diff(a jsonb, b jsonb)
+RETURNS jsonb
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50
+AS 'MODULE_PATHNAME', 'wrk_json_diff';
+COMMENT ON FUNCTION wrk.json_diff(jsonb, jsonb) IS
+'the JSON Patch (RFC 6902) that makes b of a: wrk.json_patch(a, wrk.json_diff(a, b)) is b to the byte. Elements of arrays of objects with unique "id" (string or number) are known by it, others by a longest common subsequence; what moved inside of an object or array is moved; a value is replaced whole where that is shorter';
+REVOKE ALL ON FUNCTION wrk.json_diff(jsonb, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wrk.json_diff(jsonb, jsonb) TO wrk_member, wrk_service;
+
 CREATE FUNCTION wrk.json_merge(base jsonb, ours jsonb, theirs jsonb, policy text DEFAULT 'fail')
 RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50

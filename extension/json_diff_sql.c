@@ -11,9 +11,11 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 
+#include "json_diff.h"
 #include "json_merge.h"
 #include "json_text.h"
 
+PG_FUNCTION_INFO_V1(wrk_json_diff);
 PG_FUNCTION_INFO_V1(wrk_json_merge);
 
 static MemoryContext
@@ -36,6 +38,17 @@ finish_work(MemoryContext own, MemoryContext caller, JsonNode *result)
 	doc = json_to_jsonb(result);
 	MemoryContextDelete(own);
 	return JsonbPGetDatum(doc);
+}
+
+Datum
+wrk_json_diff(PG_FUNCTION_ARGS)
+{
+	MemoryContext caller;
+	MemoryContext own = begin_work(&caller);
+
+	return finish_work(own, caller,
+					   json_diff(json_from_jsonb(PG_GETARG_JSONB_P(0)),
+								 json_from_jsonb(PG_GETARG_JSONB_P(1))));
 }
 
 /* ---------- merging ---------- */
