@@ -70,6 +70,7 @@ REGRESS   += json_diff
 REGRESS   += json_merge
 REGRESS   += blueprint_merge
 REGRESS   += blueprint_import
+REGRESS   += copilot_blueprint
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
@@ -78,6 +79,7 @@ ISOLATION += rbac_change
 ISOLATION += status_race
 ISOLATION += status_bulk
 ISOLATION += status_definition
+ISOLATION += blueprint_apply
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 

@@ -179,6 +179,79 @@ async function live(gateway) {
   );
 }
 
+// ---------- two edit at once ----------
+
+// How a browser keeps its copy true: by the diffs that arrive. (As far as this section needs.)
+function redraw(nodes, { meta, nodes: { added = [], updated = [] } = {} }) {
+  const drawn = meta?.set?.find(([[name]]) => name === 'nodes')?.[1] ?? nodes;
+  const change = ({ id, ...node }) => {
+    const members = updated.find((u) => u.id === id)?.set ?? [];
+    return Object.fromEntries(
+      Object.entries({ id, ...node }).concat(members.map(([[name], value]) => [name, value])),
+    );
+  };
+  return [...drawn.map(change), ...added];
+}
+
+// One line of the table: what was answered, and that each got the diffs, or nothing.
+async function edit(table, what, calls, { versions, loser = null }) {
+  const before = followers().map(({ events }) => events.length);
+  const answers = await Promise.all(calls.map((call) => call()));
+  await settle();
+  const cells = Object.entries(people).map(([key, person], i) => {
+    const news = newsOf(person, before[i]);
+    const got = news
+      .filter(({ type }) => type === 'blueprint.updated')
+      .map((e) => e.payload.version);
+    const isTold = news.some(({ type }) => type === 'conflict.detected');
+    const expected = key === 'bea' ? [] : versions;
+    const isRight = String(got) === String(expected) && isTold === (key === loser);
+    const text = got.map((v) => `v${v}`).join(' ') + (isTold ? ', told' : '');
+    return verdict(isRight, text || '–');
+  });
+  const conflicts = answers.flatMap(({ payload }) => payload.conflicts);
+  const of = conflicts.map(({ path, ours, theirs }) => `${path.join('/')}: ${ours} → ${theirs}`);
+  table.row([what, ...cells, dim(of.join('; '))]);
+}
+
+async function design(gateway) {
+  const { clara, oskar } = people;
+  const browsers = new Map();
+  for (const person of [clara, oskar])
+    browsers.set(person, await connect(gateway.url, { token: tokenOf(person) }));
+  const call = (person, method, params) => () =>
+    browsers.get(person).call(`blueprint.${method}`, { id: northwind.revision, ...params });
+  const label = (person, version, id, text) =>
+    call(person, 'apply', {
+      version,
+      diff: { nodes: { updated: [{ id, set: [[['label'], text]] }] } },
+    });
+  const nodes = ['Mail arrives', 'Read it'].map((text, i) => ({ id: `n${i + 1}`, label: text }));
+  const names = Object.values(people).map((p) => p.name);
+  const table = new Table(['', ...names, ''], [42, 12, 10, 8, 0]);
+
+  const draw = call(clara, 'replace', { version: 1, document: { nodes } });
+  await edit(table, 'Clara draws two nodes', [draw], { versions: [2] });
+  const both = [label(clara, 2, 'n1', 'Fax arrives'), label(oskar, 2, 'n2', 'Scan it')];
+  await edit(table, 'both change a node, at once', both, { versions: [3, 4] });
+  const first = [label(clara, 4, 'n1', 'Letter arrives')];
+  await edit(table, 'Clara renames the first', first, { versions: [5] });
+  const last = [label(oskar, 4, 'n1', 'Parcel arrives')];
+  await edit(table, 'Oskar does, too, not having seen it', last, { versions: [6], loser: 'clara' });
+
+  const { payload } = await call(clara, 'get')();
+  const copies = [clara, oskar].map(({ follower }) =>
+    follower.events
+      .filter(({ type }) => type === 'blueprint.updated')
+      .reduce((copy, event) => redraw(copy, event.payload), []),
+  );
+  const isSame = copies.every((c) => JSON.stringify(c) === JSON.stringify(payload.document.nodes));
+  const text = isSame ? `version ${payload.version}, as stored` : 'WRONG';
+  note('');
+  note(`What each made of the diffs it got: ${verdict(isSame, text)}`);
+  for (const client of browsers.values()) client.destroy();
+}
+
 // ---------- the gateway dies ----------
 
 async function crash(gateway) {
@@ -284,6 +357,9 @@ async function main() {
     [50, 10, 10, 10, 0],
   );
   for (const step of steps) await show(table, step);
+
+  heading('Two edit one blueprint; which versions reach whom, and who is told of a conflict');
+  await design(gateway);
 
   heading('An automation lives; each step in the name of whoever makes it');
   await live(gateway);

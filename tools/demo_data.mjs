@@ -44,9 +44,9 @@ const blueprint = {
     { id: 'n4', type: 'write', label: 'Enter it' },
   ],
   edges: [
-    { id: 'e1', from: 'n1', to: 'n2' },
-    { id: 'e2', from: 'n2', to: 'n3' },
-    { id: 'e3', from: 'n3', to: 'n4' },
+    { id: 'e1', source: 'n1', target: 'n2' },
+    { id: 'e2', source: 'n2', target: 'n3' },
+    { id: 'e3', source: 'n3', target: 'n4' },
   ],
 };
 

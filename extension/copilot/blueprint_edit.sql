@@ -37,6 +37,7 @@ DECLARE
 	was record;
 	base jsonb;
 	merged jsonb;
+	conflicts jsonb;
 	document jsonb;
 	result bigint;
 	event_id bigint;
@@ -54,15 +55,19 @@ BEGIN
 		-- against the present version there is nobody to be in conflict with
 		CASE WHEN mode = 'lww' OR last_known_version = was.current THEN '{"policy": "lww"}'
 			ELSE '{"policy": "report"}' END::jsonb);
-	IF mode = 'strict' AND last_known_version < was.current AND merged -> 'conflicts' <> '[]' THEN
+	-- an edge that nobody has touched just goes with its node
+	SELECT coalesce(jsonb_agg(c ORDER BY n), '[]') INTO conflicts
+	FROM jsonb_array_elements(merged -> 'conflicts') WITH ORDINALITY o (c, n)
+	WHERE c ->> 'kind' <> 'dangling_edge' OR c -> 'base' IS NULL OR c -> 'base' IS DISTINCT FROM c -> 'ours';
+	IF mode = 'strict' AND last_known_version < was.current AND conflicts <> '[]' THEN
 		RAISE EXCEPTION 'others have changed the same since version %', last_known_version
 			USING ERRCODE = 'WK409', DETAIL = json_build_object('version', was.current,
-				'conflicts', merged -> 'conflicts')::text;
+				'conflicts', conflicts)::text;
 	END IF;
 	document := merged -> 'result';
 	IF ROW(document)::record *<> ROW(was.document)::record THEN
 		PERFORM set_config('copilot.blueprint_edit', json_build_object('base', last_known_version,
-			'conflicts', mode = 'lww' AND merged -> 'conflicts' <> '[]')::text, true);
+			'conflicts', mode = 'lww' AND conflicts <> '[]')::text, true);
 		UPDATE copilot.automation_versions v SET blueprint_json = document
 		WHERE v.id = version_id RETURNING v.blueprint_version INTO result;
 		PERFORM set_config('copilot.blueprint_edit', '', true);
@@ -71,7 +76,7 @@ BEGIN
 			AND c.version = result AND result > was.current;
 	END IF;
 	RETURN jsonb_build_object('version', coalesce(result, was.current), 'base', was.current,
-		'changed', coalesce(result > was.current, false), 'conflicts', merged -> 'conflicts',
+		'changed', coalesce(result > was.current, false), 'conflicts', conflicts,
 		'dropped_edges', merged -> 'dropped_edges', 'event_id', event_id);
 END
 $$;
