@@ -54,7 +54,7 @@ work(void *arg)
 					   both));
 	CHECK(conflicts == swapped);
 
-	/* of what both put in the same place of an array the winner's comes first */
+	/* of what both put in the same place of an array the winner's comes last */
 	theirs = merged(freeze(base), freeze(ours), freeze(theirs), true, &swapped);
 	CHECK(conflicts == swapped);
 	if (conflicts == 0)
