@@ -11,7 +11,6 @@
 
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
-#include "utils/numeric.h"
 
 #include "json_text.h"
 
@@ -57,10 +56,18 @@ build_take_id(JsonMap *taken, JsonNode *id)
 }
 
 static void
+append_bytes(StringInfo identity, const void *bytes, int len)
+{
+	enlargeStringInfo(identity, len);
+	memcpy(identity->data + identity->len, bytes, len);
+	identity->len += len;
+}
+
+static void
 append_part(StringInfo identity, JsonNode *part)
 {
 	if (part != NULL && part->kind == JSON_STRING)
-		appendBinaryStringInfo(identity, part->u.string.val, part->u.string.len);
+		append_bytes(identity, part->u.string.val, part->u.string.len);
 	else if (part != NULL)
 		appendStringInfoString(identity, json_to_cstring(part));
 	appendStringInfoChar(identity, '\0');
@@ -76,23 +83,24 @@ build_new_id(BlueprintBuild *build, JsonMap *taken, const char *kind, JsonNode *
 	JsonNode *id;
 
 	initStringInfo(&identity);
-	appendBinaryStringInfo(&identity, kind, (int) strlen(kind) + 1);
+	append_bytes(&identity, kind, (int) strlen(kind) + 1);
 	for (int i = 0; i < nparts; i++)
 		append_part(&identity, parts[i]);
 	ordinal = json_map_put(
 		build->ordinals, json_new_text((JsonText){identity.data, identity.len}), &found);
+	/* the identity is a key of the table from now on, so it is copied */
 	do
 	{
-		/* a copy, since the identity is a key of the table from now on */
-		char *name = palloc(identity.len + 16);
-		int len = identity.len;
+		StringInfoData name;
 		Uuid5 uuid;
 
-		memcpy(name, identity.data, len);
-		len += snprintf(name + len, 16, "%d", (*ordinal)++) + 1;
-		uuid = uuid5(&build_namespace, name, len);
+		initStringInfo(&name);
+		append_bytes(&name, identity.data, identity.len);
+		appendStringInfo(&name, "%d", (*ordinal)++);
+		appendStringInfoChar(&name, '\0');
+		uuid = uuid5(&build_namespace, name.data, name.len);
 		id = json_new_string(uuid5_text(&uuid));
-		pfree(name);
+		pfree(name.data);
 	} while (!build_take_id(taken, id));
 	return id;
 }
