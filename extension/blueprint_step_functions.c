@@ -6,7 +6,8 @@
  * States are known by their names, within the machine or the branch they are of.
  * So the id of a state is made of its name in the namespace of what it is in: the
  * document, or the state and the field (Branches/0, ItemProcessor, Iterator) whose
- * machine it belongs to.  Names that are used again in another branch do not meet.
+ * machine it belongs to.  Names that are used again in another branch do not meet;
+ * data.path tells them apart.
  *
  * What leads from state to state by a name becomes an edge, whose sourceHandle says
  * which field it was: Next, Default, Choices/0, Catch/0, and for the state a branch
@@ -21,6 +22,9 @@
 #include "blueprint_import.h"
 
 #include "miscadmin.h"
+
+/* bytes of a qualified name; one that would be longer is left out */
+#define QUALIFIED_MAX 1000
 
 #define COLUMN_WIDTH 320
 #define ROW_HEIGHT 120
@@ -42,6 +46,7 @@ typedef struct Scope
 	Uuid5 space;
 	JsonNode *parent; /* id of the state it belongs to; NULL for the document */
 	char *field;      /* of that state */
+	char *qualifier;  /* what names in it begin with; NULL if that is too long */
 	JsonNode *states;
 	JsonMap *numbers; /* of the states, by name */
 	int *queue;       /* of the states that were reached, in that order */
@@ -160,15 +165,27 @@ import_rules(Scope *scope, const Place *place, JsonNode *id, JsonNode *state,
 static void import_machine(BlueprintBuild *build, const Place *place, Scope *scope,
 						   JsonNode *machine);
 
+/* the name with those of all it is in: Outer/Branches/0/Inner */
+static char *
+qualified(const Scope *scope, JsonText name)
+{
+	if (scope->qualifier == NULL ||
+		strlen(scope->qualifier) + (Size) name.len > QUALIFIED_MAX)
+		return NULL;
+	return psprintf("%s%.*s", scope->qualifier, name.len, name.val);
+}
+
 static void
-import_nested(Scope *outer, const Place *place, JsonNode *id, JsonNode *machine,
-			  char *field)
+import_nested(Scope *outer, const Place *place, JsonNode *id, JsonText name,
+			  JsonNode *machine, char *field)
 {
 	Uuid5 self = uuid5(&outer->space, id->u.string.val, id->u.string.len);
+	char *qualifier = qualified(outer, name);
 	Scope scope = {.depth = outer->depth + 1,
 				   .space = uuid5(&self, field, (int) strlen(field)),
 				   .parent = id,
-				   .field = field};
+				   .field = field,
+				   .qualifier = qualifier ? psprintf("%s/%s/", qualifier, field) : NULL};
 
 	if (machine->kind != JSON_OBJECT)
 		return;
@@ -178,7 +195,8 @@ import_nested(Scope *outer, const Place *place, JsonNode *id, JsonNode *machine,
 }
 
 static void
-import_branches(Scope *scope, const Place *place, JsonNode *id, JsonNode *state)
+import_branches(Scope *scope, const Place *place, JsonNode *id, JsonText name,
+				JsonNode *state)
 {
 	static const char *const bodies[] = {"ItemProcessor", "Iterator"};
 	JsonNode *branches = json_get_named(state, "Branches");
@@ -189,7 +207,7 @@ import_branches(Scope *scope, const Place *place, JsonNode *id, JsonNode *state)
 	{
 		Place branch = {.outer = &array, .index = i};
 
-		import_nested(scope, &branch, id, json_item(branches, i),
+		import_nested(scope, &branch, id, name, json_item(branches, i),
 					  psprintf("Branches/%d", i));
 	}
 	for (int i = 0; i < lengthof(bodies); i++)
@@ -198,7 +216,7 @@ import_branches(Scope *scope, const Place *place, JsonNode *id, JsonNode *state)
 		Place member = {.outer = place, .name = json_text(bodies[i])};
 
 		if (body != NULL)
-			import_nested(scope, &member, id, body, pstrdup(bodies[i]));
+			import_nested(scope, &member, id, name, body, pstrdup(bodies[i]));
 	}
 }
 
@@ -218,6 +236,8 @@ import_state(Scope *scope, JsonText name, JsonNode *state)
 	{
 		json_set_named(data, "parent", scope->parent);
 		json_set_named(data, "field", json_new_string(scope->field));
+		if (qualified(scope, name) != NULL)
+			json_set_named(data, "path", json_new_string(qualified(scope, name)));
 	}
 	if (json_get_named(state, "Type") != NULL)
 		report(scope->build, &place, "Type", "wrong_type", "is no type");
@@ -230,7 +250,7 @@ import_state(Scope *scope, JsonText name, JsonNode *state)
 	import_rules(scope, &place, id, state, "Choices");
 	import_reference(scope, &place, id, state, "Default", "Default");
 	import_rules(scope, &place, id, state, "Catch");
-	import_branches(scope, &place, id, state);
+	import_branches(scope, &place, id, name, state);
 }
 
 /* numbers the states; returns what among them is none, NULL if there is no such */
@@ -316,7 +336,7 @@ JsonNode *
 import_step_functions(JsonNode *doc)
 {
 	BlueprintBuild build;
-	Scope scope = {.space = build_namespace};
+	Scope scope = {.space = build_namespace, .qualifier = ""};
 
 	build_begin(&build, "step_functions");
 	import_machine(&build, NULL, &scope, doc);
