@@ -154,6 +154,11 @@ SELECT regress.edit(14, '{"nodes": {"added": [{"id": "n4"}]}, "edges": {"added":
 SELECT regress.edit(14, '{"nodes": {"added": [{"id": "n4"}]}, "edges": {"added": [{"id": "e4", "source": "n4", "target": "n2"}, {"id": "e5", "source": "n4", "target": "n1"}]}}');
 COMMIT;
 :ann
+SELECT regress.edit(15, '{"nodes": {"deleted": ["n1"]}}', 'ours') LIKE '%"dropped_edges": ["e5"]%' AS in_this_mode_too;
+RESET ROLE;
+SELECT type FROM regress.news() WHERE payload ->> 'version' = '17';
+ROLLBACK;
+:ann
 SELECT regress.edit(15, '{"nodes": {"deleted": ["n1"]}}');
 COMMIT;
 SELECT type, p.name, payload FROM regress.news() LEFT JOIN regress.person p ON p.id::text = right(channels, 36);

@@ -67,7 +67,7 @@ BEGIN
 	document := merged -> 'result';
 	IF ROW(document)::record *<> ROW(was.document)::record THEN
 		PERFORM set_config('copilot.blueprint_edit', json_build_object('base', last_known_version,
-			'conflicts', mode = 'lww' AND conflicts <> '[]')::text, true);
+			'conflicts', conflicts <> '[]')::text, true);
 		UPDATE copilot.automation_versions v SET blueprint_json = document
 		WHERE v.id = version_id RETURNING v.blueprint_version INTO result;
 		PERFORM set_config('copilot.blueprint_edit', '', true);
