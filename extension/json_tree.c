@@ -17,6 +17,8 @@
 #include "json_number.h"
 
 #define FIRST_SPACE 8
+#define BATCH_SIZE 128 /* nodes; a chunk that the allocator need not fetch by itself */
+#define AHEAD 8        /* elements, far apart in memory: fetched so much earlier */
 
 static JsonNode *
 new_node(JsonKind kind)
@@ -38,36 +40,59 @@ typedef struct Slot
 	uint32 len;
 } Slot;
 
-static JsonNode *
-container_node(JsonbContainer *container, int len)
+/* nodes of one container's children, made several at a time */
+typedef struct Batch
 {
-	JsonNode *node =
-		new_node(JsonContainerIsObject(container) ? JSON_OBJECT : JSON_ARRAY);
+	JsonNode *nodes;
+	int left;
+} Batch;
 
+static JsonNode *
+next_node(Batch *batch, int wanted)
+{
+	if (batch->left == 0)
+	{
+		batch->left = Min(wanted, BATCH_SIZE);
+		batch->nodes = palloc0(sizeof(JsonNode) * batch->left);
+	}
+	batch->left--;
+	return batch->nodes++;
+}
+
+static void
+fill_container(JsonNode *node, JsonbContainer *container, int len)
+{
+	node->kind = JsonContainerIsObject(container) ? JSON_OBJECT : JSON_ARRAY;
 	node->raw = container;
 	node->raw_len = len;
 	node->n = JsonContainerSize(container);
-	return node;
 }
 
-static JsonNode *
-slot_node(const Slot *slot)
+static void
+fill_node(JsonNode *node, const Slot *slot)
 {
 	uint32 aligned = INTALIGN(slot->offset);
-	JsonNode *node;
 
 	if (JBE_ISCONTAINER(slot->entry))
-		return container_node((JsonbContainer *) (slot->base + aligned),
-							  (int) (slot->len - (aligned - slot->offset)));
-	if (JBE_ISSTRING(slot->entry))
-		return json_new_text((JsonText){slot->base + slot->offset, (int) slot->len});
-	if (JBE_ISBOOL(slot->entry))
-		return json_new_bool(JBE_ISBOOL_TRUE(slot->entry));
-	if (JBE_ISNULL(slot->entry))
-		return json_new_null();
-	node = new_node(JSON_NUMBER);
-	node->u.number = (Numeric) (slot->base + aligned);
-	return node;
+		fill_container(node, (JsonbContainer *) (slot->base + aligned),
+					   (int) (slot->len - (aligned - slot->offset)));
+	else if (JBE_ISSTRING(slot->entry))
+	{
+		node->kind = JSON_STRING;
+		node->u.string = (JsonText){slot->base + slot->offset, (int) slot->len};
+	}
+	else if (JBE_ISBOOL(slot->entry))
+	{
+		node->kind = JSON_BOOL;
+		node->u.boolean = JBE_ISBOOL_TRUE(slot->entry);
+	}
+	else if (JBE_ISNULL(slot->entry))
+		node->kind = JSON_NULL;
+	else
+	{
+		node->kind = JSON_NUMBER;
+		node->u.number = (Numeric) (slot->base + aligned);
+	}
 }
 
 /* goes on to the i-th child; children must be taken in order */
@@ -88,13 +113,23 @@ open_array(JsonNode *node)
 {
 	JsonbContainer *container = node->raw;
 	Slot slot = {.base = (char *) &container->children[node->n]};
+	Slot far = slot;
+	Batch batch = {0};
 
 	node->space = Max(node->n, 1);
 	node->u.items = palloc(sizeof(JsonNode *) * node->space);
+	for (int i = 0; i < Min(node->n, AHEAD); i++)
+		next_slot(container, i, &far);
 	for (int i = 0; i < node->n; i++)
 	{
+		if (i + AHEAD < node->n)
+		{
+			next_slot(container, i + AHEAD, &far);
+			__builtin_prefetch(far.base + far.offset);
+		}
 		next_slot(container, i, &slot);
-		node->u.items[i] = slot_node(&slot);
+		node->u.items[i] = next_node(&batch, node->n - i);
+		fill_node(node->u.items[i], &slot);
 	}
 }
 
@@ -103,6 +138,7 @@ open_object(JsonNode *node)
 {
 	JsonbContainer *container = node->raw;
 	Slot slot = {.base = (char *) &container->children[2 * node->n]};
+	Batch batch = {0};
 
 	node->space = Max(node->n, 1);
 	node->u.members = palloc(sizeof(JsonMember) * node->space);
@@ -114,7 +150,8 @@ open_object(JsonNode *node)
 	for (int i = 0; i < node->n; i++)
 	{
 		next_slot(container, node->n + i, &slot);
-		node->u.members[i].value = slot_node(&slot);
+		node->u.members[i].value = next_node(&batch, node->n - i);
+		fill_node(node->u.members[i].value, &slot);
 	}
 }
 
@@ -134,8 +171,9 @@ JsonNode *
 json_from_jsonb(const Jsonb *doc)
 {
 	JsonbContainer *root = unconstify(JsonbContainer *, &doc->root);
-	JsonNode *node = container_node(root, VARSIZE(doc) - VARHDRSZ);
+	JsonNode *node = palloc0(sizeof(JsonNode));
 
+	fill_container(node, root, VARSIZE(doc) - VARHDRSZ);
 	return JsonContainerIsScalar(root) ? json_item(node, 0) : node;
 }
 
