@@ -35,7 +35,8 @@ reserve(StringInfo buffer, int len)
 
 	if (buffer->len > (int) (MaxAllocSize - 1024) - len)
 		refuse_size();
-	enlargeStringInfo(buffer, len);
+	if (buffer->maxlen - buffer->len <= len)
+		enlargeStringInfo(buffer, len);
 	offset = buffer->len;
 	buffer->len += len;
 	return offset;
@@ -176,12 +177,31 @@ write_node(StringInfo buffer, JsonNode *node)
 	return JENTRY_ISCONTAINER;
 }
 
+/*
+ * As large as the result will be: growing would copy all of it again.  What
+ * json_size() leaves out is padding.
+ */
+static void
+begin_buffer(StringInfo buffer, JsonNode *node)
+{
+	Size size = json_size(node);
+
+	initStringInfo(buffer);
+	size = Min(size + size / 16 + 64, MaxAllocSize);
+	if (size > (Size) buffer->maxlen)
+	{
+		pfree(buffer->data);
+		buffer->data = palloc(size);
+		buffer->maxlen = (int) size;
+	}
+}
+
 Jsonb *
 json_to_jsonb(JsonNode *node)
 {
 	StringInfoData buffer;
 
-	initStringInfo(&buffer);
+	begin_buffer(&buffer, node);
 	(void) reserve(&buffer, VARHDRSZ);
 	if (node->kind == JSON_ARRAY || node->kind == JSON_OBJECT)
 		write_container(&buffer, node);
