@@ -13,6 +13,17 @@
 #include "json_hash.h"
 
 #define EMPTY (-1)
+#define BATCH_SIZE 128 /* ids that are made at a time */
+#define CACHE_LINE 64
+
+/* elements to be looked at soon, far apart in memory, are fetched so much earlier */
+#define AHEAD 6
+
+typedef struct Slot
+{
+	uint32 hash;
+	int position; /* or EMPTY */
+} Slot;
 
 /* one of these for each array that is looked into; owns the arrays, not the ids */
 struct JsonKeys
@@ -20,8 +31,15 @@ struct JsonKeys
 	int n;
 	JsonNode **ids;
 	uint32 mask; /* of the table, whose size is a power of two */
-	int *slots;  /* positions, or EMPTY */
+	Slot *slots;
 };
+
+/* nodes for ids that are still raw */
+typedef struct Batch
+{
+	JsonNode *nodes;
+	int left;
+} Batch;
 
 /* ---------- the id of one element ---------- */
 
@@ -61,55 +79,74 @@ find_raw_id(const JsonbContainer *container, int n)
 	return -1;
 }
 
-static JsonNode *
-raw_id(const JsonbContainer *container, int n)
+static bool
+fill_raw_id(JsonNode *id, const JsonbContainer *container, int n)
 {
 	char *base = (char *) &container->children[2 * n];
 	int i = find_raw_id(container, n);
 	uint32 offset;
 	uint32 end;
-	JsonNode *id;
 
 	if (i < 0)
-		return NULL;
+		return false;
 	offset = end = child_offset(container, n + i);
 	JBE_ADVANCE_OFFSET(end, container->children[n + i]);
 	if (JBE_ISSTRING(container->children[n + i]))
-		return json_new_text((JsonText){base + offset, (int) (end - offset)});
-	if (!JBE_ISNUMERIC(container->children[n + i]))
-		return NULL;
-	id = json_new_null();
+	{
+		id->kind = JSON_STRING;
+		id->u.string = (JsonText){base + offset, (int) (end - offset)};
+		return true;
+	}
 	id->kind = JSON_NUMBER;
 	id->u.number = (Numeric) (base + INTALIGN(offset));
-	return id;
+	return JBE_ISNUMERIC(container->children[n + i]);
 }
 
-JsonNode *
-json_id(JsonNode *node)
+static JsonNode *
+find_id(JsonNode *node, Batch *batch, int wanted)
 {
 	JsonNode *id;
 
 	if (node->kind != JSON_OBJECT)
 		return NULL;
 	if (node->raw != NULL)
-		return raw_id(node->raw, node->n);
+	{
+		if (batch->left == 0)
+		{
+			batch->left = Min(wanted, BATCH_SIZE);
+			batch->nodes = palloc0(sizeof(JsonNode) * batch->left);
+		}
+		batch->left--;
+		id = batch->nodes++;
+		return fill_raw_id(id, node->raw, node->n) ? id : NULL;
+	}
 	id = json_get_named(node, "id");
 	if (id == NULL || (id->kind != JSON_STRING && id->kind != JSON_NUMBER))
 		return NULL;
 	return id;
 }
 
+JsonNode *
+json_id(JsonNode *node)
+{
+	Batch batch = {0};
+
+	return find_id(node, &batch, 1);
+}
+
 /* ---------- the index ---------- */
 
 /* the slot that holds the id, or the empty one where it belongs */
-static uint32
-find_slot(const JsonKeys *keys, JsonNode *id)
+static Slot *
+find_slot(const JsonKeys *keys, JsonNode *id, uint32 hash)
 {
-	uint32 slot = (uint32) json_hash(id) & keys->mask;
+	uint32 i = hash & keys->mask;
 
-	while (keys->slots[slot] != EMPTY && !json_same(keys->ids[keys->slots[slot]], id))
-		slot = (slot + 1) & keys->mask;
-	return slot;
+	while (keys->slots[i].position != EMPTY &&
+		   (keys->slots[i].hash != hash ||
+			!json_same(keys->ids[keys->slots[i].position], id)))
+		i = (i + 1) & keys->mask;
+	return &keys->slots[i];
 }
 
 static JsonKeys *
@@ -123,9 +160,9 @@ new_keys(int n)
 	keys->n = n;
 	keys->ids = palloc_extended(sizeof(JsonNode *) * Max(n, 1), MCXT_ALLOC_HUGE);
 	keys->mask = (uint32) (nslots - 1);
-	keys->slots = palloc_extended(sizeof(int) * nslots, MCXT_ALLOC_HUGE);
+	keys->slots = palloc_extended(sizeof(Slot) * nslots, MCXT_ALLOC_HUGE);
 	for (Size i = 0; i < nslots; i++)
-		keys->slots[i] = EMPTY;
+		keys->slots[i].position = EMPTY;
 	return keys;
 }
 
@@ -137,10 +174,42 @@ free_keys(JsonKeys *keys)
 	pfree(keys);
 }
 
+/* the beginning of an element, where its id is as a rule */
+static inline void
+fetch_early(JsonNode *array, int i)
+{
+	const char *raw;
+
+	if (i >= array->n)
+		return;
+	raw = (const char *) json_item(array, i)->raw;
+	if (raw == NULL)
+		return;
+	__builtin_prefetch(raw);
+	__builtin_prefetch(raw + CACHE_LINE);
+	__builtin_prefetch(raw + 2 * CACHE_LINE);
+}
+
+/* false if there is such an id already */
+static bool
+add_id(JsonKeys *keys, int i, JsonNode *id)
+{
+	uint32 hash = (uint32) json_hash(id);
+	Slot *slot = find_slot(keys, id, hash);
+
+	keys->ids[i] = id;
+	if (slot->position != EMPTY)
+		return false;
+	slot->hash = hash;
+	slot->position = i;
+	return true;
+}
+
 JsonKeys *
 json_keys(JsonNode *array)
 {
 	JsonKeys *keys;
+	Batch batch = {0};
 
 	if (array->kind != JSON_ARRAY ||
 		(array->n > 0 && json_id(json_item(array, 0)) == NULL))
@@ -148,22 +217,16 @@ json_keys(JsonNode *array)
 	keys = new_keys(array->n);
 	for (int i = 0; i < array->n; i++)
 	{
-		uint32 slot;
+		JsonNode *id;
 
 		CHECK_FOR_INTERRUPTS();
-		keys->ids[i] = json_id(json_item(array, i));
-		if (keys->ids[i] == NULL)
+		fetch_early(array, i + AHEAD);
+		id = find_id(json_item(array, i), &batch, array->n - i);
+		if (id == NULL || !add_id(keys, i, id))
 		{
 			free_keys(keys);
 			return NULL;
 		}
-		slot = find_slot(keys, keys->ids[i]);
-		if (keys->slots[slot] != EMPTY)
-		{
-			free_keys(keys);
-			return NULL;
-		}
-		keys->slots[slot] = i;
 	}
 	return keys;
 }
@@ -171,7 +234,7 @@ json_keys(JsonNode *array)
 int
 json_keys_find(const JsonKeys *keys, JsonNode *id)
 {
-	return keys->slots[find_slot(keys, id)];
+	return find_slot(keys, id, (uint32) json_hash(id))->position;
 }
 
 JsonNode *
