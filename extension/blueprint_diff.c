@@ -157,15 +157,21 @@ diff_objects(JsonNode *a, JsonNode *b, JsonNode *ui, const Path *up, JsonNode *c
 
 /* ---------- what changed in a keyed array ---------- */
 
-/* two keyed arrays, and where the elements of each are in the other, or -1 */
+/*
+ * Two keyed arrays, and where the elements of each are in the other, or -1.
+ *
+ * Only one is indexed.  Most elements are where they were and as they were: one
+ * memcmp() tells, and the id need not be read.
+ */
 typedef struct Match
 {
 	JsonNode *a;
 	JsonNode *b;
 	JsonKeys *in_a;
-	JsonKeys *in_b;
-	int *to;   /* of each in a */
-	int *from; /* of each in b */
+	int *to;           /* of each in a */
+	int *from;         /* of each in b */
+	bool *same;        /* of each in b: as it was */
+	JsonNode **new_id; /* of each in b */
 } Match;
 
 static int *
@@ -178,34 +184,76 @@ new_positions(int n)
 	return positions;
 }
 
-static bool
-match_arrays(Match *match, JsonNode *a, JsonNode *b)
+static void
+begin_match(Match *match)
 {
+	Size n = Max(match->b->n, 1);
+
+	match->to = new_positions(match->a->n);
+	match->from = new_positions(match->b->n);
+	match->same = palloc_extended(sizeof(bool) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	match->new_id = palloc_extended(sizeof(JsonNode *) * n, MCXT_ALLOC_HUGE);
+}
+
+/* position in a of the j-th of b, -1 if it is new; next is where it should be */
+static int
+match_element(Match *match, int j, int next)
+{
+	JsonNode *element = json_item(match->b, j);
+	JsonNode *id;
+
+	if (next < match->a->n && json_same(json_item(match->a, next), element))
+	{
+		match->same[j] = true;
+		match->new_id[j] = json_keys_id(match->in_a, next);
+		return next;
+	}
+	id = match->new_id[j] = json_id(element);
+	if (id == NULL)
+		return -1;
+	if (next >= match->a->n || !json_same(json_keys_id(match->in_a, next), id))
+		next = json_keys_find(match->in_a, id);
+	if (next >= 0)
+		match->same[j] = json_same(json_item(match->a, next), element);
+	return next;
+}
+
+/* false if b is not keyed: two elements are the same one of a, or new ones are alike */
+static bool
+match_elements(Match *match)
+{
+	JsonNode *fresh = json_new_array();
 	int next = 0;
 
-	match->a = a;
-	match->b = b;
-	match->in_a = json_keys(a);
-	match->in_b = match->in_a ? json_keys(b) : NULL;
-	if (match->in_b == NULL)
-		return false;
-	match->to = new_positions(a->n);
-	match->from = new_positions(b->n);
-	for (int j = 0; j < b->n; j++)
+	for (int j = 0; j < match->b->n; j++)
 	{
-		JsonNode *id = json_keys_id(match->in_b, j);
-		int i = next;
+		int i = match_element(match, j, next);
 
-		/* most are where they were */
-		if (i >= a->n || !json_same(json_keys_id(match->in_a, i), id))
-			i = json_keys_find(match->in_a, id);
+		CHECK_FOR_INTERRUPTS();
 		if (i < 0)
+		{
+			json_append(fresh, json_item(match->b, j));
 			continue;
+		}
+		if (match->to[i] >= 0)
+			return false;
 		match->from[j] = i;
 		match->to[i] = j;
 		next = i + 1;
 	}
-	return true;
+	return json_keys(fresh) != NULL;
+}
+
+static bool
+match_arrays(Match *match, JsonNode *a, JsonNode *b)
+{
+	match->a = a;
+	match->b = b;
+	match->in_a = json_keys(a);
+	if (match->in_a == NULL)
+		return false;
+	begin_match(match);
+	return match_elements(match);
 }
 
 static void
@@ -215,13 +263,11 @@ diff_element(const Match *match, int j, JsonNode *ui, JsonNode *changes)
 	JsonNode *b = json_item(match->b, j);
 	JsonNode *update;
 
-	if (json_same(a, b))
-		return;
 	update = json_new_object();
 	diff_objects(a, b, ui, NULL, update);
 	if (update->n == 0)
 		return;
-	json_set_named(update, "id", json_keys_id(match->in_b, j));
+	json_set_named(update, "id", match->new_id[j]);
 	add_to(changes, "updated", update);
 }
 
@@ -247,8 +293,8 @@ diff_order(const Match *match, JsonNode *changes)
 		if (!moves[j])
 			continue;
 		step = json_new_array();
-		json_append(step, json_keys_id(match->in_b, j));
-		json_append(step, j > 0 ? json_keys_id(match->in_b, j - 1) : json_new_null());
+		json_append(step, match->new_id[j]);
+		json_append(step, j > 0 ? match->new_id[j - 1] : json_new_null());
 		add_to(changes, "order", step);
 	}
 }
@@ -265,6 +311,8 @@ diff_arrays(JsonNode *a, JsonNode *b, JsonNode *ui, JsonNode *changes)
 	for (int j = 0; j < b->n; j++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (match.same[j])
+			continue;
 		if (match.from[j] >= 0)
 			diff_element(&match, j, ui, changes);
 		else
