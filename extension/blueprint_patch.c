@@ -81,6 +81,7 @@ apply_steps(JsonNode *object, JsonNode *changes, const char *name, ApplyStep app
 	{
 		BlueprintPlace place = blueprint_item(&list, i);
 
+		CHECK_FOR_INTERRUPTS();
 		apply(object, json_item(steps, i), &place);
 	}
 }
