@@ -249,7 +249,7 @@ match_arrays(Match *match, JsonNode *a, JsonNode *b)
 {
 	match->a = a;
 	match->b = b;
-	match->in_a = json_keys(a);
+	match->in_a = b->kind == JSON_ARRAY ? json_keys(a) : NULL;
 	if (match->in_a == NULL)
 		return false;
 	begin_match(match);
