@@ -123,7 +123,7 @@ keys_of(JsonNode *doc, const char *name)
 	return array == NULL ? NULL : json_keys(array);
 }
 
-/* whether an end of an edge is a node that once was and is no more */
+/* whether the node once was and is no more */
 static bool
 is_gone(const Versions *v, JsonNode *node)
 {
@@ -133,6 +133,17 @@ is_gone(const Versions *v, JsonNode *node)
 	for (int i = 0; i < RESULT; i++)
 		if (v->nodes[i] != NULL && json_keys_find(v->nodes[i], node) >= 0)
 			return true;
+	return false;
+}
+
+/* whether there are any such; then only are edges worth opening */
+static bool
+some_are_gone(const Versions *v)
+{
+	for (int i = 0; i < RESULT; i++)
+		for (int k = 0; v->nodes[i] != NULL && k < json_keys_count(v->nodes[i]); k++)
+			if (is_gone(v, json_keys_id(v->nodes[i], k)))
+				return true;
 	return false;
 }
 
@@ -201,12 +212,13 @@ drop_dangling(Versions *v, JsonNode *conflicts, JsonNode *dropped)
 	JsonNode *kept = json_new_array();
 
 	for (int i = 0; i <= RESULT; i++)
-	{
 		v->nodes[i] = keys_of(v->docs[i], "nodes");
+	if ((v->nodes[RESULT] == NULL && member_of(result, "nodes") != NULL) ||
+		!some_are_gone(v))
+		return result;
+	for (int i = 0; i <= RESULT; i++)
 		v->edges[i] = keys_of(v->docs[i], "edges");
-	}
-	if (v->edges[RESULT] == NULL ||
-		(v->nodes[RESULT] == NULL && member_of(result, "nodes") != NULL))
+	if (v->edges[RESULT] == NULL)
 		return result;
 	for (int i = 0; i < edges->n; i++)
 	{

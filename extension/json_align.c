@@ -416,6 +416,12 @@ align_values(JsonNode *a, JsonNode *b, JsonAlignment *alignment)
 	find_middle(&m);
 	if (m.na == 0 || m.nb == 0)
 		return;
+	if (m.na == 1 && m.nb == 1)
+	{
+		/* not read to be hashed, or deep documents would be read at every level */
+		alignment->from[m.start] = m.start;
+		return;
+	}
 	number_values(&m);
 	align_common(&m);
 	rest = find_gaps(&m);

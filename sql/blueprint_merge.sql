@@ -4,7 +4,15 @@ CREATE EXTENSION IF NOT EXISTS wrk_copilot;
 SET client_min_messages = notice;
 \set SHOW_CONTEXT never
 \getenv abs_srcdir PG_ABS_SRCDIR
+\set vectors :abs_srcdir '/regress/vectors/blueprint_merge.json'
 \set random :abs_srcdir '/regress/json_random.sql'
+
+-- ---------- vectors ----------
+
+SELECT count(*) AS vectors, count(*) FILTER (WHERE is_right) AS are_right, string_agg(name, ', ') FILTER (WHERE NOT is_right) AS wrong
+FROM (SELECT v->>'name' AS name, wrk.blueprint_merge(v->'base', v->'ours', v->'theirs', v->'options')::text
+		= (v - '{name,base,ours,theirs,options}'::text[])::text AS is_right
+	FROM jsonb_array_elements(pg_read_file(:'vectors')::jsonb) v) r;
 
 CREATE TEMP TABLE t AS SELECT '{
 	"nodes": [
