@@ -32,6 +32,18 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION patch_laws(a jsonb, b jsonb) RETURNS SETOF law LANGUAGE plpgsql AS $$
+DECLARE
+	d jsonb := wrk.json_diff(a, b);
+BEGIN
+	RETURN QUERY VALUES
+		('patch: patch of the diff is the new document', same(wrk.json_patch(a, d), b)),
+		('patch: and back', same(wrk.json_patch(b, wrk.json_diff(b, a)), a)),
+		('patch: the diff is empty only for the same document', (d = '[]') = same(a, b)),
+		('patch: a diff is written as the server writes it', same(d, d::text::jsonb));
+END
+$$;
+
 -- a merge patch cannot say that a member shall be null
 CREATE FUNCTION merge_patch_laws(a jsonb, b jsonb) RETURNS SETOF law LANGUAGE plpgsql AS $$
 BEGIN
@@ -102,6 +114,7 @@ $$;
 
 CREATE FUNCTION laws(a jsonb, b jsonb, c jsonb) RETURNS SETOF law LANGUAGE plpgsql AS $$
 BEGIN
+	RETURN QUERY SELECT * FROM patch_laws(a, b);
 	RETURN QUERY SELECT * FROM merge_patch_laws(a, b);
 	RETURN QUERY SELECT * FROM merge_laws(a, b, c);
 	IF jsonb_typeof(a) = 'object' AND jsonb_typeof(b) = 'object' AND jsonb_typeof(c) = 'object' THEN

@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Wrk;
 
-my $pairs = $ENV{WRK_PAIRS} // 4000;
+my $pairs = $ENV{WRK_PAIRS} // 3000;
 my $seed = $ENV{WRK_SEED} // int(rand(2**31));
 my $folder = "$FindBin::RealBin/../properties";
 my $file = PostgreSQL::Test::Utils::tempdir() . '/pairs';
@@ -25,10 +25,10 @@ $node->safe_psql('wrk', slurp_file("$folder/laws.sql"));
 $node->safe_psql('wrk', "COPY pair FROM '$file'");
 is($node->safe_psql('wrk', 'SELECT count(*) FROM pair'), $pairs, 'there are pairs');
 
-for my $kind (qw(same added deleted updated ordered inside meta shown))
-{
-	cmp_ok($node->safe_psql('wrk', "SELECT $kind FROM coverage"), '>', $pairs / 200, "some of them: $kind");
-}
+my @kinds = qw(same added deleted updated ordered inside meta shown conflicts dropped);
+my %seen;
+@seen{@kinds} = split /\|/, $node->safe_psql('wrk', 'SELECT ' . join(', ', @kinds) . ' FROM coverage');
+cmp_ok($seen{$_}, '>', $pairs / 200, "some of them: $_") for @kinds;
 
 my $broken = $node->safe_psql('wrk', 'SELECT * FROM broken ORDER BY octet_length(a::text) + octet_length(b::text) LIMIT 3');
 is($broken, '', 'no law is broken') or diag("seed $seed, the smallest pairs: $broken");
@@ -37,7 +37,7 @@ is($node->safe_psql('wrk', q{SELECT same('{"a": 1.0}', '{"a": 1.00}'), same('{"a
 	'f|t', 'the same is what has the same bytes');
 is($node->safe_psql('wrk', q{BEGIN;
 	CREATE OR REPLACE FUNCTION same(x jsonb, y jsonb) RETURNS boolean LANGUAGE sql RETURN false;
-	SELECT count(*) FROM broken;
-	ROLLBACK}), $pairs, 'a law that is broken is seen');
+	SELECT count(*) FROM broken WHERE i < 100;
+	ROLLBACK}), 100, 'a law that is broken is seen');
 
 done_testing();

@@ -29,6 +29,7 @@ CREATE FUNCTION call(v jsonb) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT CASE v ->> 'fn'
 		WHEN 'diff' THEN wrk.blueprint_diff(v -> 'old', v -> 'new', coalesce(v -> 'options', '{}'))
 		WHEN 'patch' THEN wrk.blueprint_patch(v -> 'doc', v -> 'diff')
+		WHEN 'merge' THEN wrk.blueprint_merge(v -> 'base', v -> 'ours', v -> 'theirs', coalesce(v -> 'options', '{}'))
 		WHEN 'invert' THEN wrk.blueprint_invert(v -> 'diff', v -> 'doc')
 		WHEN 'strip' THEN wrk.blueprint_strip(v -> 'doc', coalesce(v -> 'options', '{}')) END
 $$;
@@ -53,7 +54,7 @@ my $rows = $node->safe_psql('wrk', qq{
 	FROM jsonb_array_elements(\$vectors\$$vectors\$vectors\$) WITH ORDINALITY t (v, i) ORDER BY i});
 my @rows = split /\n/, $rows;
 
-cmp_ok(scalar @rows, '>=', 60, "vectors of $file");
+cmp_ok(scalar @rows, '>=', 75, "vectors of $file");
 for my $row (@rows)
 {
 	my ($good, $name, $outcome) = split /\|/, $row, 3;
