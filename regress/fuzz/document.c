@@ -7,6 +7,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 
+#include "json_text.h"
 #include "number.h"
 
 #define MAX_DEPTH 5
@@ -25,6 +26,26 @@ take(Bytes *bytes, int limit)
 		return 0;
 	bytes->left--;
 	return *bytes->next++ % limit;
+}
+
+int
+take_last(Bytes *bytes, int limit)
+{
+	if (bytes->left == 0)
+		return 0;
+	bytes->left--;
+	return bytes->next[bytes->left] % limit;
+}
+
+/* the first half of the bytes that are left */
+static Bytes
+half(Bytes *bytes)
+{
+	Bytes first = {bytes->next, bytes->left / 2};
+
+	bytes->next += first.left;
+	bytes->left -= first.left;
+	return first;
 }
 
 /* few mostly, more than a stride of entries at times */
@@ -165,8 +186,18 @@ make_value(Bytes *bytes, int depth)
 }
 
 JsonNode *
-make_blueprint(Bytes *bytes)
+make_first(Bytes *bytes, int depth)
 {
+	Bytes first = half(bytes);
+
+	return make_value(&first, depth);
+}
+
+JsonNode *
+make_blueprint(Bytes *all)
+{
+	Bytes first = half(all);
+	Bytes *bytes = &first;
 	JsonNode *blueprint = json_new_object();
 	JsonNode *edges = make_keyed(bytes, 2);
 
@@ -289,7 +320,7 @@ open_all(JsonNode *node)
 JsonNode *
 freeze_some(Bytes *bytes, JsonNode *node)
 {
-	switch (take(bytes, 4))
+	switch (take_last(bytes, 4))
 	{
 		case 0:
 		case 1:
@@ -297,7 +328,7 @@ freeze_some(Bytes *bytes, JsonNode *node)
 		case 2:
 			node = freeze(node);
 			if (node->kind == JSON_ARRAY && node->n > 0)
-				open_all(json_item(node, take(bytes, 256) % node->n));
+				open_all(json_item(node, take_last(bytes, 256) % node->n));
 			return node;
 		default:
 			node = freeze(node);
@@ -379,15 +410,21 @@ print(StringInfo text, JsonNode *node)
 	appendStringInfoString(text, node->kind == JSON_ARRAY ? "]" : "}");
 }
 
+/* text that is good enough to tell values apart */
+char *
+json_to_cstring(JsonNode *node)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	print(&text, node);
+	return text.data;
+}
+
 #undef fprintf
 void
 show(const char *name, JsonNode *node)
 {
-	StringInfoData text;
-
-	if (getenv("FUZZ_PRINT") == NULL)
-		return;
-	initStringInfo(&text);
-	print(&text, freeze(node));
-	fprintf(stderr, "%s: %s\n", name, text.data);
+	if (getenv("FUZZ_PRINT") != NULL)
+		fprintf(stderr, "%s: %s\n", name, json_to_cstring(freeze(node)));
 }

@@ -22,11 +22,18 @@ typedef struct Bytes
 /* a choice of 0 .. limit - 1, limit at most 256 */
 extern int take(Bytes *bytes, int limit);
 
+/* a choice that is left however much a document took: from the end of the bytes */
+extern int take_last(Bytes *bytes, int limit);
+
+/* a value out of half of the bytes that are left, so that there is something for what
+ * follows */
+extern JsonNode *make_first(Bytes *bytes, int depth);
+
 /* any value, containers nested at most so deep; in some cases much deeper */
 extern JsonNode *make_value(Bytes *bytes, int depth);
 extern JsonText make_key(Bytes *bytes);
 
-/* nodes, edges between them, and more of the kind */
+/* nodes, edges between them, and more of the kind; out of half of the bytes as well */
 extern JsonNode *make_blueprint(Bytes *bytes);
 
 /* a copy with a few changes somewhere in it */

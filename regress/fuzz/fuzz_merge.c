@@ -25,7 +25,7 @@ work(void *arg)
 {
 	Bytes *bytes = arg;
 	JsonNode *base =
-		freeze(take(bytes, 2) ? make_blueprint(bytes) : make_value(bytes, 4));
+		freeze(take(bytes, 2) ? make_blueprint(bytes) : make_first(bytes, 4));
 	JsonNode *ours = freeze(make_changed(bytes, base));
 	JsonNode *theirs = freeze(make_changed(bytes, take(bytes, 8) ? base : ours));
 	JsonNode *both;

@@ -38,7 +38,7 @@ static void
 work(void *arg)
 {
 	Bytes *bytes = arg;
-	JsonNode *a = freeze(make_value(bytes, 4));
+	JsonNode *a = freeze(make_first(bytes, 4));
 	JsonNode *b = take(bytes, 4) ? make_changed(bytes, a) : make_value(bytes, 4);
 	JsonNode *once;
 	Try try = {freeze_some(bytes, a), freeze_some(bytes, b), NULL};

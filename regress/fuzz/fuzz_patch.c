@@ -141,7 +141,7 @@ static void
 work(void *arg)
 {
 	Bytes *bytes = arg;
-	JsonNode *start = freeze(make_value(bytes, 4));
+	JsonNode *start = freeze(make_first(bytes, 4));
 	JsonNode *doc = start;
 	JsonNode *all = json_new_array();
 

@@ -55,7 +55,7 @@ static void
 work(void *arg)
 {
 	Bytes *bytes = arg;
-	JsonNode *made = make_value(bytes, 5);
+	JsonNode *made = make_first(bytes, 5);
 	JsonNode *raw = freeze(made);
 	JsonNode *open = loose_copy(freeze(made));
 	JsonNode *changed = make_changed(bytes, freeze_some(bytes, made));

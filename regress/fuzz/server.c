@@ -9,13 +9,11 @@
 
 #include <setjmp.h>
 
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 
 #include "json_number.h"
-#include "json_text.h"
 #include "number.h"
 #include "wrk_copilot.h"
 
@@ -166,8 +164,8 @@ makeStringInfo(void)
 	return text;
 }
 
-static void
-append_bytes(StringInfo text, const void *data, int len)
+void
+server_append(StringInfo text, const void *data, int len)
 {
 	enlargeStringInfo(text, len);
 	memcpy(text->data + text->len, data, len);
@@ -178,14 +176,14 @@ append_bytes(StringInfo text, const void *data, int len)
 void
 appendStringInfoString(StringInfo text, const char *more)
 {
-	append_bytes(text, more, (int) strlen(more));
+	server_append(text, more, (int) strlen(more));
 }
 
 #undef appendStringInfoChar
 void
 appendStringInfoChar(StringInfo text, char c)
 {
-	append_bytes(text, &c, 1);
+	server_append(text, &c, 1);
 }
 
 static char *
@@ -214,6 +212,18 @@ appendStringInfo(StringInfo text, const char *format, ...)
 	va_end(args);
 }
 
+int
+pg_snprintf(char *text, size_t size, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(text, size, format, args);
+	va_end(args);
+	return len;
+}
+
 char *
 psprintf(const char *format, ...)
 {
@@ -230,13 +240,6 @@ void
 escape_json(StringInfo text, const char *string)
 {
 	appendStringInfo(text, "\"%s\"", string);
-}
-
-/* nobody reads it, but what it takes is done */
-char *
-json_to_cstring(JsonNode *node)
-{
-	return psprintf("%d bytes", VARSIZE(json_to_jsonb(node)));
 }
 
 void
@@ -306,6 +309,17 @@ MESSAGE(errmsg_internal)
 MESSAGE(errdetail)
 MESSAGE(errdetail_internal)
 MESSAGE(errhint)
+
+int
+errmsg_plural(const char *one, const char *many, unsigned long n, ...)
+{
+	va_list args;
+
+	va_start(args, n);
+	pfree(format_text(n == 1 ? one : many, args));
+	va_end(args);
+	return 0;
+}
 
 void
 check_stack_depth(void)

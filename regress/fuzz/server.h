@@ -13,6 +13,7 @@
 #define FUZZ_SERVER_H
 
 #include "postgres.h"
+#include "lib/stringinfo.h"
 
 extern void fuzz_failed(const char *what, const char *file, int line);
 
@@ -22,6 +23,10 @@ extern void fuzz_failed(const char *what, const char *file, int line);
 
 #undef Assert
 #define Assert(condition) CHECK(condition)
+
+/* its type is not the same in all versions of the server */
+#define appendBinaryStringInfo(text, data, len) server_append(text, data, len)
+extern void server_append(StringInfo text, const void *data, int len);
 
 /* calls work(arg); 0, or the SQLSTATE of the error it ended in */
 extern int server_try(void (*work)(void *arg), void *arg);
