@@ -24,6 +24,8 @@ SELECT wrk.blueprint_diff(
 	'{"name": "y", "viewport": {"x": 1}, "tags": [2], "meta": [{"id": 1}, {"id": 2}], "edges": []}') AS all_else_is_meta;
 SELECT wrk.blueprint_diff('{"nodes": [{"id": 1}, {"id": "1"}]}', '{"nodes": [{"id": 1.0}, {"id": "1"}]}') AS ids_are_bytes;
 SELECT wrk.blueprint_diff('{"nodes": [{"id": 1}, {"id": 1}]}', '{"nodes": [{"id": 1}, {"id": 2}]}') AS no_collection;
+SELECT b, wrk.blueprint_diff('{"nodes": [{"id": 1}]}', b) AS no_array_any_more
+FROM unnest(ARRAY['{"nodes": 5}', '{"nodes": null}', '{"nodes": {"id": 1}}']::jsonb[]) b;
 SELECT wrk.blueprint_diff('{"nodes": [{"id": 1, "x": 1.0}]}', '{"nodes": [{"id": 1, "x": 1.00}]}') AS numbers_are_bytes;
 
 -- few moves, and it is what was added that moves
