@@ -27,6 +27,7 @@ typedef struct Patch
 	JsonNode *doc;
 	int op;      /* index of the operation at work */
 	Size copied; /* by all copy operations so far */
+	Size may_copy;
 } Patch;
 
 /* the members an operation has use for */
@@ -214,14 +215,13 @@ static void
 apply_copy(Patch *patch, const Operation *operation)
 {
 	JsonNode *node = get(patch, operation->from);
-
 	Size size = json_size(node);
 
 	patch->copied += size;
-	if (patch->copied > JSON_PATCH_MAX_COPIED)
+	if (patch->copied > patch->may_copy)
 		REFUSE(patch, &operation->path, ERRCODE_WRK_TOO_LARGE,
-			   "patch operation %d: the patch copies more than %d bytes", patch->op,
-			   (int) JSON_PATCH_MAX_COPIED);
+			   "patch operation %d: the patch copies more than %zu bytes", patch->op,
+			   patch->may_copy);
 	put(patch, operation->path, compact_copy(node, size));
 }
 
@@ -304,6 +304,8 @@ json_patch(JsonNode *doc, JsonNode *operations)
 {
 	Patch patch = {.doc = doc};
 
+	patch.may_copy = Min(Max(JSON_PATCH_COPIED, JSON_PATCH_COPIED_TIMES * json_size(doc)),
+						 (Size) JENTRY_OFFLENMASK);
 	if (operations->kind != JSON_ARRAY)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("a patch is an array"),

@@ -9,8 +9,9 @@
 
 #define JSON_PATCH_MAX_OPERATIONS 100000
 
-/* what all copy operations of a patch may add up to: a jsonb holds no more */
-#define JSON_PATCH_MAX_COPIED ((Size) JENTRY_OFFLENMASK)
+/* bytes that copies may add: so many, or so many times the document, if that is more */
+#define JSON_PATCH_COPIED ((Size) 16 * 1024 * 1024)
+#define JSON_PATCH_COPIED_TIMES 8
 
 /*
  * The document after the patch.  Changes doc and moves values out of patch into
