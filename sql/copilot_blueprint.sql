@@ -127,6 +127,43 @@ SELECT regress.edit(3, regress.set('n1', 'data.label', 'Letter?'), 'strict');
 COMMIT;
 SELECT * FROM regress.news();
 
+-- who does not see the version any more is told nothing of it, be it by project, role or tenant
+CREATE FUNCTION regress.told_bob(without text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM regress.act('bob');
+	PERFORM copilot.blueprint_apply(regress.v1(), 11, regress.set('n2', 'data.label', 'Scan'));
+	EXECUTE without;
+	PERFORM regress.act('ann');
+	PERFORM copilot.blueprint_apply(regress.v1(), 11, regress.set('n2', 'data.label', 'Copy'));
+	RETURN QUERY SELECT e.type FROM regress.news() e;
+END $$;
+BEGIN;
+SELECT regress.told_bob('SELECT');
+ROLLBACK;
+BEGIN;
+SELECT regress.told_bob('DELETE FROM copilot.project_members WHERE user_id = regress.id(''0'', 1, 2)');
+ROLLBACK;
+BEGIN;
+SELECT regress.told_bob('DELETE FROM copilot.user_roles WHERE user_id = regress.id(''0'', 1, 2)');
+ROLLBACK;
+BEGIN;
+SELECT regress.told_bob('UPDATE copilot.tenant_users SET status = ''inactive'' WHERE user_id = regress.id(''0'', 1, 2)');
+ROLLBACK;
+
+-- thousands of conflicts take no longer than there are
+CREATE FUNCTION regress.nodes(label text) RETURNS jsonb LANGUAGE sql AS $$
+	SELECT jsonb_build_object('nodes', jsonb_agg(jsonb_build_object('id', 'n' || i, 'data', jsonb_build_object('label', label || i)) ORDER BY i))
+	FROM generate_series(1, 3000) i $$;
+BEGIN;
+SET LOCAL statement_timeout = '10s';
+UPDATE copilot.automation_versions SET blueprint_json = regress.nodes('x') WHERE id = regress.v1() RETURNING blueprint_version;
+SELECT regress.act('bob');
+SELECT copilot.blueprint_replace(regress.v1(), 12, regress.nodes('b')) ->> 'version';
+SELECT regress.act('ann');
+SELECT jsonb_array_length(copilot.blueprint_replace(regress.v1(), 12, regress.nodes('a')) -> 'conflicts');
+SELECT type, jsonb_array_length(payload -> 'conflicts') FROM regress.news();
+ROLLBACK;
+
 -- deleted here, edited there: the last wins, and is told of it
 :ann
 SELECT regress.edit(11, '{"nodes": {"deleted": ["n3"]}, "edges": {"deleted": ["e2"]}}');
@@ -173,6 +210,23 @@ SELECT regress.edit(17, regress.set('n4', 'label', 'Four'));
 COMMIT;
 SELECT * FROM regress.news();
 SELECT regress.doc() #> '{nodes,0}';
+-- ... counts nothing for the row either, and is no event
+CREATE TEMP TABLE before AS SELECT version, blueprint_version, updated_at, (SELECT max(id) FROM wrk.event) AS event
+	FROM copilot.automation_versions WHERE id = regress.v1();
+:ann
+UPDATE copilot.automation_versions SET blueprint_json = jsonb_set(blueprint_json, '{nodes,0,dragging}', 'true') WHERE id = regress.v1();
+SELECT regress.edit(18, '{"nodes": {"updated": [{"id": "n4", "set": [[["selected"], false]]}]}}');
+COMMIT;
+SELECT v.version = b.version AND v.blueprint_version = b.blueprint_version AND v.updated_at = b.updated_at AS same,
+	(SELECT count(*) FROM wrk.event WHERE id > b.event) AS events, blueprint_json #> '{nodes,0}'
+FROM copilot.automation_versions v, before b WHERE v.id = regress.v1();
+-- ... but what comes with it does
+BEGIN;
+UPDATE copilot.automation_versions SET blueprint_json = jsonb_set(blueprint_json, '{nodes,0,dragging}', 'false'), intake_progress = 20 WHERE id = regress.v1();
+SELECT v.version - b.version, v.blueprint_version = b.blueprint_version,
+	(SELECT jsonb_agg(payload -> 'changed') FROM wrk.event WHERE id > b.event)
+FROM copilot.automation_versions v, before b WHERE v.id = regress.v1();
+ROLLBACK;
 
 -- ---------- what is refused ----------
 

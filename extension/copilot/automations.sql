@@ -82,9 +82,15 @@ CREATE FUNCTION copilot.automation_version_count()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+	was copilot.automation_versions := OLD;
 BEGIN
 	NEW.version := OLD.version;
-	IF NEW IS NOT DISTINCT FROM OLD THEN
+	-- what counts in a blueprint has just been counted; the rest only says how an editor shows it
+	IF NEW.blueprint_version = OLD.blueprint_version THEN
+		was.blueprint_json := NEW.blueprint_json;
+	END IF;
+	IF NEW IS NOT DISTINCT FROM was THEN
 		RETURN NEW;
 	END IF;
 	NEW.version := OLD.version + 1;
@@ -96,7 +102,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_version_count() IS
-'trigger of automation_versions: counts changes in version, stamps updated_at and status_changed_at';
+'trigger of automation_versions: counts changes in version, stamps updated_at and status_changed_at; nothing of it for a blueprint in which only keys of the user interface change';
 
 CREATE FUNCTION copilot.automation_version_announce(step jsonb)
 RETURNS void

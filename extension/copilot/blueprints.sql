@@ -203,15 +203,9 @@ BEGIN
 	conflicts := wrk.blueprint_merge(copilot.blueprint_at(tenant, version_id, current, ours, known),
 									 ours, result, '{"policy": "report"}') -> 'conflicts';
 	FOR lost IN
-		SELECT l.author_id, jsonb_agg(k.conflict ORDER BY k.n) AS conflicts
-		FROM jsonb_array_elements(conflicts) WITH ORDINALITY k (conflict, n)
-		CROSS JOIN LATERAL (
-			SELECT c.author_id FROM copilot.blueprint_changes c
-			WHERE c.tenant_id = tenant AND c.automation_version_id = version_id
-				AND c.version > known AND c.version <= current
-				AND copilot.blueprint_touches(c.diff, k.conflict)
-			ORDER BY c.version DESC LIMIT 1) l
-		WHERE l.author_id IS DISTINCT FROM me AND l.author_id IS NOT NULL
+		SELECT l.author_id, jsonb_agg(l.conflict ORDER BY l.n) AS conflicts
+		FROM copilot.blueprint_losers(tenant, version_id, known, current, conflicts) l
+		WHERE l.author_id IS DISTINCT FROM me AND copilot.blueprint_is_seen(tenant, version_id, l.author_id)
 		GROUP BY l.author_id ORDER BY l.author_id
 	LOOP
 		PERFORM copilot.blueprint_emit('conflict.detected', jsonb_build_object(
@@ -221,59 +215,98 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.blueprint_tell_losers(uuid, uuid, bigint, bigint, jsonb, jsonb) IS
-'event conflict.detected {automation_version_id, version, by, conflicts} on the channel of each user whose change, made after the known version, was overwritten';
+'event conflict.detected {automation_version_id, version, by, conflicts} on the channel of each user whose change, made after the known version, was overwritten, and who still sees the automation version';
 
-CREATE FUNCTION copilot.blueprint_paths(part jsonb, prefix text[] DEFAULT '{}', is_element boolean DEFAULT NULL)
+CREATE FUNCTION copilot.blueprint_is_seen(tenant uuid, version_id uuid, wanted_user uuid)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (
+		SELECT FROM copilot.tenant_users u
+		JOIN copilot.user_roles r ON r.tenant_id = u.tenant_id AND r.user_id = u.user_id
+		JOIN wrk.permission g ON g.role = r.role AND g.action = 'read' AND g.resource_type = 'automation_version'
+		WHERE u.tenant_id = tenant AND u.user_id = wanted_user AND u.status = 'active'
+			AND (g.scope = 'tenant' OR EXISTS (
+				SELECT FROM copilot.automation_versions v
+				JOIN copilot.projects p ON p.tenant_id = v.tenant_id AND p.automation_id = v.automation_id
+				JOIN copilot.project_members m ON m.tenant_id = p.tenant_id AND m.project_id = p.id
+				WHERE v.tenant_id = tenant AND v.id = version_id
+					AND m.user_id = wanted_user AND m.role = r.role)))
+$$;
+COMMENT ON FUNCTION copilot.blueprint_is_seen(uuid, uuid, uuid) IS
+'whether a user, who is not the one asking, sees an automation version by the roles and projects they have now';
+
+CREATE FUNCTION copilot.blueprint_losers(tenant uuid, version_id uuid, known bigint, current bigint,
+										 conflicts jsonb)
+RETURNS TABLE (author_id uuid, n bigint, conflict jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	-- every path is read once and found by equality: there are thousands of either
+	WITH lost AS MATERIALIZED (
+		SELECT k.n, k.conflict, k.conflict ->> 'kind' = 'order' AS is_order,
+			ARRAY(SELECT jsonb_array_elements_text(k.conflict -> 'path')) AS place
+		FROM jsonb_array_elements(conflicts) WITH ORDINALITY k (conflict, n)),
+	touched AS MATERIALIZED (
+		SELECT p.path, p.is_order, max(c.version) AS version
+		FROM copilot.blueprint_changes c CROSS JOIN LATERAL copilot.blueprint_paths(c.diff) p
+		WHERE c.tenant_id = tenant AND c.automation_version_id = version_id
+			AND c.version > known AND c.version <= current
+		GROUP BY p.path, p.is_order),
+	-- the very path, one above it, or one below it
+	hit AS (
+		SELECT l.n, t.version FROM lost l JOIN touched t ON t.path = l.place AND t.is_order = l.is_order
+		UNION ALL
+		SELECT l.n, t.version FROM lost l CROSS JOIN generate_series(1, cardinality(l.place) - 1) i
+		JOIN touched t ON t.path = l.place[:i] WHERE NOT t.is_order AND NOT l.is_order
+		UNION ALL
+		SELECT l.n, t.version FROM touched t CROSS JOIN generate_series(0, cardinality(t.path) - 1) i
+		JOIN lost l ON l.place = t.path[:i] WHERE NOT t.is_order AND NOT l.is_order)
+	SELECT c.author_id, l.n, l.conflict
+	FROM (SELECT hit.n, max(hit.version) AS version FROM hit GROUP BY hit.n) h
+	JOIN lost l ON l.n = h.n
+	JOIN copilot.blueprint_changes c ON c.tenant_id = tenant AND c.automation_version_id = version_id
+		AND c.version = h.version
+	WHERE c.author_id IS NOT NULL
+$$;
+COMMENT ON FUNCTION copilot.blueprint_losers(uuid, uuid, bigint, bigint, jsonb) IS
+'whose change each of the conflicts is with: the last one after the known version, up to the current one, that touches its path';
+
+CREATE FUNCTION copilot.blueprint_paths(part jsonb, prefix text[] DEFAULT '{}', in_array boolean DEFAULT false)
 RETURNS TABLE (path text[], is_order boolean)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
 	one jsonb;
 	name text;
+	place text[];
 BEGIN
-	IF is_element IS NULL THEN -- a whole diff
+	IF NOT in_array THEN -- a whole diff
 		FOR name, one IN SELECT m.key, m.value FROM jsonb_each(part) m LOOP
-			RETURN QUERY SELECT p.* FROM copilot.blueprint_paths(one,
-				CASE WHEN name = 'meta' THEN prefix ELSE prefix || name END, name = 'meta') p;
+			RETURN QUERY SELECT p.* FROM copilot.blueprint_paths(CASE WHEN name = 'meta'
+				THEN jsonb_build_object('updated', jsonb_build_array(one)) ELSE one END,
+				CASE WHEN name <> 'meta' THEN ARRAY[name] END, true) p;
 		END LOOP;
-	ELSIF is_element THEN
-		RETURN QUERY SELECT prefix || ARRAY(SELECT jsonb_array_elements_text(t.path)), false FROM (
-			SELECT s -> 0 FROM jsonb_array_elements(part -> 'set') s
-			UNION ALL SELECT u FROM jsonb_array_elements(part -> 'unset') u) AS t (path);
-		FOR one IN SELECT i FROM jsonb_array_elements(part -> 'in') i LOOP
-			RETURN QUERY SELECT p.* FROM copilot.blueprint_paths(one,
-				prefix || ARRAY(SELECT jsonb_array_elements_text(one -> 'path')), false) p;
-		END LOOP;
-	ELSE
-		RETURN QUERY SELECT prefix || (e ->> 'id'), false FROM jsonb_array_elements(part -> 'added') e
-			UNION ALL SELECT prefix || d, false FROM jsonb_array_elements_text(part -> 'deleted') d
-			UNION ALL SELECT prefix, true WHERE part ? 'order';
-		FOR one IN SELECT u FROM jsonb_array_elements(part -> 'updated') u LOOP
-			RETURN QUERY SELECT p.* FROM copilot.blueprint_paths(one, prefix || (one ->> 'id'), true) p;
-		END LOOP;
+		RETURN;
 	END IF;
+	RETURN QUERY SELECT prefix || (e ->> 'id'), false FROM jsonb_array_elements(part -> 'added') e
+		UNION ALL SELECT prefix || d, false FROM jsonb_array_elements_text(part -> 'deleted') d
+		UNION ALL SELECT prefix, true WHERE part ? 'order'
+		UNION ALL SELECT array_remove(prefix || (u ->> 'id'), NULL)
+			|| ARRAY(SELECT jsonb_array_elements_text(t.path)), false
+		FROM jsonb_array_elements(part -> 'updated') u CROSS JOIN LATERAL (
+			SELECT s -> 0 FROM jsonb_array_elements(u -> 'set') s
+			UNION ALL SELECT x FROM jsonb_array_elements(u -> 'unset') x) AS t (path);
+	FOR one, place IN
+		SELECT i, array_remove(prefix || (u ->> 'id'), NULL)
+			|| ARRAY(SELECT jsonb_array_elements_text(i -> 'path'))
+		FROM jsonb_array_elements(part -> 'updated') u, jsonb_array_elements(u -> 'in') i
+	LOOP
+		RETURN QUERY SELECT p.* FROM copilot.blueprint_paths(one, place, true) p;
+	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION copilot.blueprint_paths(jsonb, text[], boolean) IS
 'what a diff touches, as paths of the kind conflicts have: elements by their id; is_order: the order below the path';
-
-CREATE FUNCTION copilot.blueprint_touches(diff jsonb, conflict jsonb)
-RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
-AS $$
-DECLARE
-	place text[] := ARRAY(SELECT jsonb_array_elements_text(conflict -> 'path'));
-BEGIN
-	RETURN EXISTS (
-		SELECT FROM copilot.blueprint_paths(diff) p
-		WHERE CASE WHEN conflict ->> 'kind' = 'order' THEN p.is_order AND p.path = place
-			ELSE NOT p.is_order
-				-- above it, it or below it
-				AND p.path[:cardinality(place)] = place[:cardinality(p.path)] END);
-END
-$$;
-COMMENT ON FUNCTION copilot.blueprint_touches(jsonb, jsonb) IS
-'whether a diff changes what a conflict of a merge is about';
 
 -- ---------- older versions ----------
 
@@ -347,7 +380,8 @@ REVOKE ALL ON FUNCTION copilot.make_blueprints(), copilot.blueprint_states(),
 	copilot.blueprint_emit(text, jsonb, jsonb, text, uuid),
 	copilot.blueprint_announce(uuid, uuid, bigint, jsonb),
 	copilot.blueprint_tell_losers(uuid, uuid, bigint, bigint, jsonb, jsonb),
-	copilot.blueprint_paths(jsonb, text[], boolean), copilot.blueprint_touches(jsonb, jsonb),
+	copilot.blueprint_is_seen(uuid, uuid, uuid), copilot.blueprint_losers(uuid, uuid, bigint, bigint, jsonb),
+	copilot.blueprint_paths(jsonb, text[], boolean),
 	copilot.blueprint_at(uuid, uuid, bigint, jsonb, bigint), copilot.blueprint_oldest(uuid, uuid, bigint),
 	copilot.blueprint_retention() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.blueprint_states(), copilot.blueprint_check_status(text),
