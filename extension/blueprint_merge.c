@@ -147,11 +147,13 @@ some_are_gone(const Versions *v)
 	return false;
 }
 
+/* of the ends of an edge, which stays raw, to be written as the bytes it is */
 static JsonNode *
 gone_nodes(const Versions *v, JsonNode *edge)
 {
-	JsonNode *source = json_get_named(edge, "source");
-	JsonNode *target = json_get_named(edge, "target");
+	JsonNode *opened = edge->raw == NULL ? edge : json_copy(edge);
+	JsonNode *source = json_get_named(opened, "source");
+	JsonNode *target = json_get_named(opened, "target");
 	JsonNode *gone = json_new_array();
 
 	if (is_gone(v, source))

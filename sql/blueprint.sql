@@ -59,6 +59,7 @@ INSERT INTO pair VALUES
 	('{"nodes": [{"id": "a"}, {"id": "b"}, {"id": "c"}]}', '{"nodes": [{"id": "c"}, {"id": "x"}, {"id": "a", "": {"": 1}}]}'),
 	('{"nodes": [{"id": "a", "x/~.\"y": {"é": 1}}]}', '{"nodes": [{"id": "a", "x/~.\"y": {"é": 1.0, "😀": null}}]}'),
 	('{"nodes": {"a": 1}, "edges": [{"id": 1}]}', '{"nodes": [{"id": 1}], "edges": {"a": 1}}'),
+	('{"nodes": [], "edges": [], "name": []}', '{"nodes": {}, "edges": "", "name": {}}'),
 	('{"nodes": [{"id": "a", "k": [{"id": 1, "k": [{"id": 1, "v": 1}]}]}]}', '{"nodes": [{"id": "a", "k": [{"id": 2}, {"id": 1, "k": [{"id": 1, "v": 2}, {"id": 0}]}]}]}'),
 	(:'shown', :'hidden');
 INSERT INTO pair SELECT b, a FROM pair;
