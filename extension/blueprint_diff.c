@@ -8,8 +8,9 @@
  *
  * Must stay true: (1) blueprint_patch(a, diff) is b to the byte but for UI-only
  * members, of which a's are kept; (2) paths of one list never lead through each
- * other; (3) a path has at most BLUEPRINT_MAX_PATH names, so that a deep document
- * with a change on each level has no diff that is quadratic in its depth.
+ * other; (3) a path has at most BLUEPRINT_MAX_PATH names, and goes on only below
+ * MAX_PATH_BYTES, so that no diff is quadratic in the depth of a document, or in
+ * the length of a key with many members.
  */
 #include "blueprint_diff.h"
 
@@ -22,12 +23,16 @@
 #include "json_keyed.h"
 #include "json_order.h"
 
+/* what lies below a longer path is one value, but for what is UI-only in it */
+#define MAX_PATH_BYTES 512
+
 /* the names above a value, made on the stack while descending */
 typedef struct Path
 {
 	const struct Path *up;
 	JsonText key;
 	int depth;
+	Size bytes; /* of all names */
 } Path;
 
 /* a member of either object; NULL where it is not */
@@ -118,6 +123,13 @@ add_in(JsonNode *changes, const Path *path, JsonNode *a, JsonNode *b)
 static void diff_objects(JsonNode *a, JsonNode *b, JsonNode *ui, const Path *up,
 						 JsonNode *changes);
 
+static bool
+may_descend(const Path *path, const JsonNode *ui)
+{
+	return path->depth < BLUEPRINT_MAX_PATH &&
+		   (path->bytes <= MAX_PATH_BYTES || ui != NULL);
+}
+
 static void
 diff_values(const Pair *pair, JsonNode *ui, const Path *path, JsonNode *changes)
 {
@@ -128,7 +140,7 @@ diff_values(const Pair *pair, JsonNode *ui, const Path *path, JsonNode *changes)
 	else if (pair->a != NULL && json_same(pair->a, pair->b))
 		return;
 	else if (pair->a != NULL && pair->a->kind == JSON_OBJECT &&
-			 pair->b->kind == JSON_OBJECT && path->depth < BLUEPRINT_MAX_PATH)
+			 pair->b->kind == JSON_OBJECT && may_descend(path, ui))
 		diff_objects(pair->a, pair->b, ui, path, changes);
 	else if (pair->a != NULL && pair->a->kind == JSON_ARRAY &&
 			 pair->b->kind == JSON_ARRAY && add_in(changes, path, pair->a, pair->b))
@@ -149,7 +161,10 @@ diff_objects(JsonNode *a, JsonNode *b, JsonNode *ui, const Path *up, JsonNode *c
 	check_stack_depth();
 	while (next_pair(&walk, &pair))
 	{
-		Path path = {.up = up, .key = pair.key, .depth = up ? up->depth + 1 : 1};
+		Path path = {.up = up,
+					 .key = pair.key,
+					 .depth = up ? up->depth + 1 : 1,
+					 .bytes = (up ? up->bytes : 0) + pair.key.len};
 
 		diff_values(&pair, blueprint_ui_below(ui, pair.key), &path, changes);
 	}
@@ -333,7 +348,7 @@ diff_arrays(JsonNode *a, JsonNode *b, JsonNode *ui, JsonNode *changes)
 static void
 diff_member(const Pair *pair, JsonNode *ui, JsonNode *meta, JsonNode *diff)
 {
-	Path path = {.key = pair->key, .depth = 1};
+	Path path = {.key = pair->key, .depth = 1, .bytes = pair->key.len};
 
 	if (pair->a != NULL && pair->b != NULL && json_same(pair->a, pair->b))
 		return;

@@ -19,6 +19,9 @@
 
 #include "json_keyed.h"
 
+/* below a longer path nothing is taken apart: every conflict says its path */
+#define MAX_PATH_BYTES 512
+
 /* one of these for each call; owns nothing but the path */
 typedef struct Merge
 {
@@ -26,6 +29,7 @@ typedef struct Merge
 	JsonMergeStep *path;
 	int depth; /* steps of the path */
 	int space;
+	Size bytes; /* of names in the path */
 	JsonNode *conflicts;
 } Merge;
 
@@ -33,6 +37,12 @@ static JsonNode *merge_value(Merge *m, JsonNode *base, JsonNode *ours, JsonNode 
 							 bool element);
 
 /* ---------- the path ---------- */
+
+static Size
+name_bytes(const JsonNode *name)
+{
+	return name->kind == JSON_STRING ? name->u.string.len : VARSIZE_ANY(name->u.number);
+}
 
 static void
 descend(Merge *m, JsonNode *name, bool element)
@@ -44,12 +54,14 @@ descend(Merge *m, JsonNode *name, bool element)
 								  : repalloc(m->path, sizeof(JsonMergeStep) * m->space);
 	}
 	m->path[m->depth++] = (JsonMergeStep){name, element};
+	m->bytes += name_bytes(name);
 }
 
 static void
 ascend(Merge *m)
 {
 	m->depth--;
+	m->bytes -= name_bytes(m->path[m->depth].name);
 }
 
 static JsonNode *
@@ -423,7 +435,7 @@ merge_value(Merge *m, JsonNode *base, JsonNode *ours, JsonNode *theirs, bool ele
 	if (m->options->ignored != NULL &&
 		m->options->ignored(m->options->arg, m->path, m->depth))
 		return theirs;
-	if (element && base == NULL)
+	if ((element && base == NULL) || m->bytes > MAX_PATH_BYTES)
 		return decide(m, base, ours, theirs);
 	if (all_are(JSON_OBJECT, base, ours, theirs))
 		return merge_object(m, base, ours, theirs);

@@ -3,7 +3,8 @@
  *	  What two sides made of one document, put together.
  *
  * Objects are merged by member and keyed arrays (json_keyed.h) by element, both
- * to any depth; everything else is a value that is changed whole.  A value that
+ * to any depth that a path of some hundred bytes leads to; everything else is a
+ * value that is changed whole.  A value that
  * only one side changed is that side's.
  *
  * A conflict is {"path", "kind", "base", "ours", "theirs"}: path is an array of

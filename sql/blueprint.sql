@@ -134,6 +134,16 @@ RETURN (repeat('{"v": ' || leaf || ', "d": ', depth) || leaf || repeat('}', dept
 SELECT length(d::text) < 100000 AS small, wrk.blueprint_patch(pg_temp.deep(2000, 1), d) = pg_temp.deep(2000, 2) AS there
 FROM wrk.blueprint_diff(pg_temp.deep(2000, 1), pg_temp.deep(2000, 2)) d;
 
+-- many members below a long key: the key is said once
+CREATE FUNCTION pg_temp.wide(n int) RETURNS jsonb LANGUAGE sql
+RETURN jsonb_build_object(repeat('k', 100000), (SELECT jsonb_object_agg('m' || i, n) FROM generate_series(1, 3000) i));
+SELECT length(d::text) < 200000 AS small, wrk.blueprint_patch(pg_temp.wide(1), d) = pg_temp.wide(2) AS there
+FROM wrk.blueprint_diff(pg_temp.wide(1), pg_temp.wide(2)) d;
+-- ... and what is UI-only below it still is
+CREATE FUNCTION pg_temp.ui(n int) RETURNS jsonb LANGUAGE sql
+RETURN jsonb_build_object('nodes', jsonb_build_array(jsonb_build_object('id', 1, repeat('k', 1000), jsonb_build_object('ui', n))));
+SELECT wrk.blueprint_diff(pg_temp.ui(1), pg_temp.ui(2), jsonb_build_object('ui', jsonb_build_array(jsonb_build_array(repeat('k', 1000), 'ui'))));
+
 -- members may, everybody may not
 SELECT p.proname, array_agg(a.grantee::regrole::text ORDER BY 1) FILTER (WHERE a.grantee <> p.proowner) AS may
 FROM pg_proc p, aclexplode(p.proacl) a

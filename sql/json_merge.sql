@@ -101,3 +101,13 @@ SELECT pg_temp.result(b, x, y) = z::text AS merged FROM doc;
 SELECT wrk.json_merge((repeat('{"a":', 2000) || '1' || repeat('}', 2000))::jsonb, (repeat('{"a":', 2000) || '2' || repeat('}', 2000))::jsonb,
 	(repeat('{"a":', 2000) || '{"b":1}' || repeat('}', 2000))::jsonb, 'theirs')->'result'
 	= (repeat('{"a":', 2000) || '{"b":1}' || repeat('}', 2000))::jsonb AS deep;
+
+-- many conflicts below a long key or id: it is said once
+CREATE FUNCTION pg_temp.wide(n int) RETURNS jsonb LANGUAGE sql
+RETURN jsonb_build_object(repeat('k', 100000), (SELECT jsonb_object_agg('m' || i, n) FROM generate_series(1, 3000) i));
+CREATE FUNCTION pg_temp.long_id(n int) RETURNS jsonb LANGUAGE sql
+RETURN jsonb_build_array((SELECT jsonb_object_agg('m' || i, n) FROM generate_series(1, 3000) i) || jsonb_build_object('id', repeat('k', 100000)));
+SELECT length(m::text) < 1000000 AS small, m -> 'result' = pg_temp.wide(2) AS ours, jsonb_array_length(m -> 'conflicts')
+FROM wrk.json_merge(pg_temp.wide(1), pg_temp.wide(2), pg_temp.wide(3), 'report') m;
+SELECT length(m::text) < 1000000 AS small, m -> 'result' = pg_temp.long_id(2) AS ours, jsonb_array_length(m -> 'conflicts')
+FROM wrk.json_merge(pg_temp.long_id(1), pg_temp.long_id(2), pg_temp.long_id(3), 'report') m;
