@@ -61,7 +61,7 @@ RETURN '{
 		{"from": ["live", "paused"], "to": "archived", "label": "Archive", "roles": []}]
 }'::jsonb;
 COMMENT ON FUNCTION copilot.automation_version_machine() IS
-'definition of the machine automation_version: from intake to launch and archive';
+'part of copilot.machines(): the machine automation_version, from intake to launch and archive, before the admins are added to it. What is in force is in wrk.state_machine';
 
 CREATE FUNCTION copilot.work_machines()
 RETURNS SETOF jsonb
