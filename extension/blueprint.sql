@@ -8,7 +8,7 @@ RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'wrk_blueprint_diff';
 COMMENT ON FUNCTION wrk.blueprint_diff(jsonb, jsonb, jsonb) IS
-'what changed: {"<collection>": {"added": [element], "updated": [{"id", "set": [[path, value]], "unset": [path], "in": [{"path", ...}]}], "deleted": [id], "order": [[id, after or null]]}, "meta": {"set", "unset", "in"}}, {} for nothing. Option "ui": keys, or paths of keys, of elements of collections that make no difference. Error: bad_request';
+'what changed, by collection (a member of both documents that is an array of elements with ids; what is none, or in one of them only, is in "meta"): {"<collection>": {"added": [element], "updated": [{"id", "set": [[path, value]], "unset": [path], "in": [{"path", ...}]}], "deleted": [id], "order": [[id, after or null]]}, "meta": {"set", "unset", "in"}}, {} for nothing. Option "ui": keys, or paths of keys, of elements of collections that make no difference. Error: bad_request';
 REVOKE ALL ON FUNCTION wrk.blueprint_diff(jsonb, jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.blueprint_diff(jsonb, jsonb, jsonb) TO wrk_member, wrk_service;
 
