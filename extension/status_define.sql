@@ -223,10 +223,10 @@ AS $$
 	FROM steps t WHERE t.raw ? 'permission'
 		AND NOT EXISTS (SELECT FROM wrk.permission p WHERE p.action = t.raw ->> 'permission')
 	UNION
-	SELECT format('transitions[%s].guard', t.n), format('"%s" is no function (jsonb) returns text you may execute', t.raw ->> 'guard')
+	SELECT format('transitions[%s].guard', t.n), format('"%s" is no schema-qualified function (jsonb) returns text you may execute', t.raw ->> 'guard')
 	FROM steps t WHERE t.raw ? 'guard' AND wrk.status_hook(t.raw ->> 'guard', 'text') IS NULL
 	UNION
-	SELECT format('transitions[%s].after', t.n), format('"%s" is no function (jsonb) returns void you may execute', f)
+	SELECT format('transitions[%s].after', t.n), format('"%s" is no schema-qualified function (jsonb) returns void you may execute', f)
 	FROM steps t, unnest(wrk.status_texts(t.raw -> 'after')) f WHERE wrk.status_hook(f, 'void') IS NULL
 	UNION
 	SELECT format('transitions[%s].after', t.n), 'is neither a function nor an array of functions'
@@ -314,6 +314,8 @@ $$;
 COMMENT ON FUNCTION wrk.define_state_machine(jsonb) IS
 'makes a status machine, or a new version of one, and returns the version; what is defined as it is already makes no new one.
 definition: {"name", "title"?, "states": [{"code", "label"?, "initial"?, "terminal"?, "history"?}], "transitions": [{"from": code or [code], "to": code or "previous", "label"?, "roles"?: [role], "permission"?: action, "guard"?: function, "after"?: function or [function], "needs_reason"?}]}.
+roles: any one of them suffices, those of wrk.role; permission: an action of wrk.permission, asked with wrk.can(action, entity, row id); with neither everybody may. previous: from a state with history, where the row was before it.
+guard and after are names of functions with their schema. A guard (jsonb) returns text: NULL lets the step pass, a text refuses it; after (jsonb) returns void runs when it is made, in its transaction. Both get {entity, table, id, tenant_id, machine, machine_version, from, to, reason, by, returned, row}, after change_id as well; null is what there is not.
 New rows follow the newest version, others keep theirs; see wrk.migrate_status(). For the owner of the extension. Errors: 42501, WK400 with all problems in DETAIL';
 
 CREATE FUNCTION wrk.state_machine_diagram(machine text, version integer DEFAULT NULL)
