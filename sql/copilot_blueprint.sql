@@ -237,6 +237,7 @@ SELECT regress.edit(-1, regress.set('n4', 'label', 'x'));
 SELECT regress.edit(NULL, regress.set('n4', 'label', 'x'));
 SELECT regress.edit(18, NULL);
 SELECT regress.edit(18, '{}');
+SELECT regress.edit(18, jsonb_build_object('meta', jsonb_build_object('set', (SELECT jsonb_agg(jsonb_build_array(jsonb_build_array('k' || i), i)) FROM generate_series(1, 300000) i))));
 SELECT regress.edit(18, '{}', 'theirs');
 SELECT regress.edit(18, '{}', NULL);
 SELECT regress.edit(18, regress.set('n9', 'label', 'x'));

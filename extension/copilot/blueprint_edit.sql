@@ -48,6 +48,10 @@ BEGIN
 	IF last_known_version IS NULL OR edit IS NULL THEN
 		RAISE EXCEPTION 'an edit needs its base version and a change' USING ERRCODE = 'WK400';
 	END IF;
+	-- many times what a blueprint may be: not worth holding the row for
+	IF pg_column_size(edit) > 8388608 THEN
+		RAISE EXCEPTION 'the edit is larger than 8 MB' USING ERRCODE = 'WK413';
+	END IF;
 	was := copilot.blueprint_lock(version_id);
 	base := copilot.blueprint_at(was.tenant, version_id, was.current, was.document, last_known_version);
 	merged := wrk.blueprint_merge(base, was.document,
