@@ -19,8 +19,6 @@
 #include "json_pointer.h"
 #include "wrk_copilot.h"
 
-#define COMPACT_SIZE 4096
-
 /* one of these for each call of json_patch(), on its stack */
 typedef struct Patch
 {
@@ -200,13 +198,15 @@ apply_move(Patch *patch, const Operation *operation)
 }
 
 /*
- * A copy as bytes, unless it is small: nodes take many times the memory, and
- * most of a copy is never opened.
+ * A copy as bytes, which raw containers are anyway: nodes take many times the
+ * memory, and most of a copy is never opened.
  */
 static JsonNode *
-compact_copy(JsonNode *node, Size size)
+compact_copy(JsonNode *node)
 {
-	if (size < COMPACT_SIZE)
+	bool is_container = node->kind == JSON_ARRAY || node->kind == JSON_OBJECT;
+
+	if (node->raw != NULL || !is_container)
 		return json_copy(node);
 	return json_from_jsonb(json_to_jsonb(node));
 }
@@ -215,14 +215,13 @@ static void
 apply_copy(Patch *patch, const Operation *operation)
 {
 	JsonNode *node = get(patch, operation->from);
-	Size size = json_size(node);
 
-	patch->copied += size;
+	patch->copied += json_size(node);
 	if (patch->copied > patch->may_copy)
 		REFUSE(patch, &operation->path, ERRCODE_WRK_TOO_LARGE,
 			   "patch operation %d: the patch copies more than %zu bytes", patch->op,
 			   patch->may_copy);
-	put(patch, operation->path, compact_copy(node, size));
+	put(patch, operation->path, compact_copy(node));
 }
 
 static void
@@ -302,10 +301,10 @@ apply_operation(Patch *patch, JsonNode *node)
 JsonNode *
 json_patch(JsonNode *doc, JsonNode *operations)
 {
-	Patch patch = {.doc = doc};
+	Size times = json_size(doc) * JSON_PATCH_COPIED_TIMES;
+	Patch patch = {.doc = doc,
+				   .may_copy = Min(Max(JSON_PATCH_COPIED, times), JSON_PATCH_MAX_COPIED)};
 
-	patch.may_copy = Min(Max(JSON_PATCH_COPIED, JSON_PATCH_COPIED_TIMES * json_size(doc)),
-						 (Size) JENTRY_OFFLENMASK);
 	if (operations->kind != JSON_ARRAY)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRK_BAD_REQUEST), errmsg("a patch is an array"),

@@ -9,9 +9,14 @@
 
 #define JSON_PATCH_MAX_OPERATIONS 100000
 
-/* bytes that copies may add: so many, or so many times the document, if that is more */
+/*
+ * Bytes that all copy operations of a patch may add up to: so many, or several
+ * times the document if that is more, but never more than a jsonb holds.  What is
+ * opened afterwards takes up to twenty times the memory.
+ */
 #define JSON_PATCH_COPIED ((Size) 16 * 1024 * 1024)
-#define JSON_PATCH_COPIED_TIMES 8
+#define JSON_PATCH_COPIED_TIMES 4
+#define JSON_PATCH_MAX_COPIED ((Size) JENTRY_OFFLENMASK)
 
 /*
  * The document after the patch.  Changes doc and moves values out of patch into

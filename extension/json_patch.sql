@@ -5,7 +5,7 @@ RETURNS jsonb
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50
 AS 'MODULE_PATHNAME', 'wrk_json_patch';
 COMMENT ON FUNCTION wrk.json_patch(jsonb, jsonb) IS
-'the document after a JSON Patch (RFC 6902: add, remove, replace, move, copy, test; paths are JSON pointers, RFC 6901), all of it or an error. Errors, DETAIL {"op": index, "path": pointer or null}: WK400 bad_request for what is no patch, WK404 not_found for a path that does not exist, WK409 conflict for a test that fails, WK413 too_large for more than 100000 operations, copies of more than 16 MB and 8 times the document, or a result of more than 256 MB';
+'the document after a JSON Patch (RFC 6902: add, remove, replace, move, copy, test; paths are JSON pointers, RFC 6901), all of it or an error. Errors, DETAIL {"op": index, "path": pointer or null}: WK400 bad_request for what is no patch, WK404 not_found for a path that does not exist, WK409 conflict for a test that fails, WK413 too_large for more than 100000 operations, copies of more than 16 MB (or 4 times the document, up to 256 MB), or a result of more than 256 MB';
 REVOKE ALL ON FUNCTION wrk.json_patch(jsonb, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.json_patch(jsonb, jsonb) TO wrk_member, wrk_service;
 

@@ -140,6 +140,11 @@ SELECT pg_temp.try('["0123456789"]',
 	(SELECT jsonb_agg('{"op": "copy", "from": "", "path": "/-"}'::jsonb) FROM generate_series(1, 40)));
 SELECT pg_temp.try(jsonb_build_array(repeat('x', 1000000)), (SELECT jsonb_agg(o) FROM generate_series(1, 300) n,
 	unnest(ARRAY['{"op": "copy", "from": "/0", "path": "/1"}', '{"op": "remove", "path": "/1"}']::jsonb[]) o));
+-- ... nor can many small copies of what is open, which took twenty times their bytes
+SELECT pg_temp.try(jsonb_build_array((SELECT jsonb_agg(NULL::int) FROM generate_series(1, 1000)), '[]'::jsonb), '{"op": "replace", "path": "/0/0", "value": null}'::jsonb
+	|| (SELECT jsonb_agg('{"op": "copy", "from": "/0", "path": "/1/-"}'::jsonb) FROM generate_series(1, 20000)));
+-- ... but a large document may be said again
+SELECT jsonb_array_length(wrk.json_patch(jsonb_build_array(repeat('x', 20000000)), '[{"op": "copy", "from": "/0", "path": "/-"}, {"op": "copy", "from": "/0", "path": "/-"}]'));
 SELECT pg_temp.try('[]', (SELECT jsonb_agg('{"op": "add", "path": "/-", "value": 1}'::jsonb) FROM generate_series(1, 100001)));
 SELECT jsonb_array_length(wrk.json_patch('[]',
 	(SELECT jsonb_agg('{"op": "add", "path": "/-", "value": 1}'::jsonb) FROM generate_series(1, 100000))));
