@@ -268,6 +268,20 @@ patch_array(JsonNode *array, JsonNode *changes, const BlueprintPlace *place)
 
 /* ---------- the document ---------- */
 
+/* what is added to a collection that is not there yet begins it; NULL if there is none */
+static JsonNode *
+collection(JsonNode *doc, const JsonMember *member)
+{
+	JsonNode *array = json_get(doc, member->key);
+
+	if (array == NULL && json_get_named(member->value, "added") != NULL)
+	{
+		array = json_new_array();
+		json_set(doc, member->key, array);
+	}
+	return array;
+}
+
 void
 blueprint_patch(JsonNode *doc, JsonNode *diff)
 {
@@ -285,7 +299,7 @@ blueprint_patch(JsonNode *doc, JsonNode *diff)
 			patch_object(doc, member->value, &place);
 			continue;
 		}
-		array = json_get(doc, member->key);
+		array = collection(doc, member);
 		if (array == NULL || array->kind != JSON_ARRAY)
 			blueprint_conflict(&place, NULL, "there is no array of elements with ids");
 		patch_array(array, member->value, &place);

@@ -149,3 +149,7 @@ SELECT p.proname, array_agg(a.grantee::regrole::text ORDER BY 1) FILTER (WHERE a
 FROM pg_proc p, aclexplode(p.proacl) a
 WHERE p.pronamespace = 'wrk'::regnamespace AND p.proname IN ('blueprint_diff', 'blueprint_patch', 'blueprint_invert', 'blueprint_strip')
 GROUP BY 1 ORDER BY 1;
+
+-- what is added to a collection that is not there begins it, and is undone with it
+SELECT patched, wrk.blueprint_patch(patched, wrk.blueprint_invert(d, '{}')) AS undone
+FROM (SELECT d, wrk.blueprint_patch('{}', d) AS patched FROM (VALUES ('{"nodes": {"added": [{"id": "a"}, {"id": "b"}], "order": [["b", null]]}}'::jsonb)) v (d)) p;
