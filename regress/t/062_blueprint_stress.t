@@ -32,6 +32,7 @@ $node->safe_psql('wrk', qq{
 	INSERT INTO copilot.users (id, email, name)
 	SELECT ('00000000-0000-4000-8001-' || lpad(n::text, 12, '0'))::uuid, n || '\@example.com', 'u' || n FROM generate_series(1, $editors) n;
 	INSERT INTO copilot.tenant_users (tenant_id, user_id) SELECT '$tenant', id FROM copilot.users;
+	INSERT INTO copilot.user_roles (tenant_id, user_id, role) SELECT tenant_id, user_id, 'ops' FROM copilot.tenant_users;
 	INSERT INTO copilot.automations (tenant_id, id, name) VALUES ('$tenant', '00000000-0000-4000-8000-000000000002', 'automation');
 	INSERT INTO copilot.automation_versions (tenant_id, id, automation_id, blueprint_json)
 	SELECT '$tenant', '$id', '00000000-0000-4000-8000-000000000002', jsonb_build_object(
@@ -136,6 +137,7 @@ is(value(q{bool_and(id > before) FROM (SELECT e.id, lag(e.id, 1, 0::bigint) OVER
 	FROM copilot.blueprint_changes c JOIN wrk.event e ON e.id = c.event_id) o}), 't', 'in the order of versions');
 is(value(q{count(*) FROM wrk.event e WHERE e.type = 'conflict.detected' AND right(e.channels[1], 36) = e.payload ->> 'by'}), 0,
 	'nobody is told of a conflict with themselves');
+cmp_ok(value(q{count(*) FROM wrk.event WHERE type = 'conflict.detected'}), '>', 0, 'but some of one with others');
 
 # ---------- the history is the document ----------
 
