@@ -140,10 +140,17 @@ is_gone(const Versions *v, JsonNode *node)
 static bool
 some_are_gone(const Versions *v)
 {
+	JsonKeys *left = v->nodes[RESULT];
+
 	for (int i = 0; i < RESULT; i++)
+	{
+		int next = 0;
+
 		for (int k = 0; v->nodes[i] != NULL && k < json_keys_count(v->nodes[i]); k++)
-			if (is_gone(v, json_keys_id(v->nodes[i], k)))
+			if (left == NULL ||
+				json_keys_next(left, json_keys_id(v->nodes[i], k), &next) < 0)
 				return true;
+	}
 	return false;
 }
 

@@ -237,6 +237,18 @@ json_keys_find(const JsonKeys *keys, JsonNode *id)
 	return find_slot(keys, id, (uint32) json_hash(id))->position;
 }
 
+int
+json_keys_next(const JsonKeys *keys, JsonNode *id, int *next)
+{
+	int i = *next;
+
+	if (i >= keys->n || !json_same(keys->ids[i], id))
+		i = json_keys_find(keys, id);
+	if (i >= 0)
+		*next = i + 1;
+	return i;
+}
+
 JsonNode *
 json_keys_id(const JsonKeys *keys, int i)
 {

@@ -212,6 +212,7 @@ typedef struct Version
 {
 	JsonNode *array;
 	JsonKeys *keys;
+	int next; /* where an element is looked for first */
 } Version;
 
 /*
@@ -244,15 +245,15 @@ open_version(Version *version, JsonNode *node)
 }
 
 static JsonNode *
-element(const Version *version, JsonNode *id)
+element(Version *version, JsonNode *id)
 {
-	int i = json_keys_find(version->keys, id);
+	int i = json_keys_next(version->keys, id, &version->next);
 
 	return i < 0 ? NULL : json_item(version->array, i);
 }
 
 static JsonNode *
-merge_element(Merge *m, const Arrays *a, JsonNode *id)
+merge_element(Merge *m, Arrays *a, JsonNode *id)
 {
 	JsonNode *base = element(&a->base, id);
 	JsonNode *ours = element(&a->ours, id);
@@ -271,6 +272,8 @@ merge_element(Merge *m, const Arrays *a, JsonNode *id)
 static void
 merge_elements(Merge *m, Arrays *a)
 {
+	int next = 0;
+
 	for (int i = 0; i < a->ours.array->n; i++)
 	{
 		a->numbers_ours[i] = a->n;
@@ -280,7 +283,7 @@ merge_elements(Merge *m, Arrays *a)
 	{
 		JsonNode *id = json_keys_id(a->theirs.keys, i);
 
-		a->numbers_theirs[i] = json_keys_find(a->ours.keys, id);
+		a->numbers_theirs[i] = json_keys_next(a->ours.keys, id, &next);
 		if (a->numbers_theirs[i] < 0)
 		{
 			a->numbers_theirs[i] = a->n;
@@ -294,15 +297,17 @@ static int
 common_order(const Version *base, const Version *side, const Version *other,
 			 int *positions, bool *moved)
 {
+	int next_base = 0;
+	int next_other = 0;
 	int n = 0;
 
 	*moved = false;
 	for (int i = 0; i < side->array->n; i++)
 	{
 		JsonNode *id = json_keys_id(side->keys, i);
-		int position = json_keys_find(base->keys, id);
+		int position = json_keys_next(base->keys, id, &next_base);
 
-		if (position < 0 || json_keys_find(other->keys, id) < 0)
+		if (position < 0 || json_keys_next(other->keys, id, &next_other) < 0)
 			continue;
 		*moved |= n > 0 && positions[n - 1] > position;
 		positions[n++] = position;
