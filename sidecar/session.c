@@ -93,18 +93,28 @@ on_called(void *arg, const PgAnswer *answer)
 	pending_end(pending);
 }
 
-/* params: member of the payload or NULL for all; key: idempotency key or NULL. */
+/* params: JSON text, freed here, or NULL for none; key: idempotency key or NULL. */
 static void
 call(Gateway *gateway, Conn *conn, const Request *request, const char *method,
-	 const char *params, const char *key)
+	 char *params, const char *key)
 {
-	char *text = request_text(request, params);
-	const char *values[4] = {conn->token, method, text ? text : "{}", key};
+	const char *values[4] = {conn->token, method, params ? params : "{}", key};
 	Pending *pending = pending_begin(gateway, conn, request);
 
 	if (pending != NULL)
 		pending_send(pending, STMT_CALL, values, on_called);
-	free(text);
+	free(params);
+}
+
+/* The idempotency key; false, and refused, if it is none. */
+static bool
+read_key(Conn *conn, const Request *request, const json_t **key)
+{
+	*key = json_object_get(request->payload, "key");
+	if (*key == NULL || json_is_string(*key) || json_is_null(*key))
+		return true;
+	reply_error(conn, request->id, NULL, &error_bad_request, "key must be a string");
+	return false;
 }
 
 /* Runs a registered function as the user. */
@@ -112,19 +122,46 @@ static void
 handle_call(Gateway *gateway, Conn *conn, const Request *request)
 {
 	const char *method = request_string(request, "method");
-	const json_t *key = json_object_get(request->payload, "key");
+	const json_t *key;
 
 	if (method == NULL || *method == '\0')
 	{
 		reply_error(conn, request->id, NULL, &error_bad_request, "call needs a method");
 		return;
 	}
-	if (key != NULL && !json_is_string(key) && !json_is_null(key))
+	if (read_key(conn, request, &key))
+		call(gateway, conn, request, method, request_text(request, "params"),
+			 json_string_value(key));
+}
+
+/*
+ * The payload but for the key, which is not one of the function's parameters, as it
+ * was written; malloc'd.
+ */
+static char *
+payload_without_key(const Request *request)
+{
+	Buf json = {0};
+	const char *name;
+	json_t *value;
+
+	buf_puts(&json, "{");
+	json_object_foreach(request->payload, name, value)
 	{
-		reply_error(conn, request->id, NULL, &error_bad_request, "key must be a string");
-		return;
+		char *text;
+
+		if (strcmp(name, "key") == 0)
+			continue;
+		text = request_text(request, name);
+		buf_puts(&json, json.len > 1 ? "," : "");
+		buf_json_string(&json, name);
+		buf_puts(&json, ":");
+		buf_puts(&json, text);
+		free(text);
 	}
-	call(gateway, conn, request, method, "params", json_string_value(key));
+	buf_puts(&json, "}");
+	(void) buf_cstr(&json);
+	return json.data;
 }
 
 /* Frames of the source systems that are calls: the payload is the parameters. */
@@ -137,13 +174,16 @@ handle_source_call(Gateway *gateway, Conn *conn, const Request *request)
 											 {"lock", "lock.acquire"},
 											 {"unlock", "lock.release"}};
 	const char *method = request->type;
+	const json_t *key;
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 	{
 		if (strcmp(request->type, methods[i][0]) == 0)
 			method = methods[i][1];
 	}
-	call(gateway, conn, request, method, NULL, request_string(request, "key"));
+	if (read_key(conn, request, &key))
+		call(gateway, conn, request, method, payload_without_key(request),
+			 json_string_value(key));
 }
 
 /* ------------------------------------------------------------ small frames */

@@ -319,6 +319,10 @@ describe('call', () => {
     const a = await connect(gateway.url, { token: alice });
     const answer = await a.request({ type: 'message', payload: { project: 31, text: 'x' } });
     assert.equal(answer.type, 'result');
+    // the key is the call's, not one of the function's parameters, which refuses those it does not know
+    const keyed = await a.request({ type: 'message', payload: { project: 31, text: 'x', key: 'k1' } });
+    assert.deepEqual(keyed.payload, { params: { project: 31, text: 'x' }, key: 'k1' });
+    assert.equal((await a.request({ type: 'change', payload: { key: 7 } })).payload.code, 'bad_request');
     assert.equal((await a.request({ type: 'lock', payload: {} })).payload.code, 'not_found');
     await a.close();
   });

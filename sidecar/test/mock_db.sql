@@ -177,7 +177,7 @@ BEGIN
 		WHEN 'echo.text' THEN
 			RETURN QUERY SELECT to_jsonb(params::text), NULL::bigint;
 		WHEN 'message.send' THEN
-			RETURN QUERY SELECT '{"ok": true}'::jsonb, wrk.mock_emit('message.created', params,
+			RETURN QUERY SELECT jsonb_build_object('params', params, 'key', key), wrk.mock_emit('message.created', params,
 				ARRAY['tenant:' || t.tenant || ':project:' || (params ->> 'project')], sender => t.usr, key => key);
 		WHEN 'sleep' THEN
 			PERFORM pg_sleep((params ->> 'seconds')::float8);
