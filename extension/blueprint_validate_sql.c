@@ -81,6 +81,17 @@ wrk_blueprint_validate(PG_FUNCTION_ARGS)
 	PG_RETURN_JSONB_P(json_to_jsonb(validated(fcinfo, &too_large)));
 }
 
+/* in words; the others are in the detail */
+static char *
+first_problem(JsonNode *problems)
+{
+	JsonNode *first = json_item(problems, 0);
+	JsonText problem = json_get_named(first, "problem")->u.string;
+
+	return psprintf("%s %.*s", json_to_cstring(json_get_named(first, "path")),
+					problem.len, problem.val);
+}
+
 Datum
 wrk_blueprint_check(PG_FUNCTION_ARGS)
 {
@@ -90,7 +101,7 @@ wrk_blueprint_check(PG_FUNCTION_ARGS)
 	if (problems->n == 0)
 		PG_RETURN_VOID();
 	ereport(ERROR, (errcode(too_large ? ERRCODE_WRK_TOO_LARGE : ERRCODE_WRK_BAD_REQUEST),
-					too_large ? errmsg("blueprint is too large")
-							  : errmsg("blueprint is not sound"),
+					errmsg("blueprint is %s: %s", too_large ? "too large" : "not sound",
+						   first_problem(problems)),
 					errdetail_internal("%s", json_to_cstring(problems))));
 }

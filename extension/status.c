@@ -20,6 +20,7 @@
 
 #include "event.h"
 #include "identity.h"
+#include "json_tree.h"
 #include "wrk_json.h"
 
 /* one transition as it was asked for */
@@ -187,6 +188,28 @@ result(const Request *request, const StatusStep *step, int64 event_before)
 	return wrk_json_finish_object(&state);
 }
 
+static char *
+column_key(const Request *request, AttrNumber column)
+{
+	return NameStr(TupleDescAttr(RelationGetDescr(request->rel), column - 1)->attname);
+}
+
+/* the row as the step would leave it, which is what guards look at */
+static Jsonb *
+row_after(const Request *request, const StatusStep *step, const Jsonb *json)
+{
+	JsonNode *row = json_from_jsonb(json);
+	const StatusTable *table = request->table;
+
+	json_set_named(row, column_key(request, table->status),
+				   json_new_string(step->machine->states[step->to].code));
+	if (table->reason != 0)
+		json_set_named(row, column_key(request, table->reason),
+					   request->reason ? json_new_string(request->reason)
+									   : json_new_null());
+	return json_to_jsonb(row);
+}
+
 /* makes, or tries, the transition; NULL: the row is locked, and to be skipped */
 static Jsonb *
 transition(const Request *request)
@@ -216,7 +239,7 @@ transition(const Request *request)
 	else
 	{
 		status_find_step(&step);
-		status_check_step(&step, row.json);
+		status_check_step(&step, row_after(request, &step, row.json));
 	}
 	SPI_finish();
 	return result(request, &step, event_before);

@@ -67,9 +67,13 @@ static void
 push_codes(JsonbParseState **state, const StatusStep *step)
 {
 	bool *seen = palloc0(sizeof(bool) * step->machine->nstates);
+	bool is_new = step->from_code == NULL;
 
 	wrk_json_key(state, "allowed");
 	wrk_json_begin_array(state);
+	for (int i = 0; is_new && i < step->machine->nstates; i++)
+		if (step->machine->states[i].initial)
+			wrk_json_elem_text(state, step->machine->states[i].code);
 	for (int i = 0; i < step->machine->ntransitions; i++)
 	{
 		const StatusTransition *transition = &step->machine->transitions[i];

@@ -136,7 +136,8 @@ refuse_unknown_state(const StatusStep *step, const char *code)
 	status_refuse(
 		step, code,
 		psprintf("status machine \"%s\" has no state \"%s\"", step->machine->name, code),
-		NULL);
+		status_importing() ? "Give it the state, or say in a mapping what becomes of it."
+						   : NULL);
 }
 
 StatusStep

@@ -237,7 +237,13 @@ SELECT wrk.transition('regress.article', '3', 'published');
 ROLLBACK;
 DROP POLICY hands_off ON regress.article;
 
--- a try changes nothing
+-- a try has the guard look at the row as it would be
+:author
+SELECT wrk.transition('regress.article', '1', 'review', 'a try', dry_run => true) ->> 'to';
+RESET ROLE;
+SELECT change #>> '{row,status}' AS status, change #>> '{row,why}' AS why FROM regress.called ORDER BY n DESC LIMIT 1;
+ROLLBACK;
+-- and changes nothing
 :editor
 SELECT wrk.transition('regress.article', '3', 'published', dry_run => true);
 SELECT wrk.transition('regress.article', '2', 'review', dry_run => true);
