@@ -108,3 +108,43 @@ CREATE FUNCTION bench.sql_patch(doc jsonb, diff jsonb) RETURNS jsonb LANGUAGE sq
 		'edges', bench.sql_patch_part(doc -> 'edges', diff -> 'edges'))
 $$;
 
+
+-- An automation version with such a blueprint, and somebody who may edit it.
+CREATE FUNCTION bench.make_version(nodes integer) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+	tenant uuid := '00000000-0000-4000-8000-000000000001';
+	builder uuid := '00000000-0000-4000-8000-000000000002';
+	version_id uuid;
+BEGIN
+	INSERT INTO copilot.tenants (id, name, slug) VALUES (tenant, 'Acme', 'acme') ON CONFLICT DO NOTHING;
+	INSERT INTO copilot.users (id, email, name) VALUES (builder, 'builder@example.com', 'Builder') ON CONFLICT DO NOTHING;
+	INSERT INTO copilot.tenant_users (tenant_id, user_id) VALUES (tenant, builder) ON CONFLICT DO NOTHING;
+	INSERT INTO copilot.user_roles (tenant_id, user_id, role) VALUES (tenant, builder, 'ops') ON CONFLICT DO NOTHING;
+	WITH made AS (INSERT INTO copilot.automations (tenant_id, name) VALUES (tenant, nodes || ' nodes') RETURNING id)
+	INSERT INTO copilot.automation_versions (tenant_id, automation_id, blueprint_json)
+	SELECT tenant, id, bench.blueprint(nodes) FROM made RETURNING id INTO version_id;
+	RETURN version_id;
+END
+$$;
+
+-- Microseconds of an edit, there and back, each a transaction of its own.
+CREATE PROCEDURE bench.apply_edits(version_id uuid, edits integer, INOUT us float) LANGUAGE plpgsql AS $$
+DECLARE
+	old jsonb;
+	version bigint;
+	diffs jsonb[];
+	started timestamptz;
+BEGIN
+	SELECT blueprint_json, blueprint_version INTO old, version FROM copilot.automation_versions WHERE id = version_id;
+	diffs[0] := wrk.blueprint_diff(old, bench.edited(old, 7));
+	diffs[1] := wrk.blueprint_invert(diffs[0], old);
+	COMMIT;
+	started := clock_timestamp();
+	FOR i IN 1 .. edits LOOP
+		PERFORM wrk.impersonate('00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002', '{ops}');
+		version := copilot.blueprint_apply(version_id, version, diffs[(i - 1) % 2]) -> 'version';
+		COMMIT;
+	END LOOP;
+	us := extract(epoch FROM clock_timestamp() - started) * 1e6 / edits;
+END
+$$;
