@@ -218,7 +218,17 @@ on_poll(uv_poll_t *handle, int status, int events)
 	if (events & UV_WRITABLE)
 		seen |= LOOP_WRITE;
 	if (status < 0)
-		seen = LOOP_READ | LOOP_WRITE; /* let the owner find the error */
+	{
+		/*
+		 * libuv has stopped watching.  The owner is to find the error, which may be
+		 * behind what can still be read: it must be called again until it has.
+		 */
+		int wanted = poll->events;
+
+		seen = LOOP_READ | LOOP_WRITE;
+		poll->events = 0;
+		loop_poll_set(poll, wanted);
+	}
 	poll->callback(poll->arg, seen);
 }
 
