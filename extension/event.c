@@ -154,14 +154,6 @@ event_init(void)
 
 /* ---------- writing ---------- */
 
-static void
-put_text(Datum *values, bool *nulls, int column, const char *value)
-{
-	nulls[column - 1] = value == NULL;
-	if (value != NULL)
-		values[column - 1] = CStringGetTextDatum(value);
-}
-
 int64
 event_write(const EventRow *row)
 {
@@ -182,15 +174,15 @@ event_write(const EventRow *row)
 	values[EVENT_XID - 1] =
 		UInt64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId()));
 	values[EVENT_SLOT - 1] = Int16GetDatum(slot);
-	put_text(values, nulls, EVENT_TENANT_ID, row->tenant_id);
+	wrk_put_text(values, nulls, EVENT_TENANT_ID, row->tenant_id);
 	values[EVENT_CHANNELS - 1] = PointerGetDatum(row->channels);
-	put_text(values, nulls, EVENT_TYPE, row->type);
+	wrk_put_text(values, nulls, EVENT_TYPE, row->type);
 	values[EVENT_PAYLOAD - 1] = row->payload;
-	put_text(values, nulls, EVENT_SENDER_ID, who ? who->user_id : NULL);
+	wrk_put_text(values, nulls, EVENT_SENDER_ID, who ? who->user_id : NULL);
 	values[EVENT_AUDIENCE - 1] = PointerGetDatum(row->audience);
 	values[EVENT_CLASS - 1] = CharGetDatum(row->class);
-	put_text(values, nulls, EVENT_STATE_KEY, row->state_key);
-	put_text(values, nulls, EVENT_KEY, event_call_key());
+	wrk_put_text(values, nulls, EVENT_STATE_KEY, row->state_key);
+	wrk_put_text(values, nulls, EVENT_KEY, event_call_key());
 	values[EVENT_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);

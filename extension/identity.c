@@ -328,9 +328,8 @@ mirror_identity(const Identity *id)
 	if (id->expires_at != 0)
 		wrk_json_pair_int64(&state, "exp", id->expires_at);
 	claims = wrk_json_finish_object(&state);
-	(void) set_config_option(
-		"request.jwt.claims", JsonbToCString(NULL, &claims->root, VARSIZE(claims)),
-		PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
+	(void) set_config_option("request.jwt.claims", wrk_json_text(claims), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
 }
 
 void

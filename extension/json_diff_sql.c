@@ -1,54 +1,26 @@
 /*
  * json_diff_sql.c
  *	  Differences and merges of documents for SQL.
- *
- * A call works in a memory context of its own, deleted at its end, because one
- * statement may compare any number of documents; only the result is made outside.
  */
 #include "wrk_copilot.h"
 
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
-#include "utils/memutils.h"
 
 #include "json_diff.h"
 #include "json_merge.h"
 #include "json_text.h"
+#include "json_work.h"
 
 PG_FUNCTION_INFO_V1(wrk_json_diff);
 PG_FUNCTION_INFO_V1(wrk_json_merge);
 
-static MemoryContext
-begin_work(MemoryContext *caller)
-{
-	MemoryContext own =
-		AllocSetContextCreate(CurrentMemoryContext, "json", ALLOCSET_DEFAULT_SIZES);
-
-	*caller = MemoryContextSwitchTo(own);
-	return own;
-}
-
-/* the tree as jsonb of the caller; what else was made is freed */
-static Datum
-finish_work(MemoryContext own, MemoryContext caller, JsonNode *result)
-{
-	Jsonb *doc;
-
-	MemoryContextSwitchTo(caller);
-	doc = json_to_jsonb(result);
-	MemoryContextDelete(own);
-	return JsonbPGetDatum(doc);
-}
-
 Datum
 wrk_json_diff(PG_FUNCTION_ARGS)
 {
-	MemoryContext caller;
-	MemoryContext own = begin_work(&caller);
+	JsonWork work = json_work_begin();
 
-	return finish_work(own, caller,
-					   json_diff(json_from_jsonb(PG_GETARG_JSONB_P(0)),
-								 json_from_jsonb(PG_GETARG_JSONB_P(1))));
+	return json_work_end(work, json_diff(json_from_jsonb(PG_GETARG_JSONB_P(0)),
+										 json_from_jsonb(PG_GETARG_JSONB_P(1))));
 }
 
 /* ---------- merging ---------- */
@@ -88,8 +60,7 @@ refuse_conflicts(JsonNode *conflicts)
 Datum
 wrk_json_merge(PG_FUNCTION_ARGS)
 {
-	MemoryContext caller;
-	MemoryContext own = begin_work(&caller);
+	JsonWork work = json_work_begin();
 	MergePolicy policy = merge_policy(PG_GETARG_TEXT_PP(3));
 	JsonMergeOptions options = {.theirs_win = policy == MERGE_THEIRS};
 	JsonNode *conflicts = json_new_array();
@@ -103,5 +74,5 @@ wrk_json_merge(PG_FUNCTION_ARGS)
 	if (policy == MERGE_FAIL && conflicts->n > 0)
 		refuse_conflicts(conflicts);
 	json_set_named(result, "conflicts", conflicts);
-	return finish_work(own, caller, result);
+	return json_work_end(work, result);
 }

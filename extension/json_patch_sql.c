@@ -1,17 +1,12 @@
 /*
  * json_patch_sql.c
  *	  JSON Patch and JSON Merge Patch for SQL.
- *
- * A call works in a memory context of its own, deleted at its end, because one
- * statement may patch any number of documents; only the result is made outside.
  */
 #include "wrk_copilot.h"
 
-#include "utils/jsonb.h"
-#include "utils/memutils.h"
-
 #include "json_merge_patch.h"
 #include "json_patch.h"
+#include "json_work.h"
 
 PG_FUNCTION_INFO_V1(wrk_json_patch);
 PG_FUNCTION_INFO_V1(wrk_json_merge_patch);
@@ -23,18 +18,10 @@ typedef JsonNode *(*Work)(JsonNode *a, JsonNode *b);
 static Datum
 call(FunctionCallInfo fcinfo, Work work)
 {
-	MemoryContext own =
-		AllocSetContextCreate(CurrentMemoryContext, "json", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(own);
-	JsonNode *a = json_from_jsonb(PG_GETARG_JSONB_P(0));
-	JsonNode *b = json_from_jsonb(PG_GETARG_JSONB_P(1));
-	JsonNode *result = work(a, b);
-	Jsonb *doc;
+	JsonWork own = json_work_begin();
 
-	MemoryContextSwitchTo(caller);
-	doc = json_to_jsonb(result);
-	MemoryContextDelete(own);
-	PG_RETURN_JSONB_P(doc);
+	return json_work_end(own, work(json_from_jsonb(PG_GETARG_JSONB_P(0)),
+								   json_from_jsonb(PG_GETARG_JSONB_P(1))));
 }
 
 Datum

@@ -4,10 +4,10 @@
  */
 #include "json_text.h"
 
+#include "wrk_json.h"
+
 char *
 json_to_cstring(JsonNode *node)
 {
-	Jsonb *doc = json_to_jsonb(node);
-
-	return JsonbToCString(NULL, &doc->root, VARSIZE(doc));
+	return wrk_json_text(json_to_jsonb(node));
 }

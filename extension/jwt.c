@@ -16,6 +16,7 @@
 
 #include "jws.h"
 #include "jwt_claims.h"
+#include "wrk_json.h"
 #include "jwt_key.h"
 
 PG_FUNCTION_INFO_V1(wrk_jws_verify);
@@ -117,7 +118,7 @@ wrk_jwt_sign(PG_FUNCTION_ARGS)
 						errmsg("claims must be a JSON object")));
 	key = key_argument(fcinfo, 1);
 	alg = PG_ARGISNULL(2) ? jwk_default_alg(key) : jws_alg_named(wrk_text_arg(fcinfo, 2));
-	payload = JsonbToCString(NULL, &claims->root, VARSIZE(claims));
+	payload = wrk_json_text(claims);
 	PG_RETURN_TEXT_P(cstring_to_text(jws_sign(payload, key, alg)));
 }
 

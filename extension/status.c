@@ -109,13 +109,11 @@ static char *
 expected_detail(const char *from, const char *expected)
 {
 	JsonbParseState *state = NULL;
-	Jsonb *doc;
 
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "from", from);
 	wrk_json_pair_text(&state, "expected", expected);
-	doc = wrk_json_finish_object(&state);
-	return JsonbToCString(NULL, &doc->root, VARSIZE(doc));
+	return wrk_json_text(wrk_json_finish_object(&state));
 }
 
 static void
@@ -155,7 +153,7 @@ write_row(const Request *request, const StatusStep *step)
 	PG_TRY();
 	{
 		status_write_row(request->table, request->rel, request->id,
-						 step->machine->states[step->to].code);
+						 status_code(step->machine, step->to));
 	}
 	PG_FINALLY();
 	{
@@ -174,8 +172,8 @@ result(const Request *request, const StatusStep *step, int64 event_before)
 
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "id", step->id);
-	wrk_json_pair_text(&state, "from", step->machine->states[step->from].code);
-	wrk_json_pair_text(&state, "to", step->machine->states[step->to].code);
+	wrk_json_pair_text(&state, "from", status_code(step->machine, step->from));
+	wrk_json_pair_text(&state, "to", status_code(step->machine, step->to));
 	if (request->reason != NULL)
 		wrk_json_pair_text(&state, "reason", request->reason);
 	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);
@@ -188,12 +186,6 @@ result(const Request *request, const StatusStep *step, int64 event_before)
 	return wrk_json_finish_object(&state);
 }
 
-static char *
-column_key(const Request *request, AttrNumber column)
-{
-	return NameStr(TupleDescAttr(RelationGetDescr(request->rel), column - 1)->attname);
-}
-
 /* the row as the step would leave it, which is what guards look at */
 static Jsonb *
 row_after(const Request *request, const StatusStep *step, const Jsonb *json)
@@ -201,10 +193,10 @@ row_after(const Request *request, const StatusStep *step, const Jsonb *json)
 	JsonNode *row = json_from_jsonb(json);
 	const StatusTable *table = request->table;
 
-	json_set_named(row, column_key(request, table->status),
-				   json_new_string(step->machine->states[step->to].code));
+	json_set_named(row, status_column_name(request->rel, table->status),
+				   json_new_string(status_code(step->machine, step->to)));
 	if (table->reason != 0)
-		json_set_named(row, column_key(request, table->reason),
+		json_set_named(row, status_column_name(request->rel, table->reason),
 					   request->reason ? json_new_string(request->reason)
 									   : json_new_null());
 	return json_to_jsonb(row);

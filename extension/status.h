@@ -110,6 +110,9 @@ extern int status_machine_current(const char *name);
 /* number of the state, STATUS_NONE if there is none of that code */
 extern int status_state(const StatusMachine *machine, const char *code);
 
+/* the other way round; NULL for what is no number of a state */
+extern const char *status_code(const StatusMachine *machine, int state);
+
 /* ---------- status_table.c ---------- */
 
 /*
@@ -121,6 +124,9 @@ extern const StatusTable *status_table(Relation rel);
 /* palloc'd text of a column of a row, NULL for SQL NULL or column 0 */
 extern char *status_column(const StatusTable *table, Relation rel, TupleTableSlot *row,
 						   AttrNumber column);
+
+/* name of a column, not quoted */
+extern const char *status_column_name(Relation rel, AttrNumber column);
 
 /* palloc'd, schema-qualified and quoted name */
 extern char *status_relation_name(Oid relid);

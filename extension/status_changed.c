@@ -29,8 +29,8 @@ event_payload(const StatusStep *step, int64 change_id)
 
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "id", step->id);
-	wrk_json_pair_text(&state, "from", step->machine->states[step->from].code);
-	wrk_json_pair_text(&state, "to", step->machine->states[step->to].code);
+	wrk_json_pair_text(&state, "from", status_code(step->machine, step->from));
+	wrk_json_pair_text(&state, "to", status_code(step->machine, step->to));
 	if (step->reason != NULL)
 		wrk_json_pair_text(&state, "reason", step->reason);
 	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);

@@ -374,3 +374,9 @@ status_state(const StatusMachine *machine, const char *code)
 			return i;
 	return STATUS_NONE;
 }
+
+const char *
+status_code(const StatusMachine *machine, int state)
+{
+	return state >= 0 ? machine->states[state].code : NULL;
+}

@@ -37,8 +37,7 @@ enum Parameter
 static const char *
 column_name(Relation rel, AttrNumber column)
 {
-	return quote_identifier(
-		NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname));
+	return quote_identifier(status_column_name(rel, column));
 }
 
 static Oid

@@ -21,12 +21,6 @@
 #include "rbac.h"
 #include "wrk_json.h"
 
-static const char *
-state_code(const StatusMachine *machine, int state)
-{
-	return state >= 0 ? machine->states[state].code : NULL;
-}
-
 /* ---------- for whom ---------- */
 
 static bool
@@ -83,7 +77,7 @@ push_codes(JsonbParseState **state, const StatusStep *step)
 			to == STATUS_NONE || seen[to])
 			continue;
 		seen[to] = true;
-		wrk_json_elem_text(state, state_code(step->machine, to));
+		wrk_json_elem_text(state, status_code(step->machine, to));
 	}
 	wrk_json_end_array(state);
 }
@@ -93,11 +87,10 @@ static char *
 refusal_detail(const StatusStep *step, const char *to, const StatusTransition *needed)
 {
 	JsonbParseState *state = NULL;
-	Jsonb *doc;
 
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "machine", step->machine->name);
-	wrk_json_pair_text(&state, "from", state_code(step->machine, step->from));
+	wrk_json_pair_text(&state, "from", status_code(step->machine, step->from));
 	wrk_json_pair_text(&state, "to", to);
 	push_codes(&state, step);
 	if (needed != NULL)
@@ -108,8 +101,7 @@ refusal_detail(const StatusStep *step, const char *to, const StatusTransition *n
 			wrk_json_elem_text(&state, needed->roles[i]);
 		wrk_json_end_array(&state);
 	}
-	doc = wrk_json_finish_object(&state);
-	return JsonbToCString(NULL, &doc->root, VARSIZE(doc));
+	return wrk_json_text(wrk_json_finish_object(&state));
 }
 
 void
@@ -124,11 +116,11 @@ status_refuse(const StatusStep *step, const char *to, const char *message,
 static void
 refuse_step(const StatusStep *step)
 {
-	const char *to = state_code(step->machine, step->to);
+	const char *to = status_code(step->machine, step->to);
 
 	status_refuse(step, to,
 				  psprintf("%s cannot go from \"%s\" to \"%s\"", step->table->entity,
-						   state_code(step->machine, step->from), to),
+						   status_code(step->machine, step->from), to),
 				  step->machine->states[step->from].terminal
 					  ? "Nothing leads out of this state."
 					  : "wrk.available_transitions() lists what is possible from here.");
@@ -137,14 +129,14 @@ refuse_step(const StatusStep *step)
 static void
 refuse_identity(const StatusStep *step, const StatusTransition *needed)
 {
-	const char *to = state_code(step->machine, step->to);
+	const char *to = status_code(step->machine, step->to);
 	bool nobody = identity_current() == NULL;
 
 	ereport(ERROR,
 			(errcode(nobody ? ERRCODE_WRK_UNAUTHORIZED : ERRCODE_WRK_FORBIDDEN),
 			 errmsg("%s take %s from \"%s\" to \"%s\"",
 					nobody ? "only an identity may" : "this identity may not",
-					step->table->entity, state_code(step->machine, step->from), to),
+					step->table->entity, status_code(step->machine, step->from), to),
 			 errdetail_internal("%s", refusal_detail(step, to, needed)),
 			 nobody ? errhint("Call wrk.authenticate() first, or, to load data as a"
 							  " member of wrk_service, wrk.status_import().")
@@ -204,13 +196,13 @@ status_wanted(const StatusStep *step, const char *code)
 	if (!step->machine->states[step->from].history)
 		status_refuse(step, code,
 					  psprintf("there is no way back from \"%s\"",
-							   state_code(step->machine, step->from)),
+							   status_code(step->machine, step->from)),
 					  "Only states with \"history\" remember where a row came from.");
 	to = status_previous(step);
 	if (to == STATUS_NONE)
 		status_refuse(step, code,
 					  psprintf("it is not known what was before \"%s\"",
-							   state_code(step->machine, step->from)),
+							   status_code(step->machine, step->from)),
 					  "The row was loaded in this state: say where it shall go.");
 	return to;
 }
@@ -231,8 +223,8 @@ hook_argument(const StatusStep *step, Jsonb *row, int64 change_id)
 	wrk_json_pair_text(&state, "tenant_id", step->tenant);
 	wrk_json_pair_text(&state, "machine", step->machine->name);
 	wrk_json_pair_int64(&state, "machine_version", step->machine->version);
-	wrk_json_pair_text(&state, "from", state_code(step->machine, step->from));
-	wrk_json_pair_text(&state, "to", state_code(step->machine, step->to));
+	wrk_json_pair_text(&state, "from", status_code(step->machine, step->from));
+	wrk_json_pair_text(&state, "to", status_code(step->machine, step->to));
 	wrk_json_pair_text(&state, "reason", step->reason);
 	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);
 	wrk_json_pair_bool(&state, "returned", step->returned);
@@ -262,7 +254,7 @@ run_guard(const StatusStep *step, Jsonb *row)
 	check_shape(step->transition->guard, TEXTOID);
 	refusal = wrk_call1(step->transition->guard, hook_argument(step, row, 0), &isnull);
 	if (!isnull)
-		status_refuse(step, state_code(step->machine, step->to),
+		status_refuse(step, status_code(step->machine, step->to),
 					  TextDatumGetCString(refusal), NULL);
 }
 
@@ -276,12 +268,13 @@ void
 status_check_step(const StatusStep *step, Jsonb *row)
 {
 	if (step->transition->needs_reason && is_blank(step->reason))
-		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
-						errmsg("%s cannot go from \"%s\" to \"%s\" without a reason",
-							   step->table->entity, state_code(step->machine, step->from),
-							   state_code(step->machine, step->to)),
-						errdetail_internal("{\"param\": \"reason\"}"),
-						errhint("Pass one to wrk.transition().")));
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_BAD_REQUEST),
+				 errmsg("%s cannot go from \"%s\" to \"%s\" without a reason",
+						step->table->entity, status_code(step->machine, step->from),
+						status_code(step->machine, step->to)),
+				 errdetail_internal("{\"param\": \"reason\"}"),
+				 errhint("Pass one to wrk.transition().")));
 	if (OidIsValid(step->transition->guard))
 		run_guard(step, row);
 }

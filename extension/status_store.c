@@ -66,20 +66,6 @@ status_set_last_change(int64 id)
 }
 
 static void
-put_text(Datum *values, bool *nulls, int column, const char *value)
-{
-	nulls[column - 1] = value == NULL;
-	if (value != NULL)
-		values[column - 1] = CStringGetTextDatum(value);
-}
-
-static const char *
-state_code(const StatusStep *step, int state)
-{
-	return state >= 0 ? step->machine->states[state].code : NULL;
-}
-
-static void
 put_identity(Datum *values, bool *nulls)
 {
 	const Identity *id = identity_current();
@@ -88,11 +74,11 @@ put_identity(Datum *values, bool *nulls)
 
 	for (int i = 0; i < nroles; i++)
 		roles[i] = CStringGetTextDatum(id->roles[i]);
-	put_text(values, nulls, CHANGE_USER_ID, id ? id->user_id : NULL);
+	wrk_put_text(values, nulls, CHANGE_USER_ID, id ? id->user_id : NULL);
 	/* without an identity, the role of the database is all that is known */
-	put_text(values, nulls, CHANGE_ACTOR,
-			 id ? psprintf("%s:%s", id->via, id->actor)
-				: psprintf("role:%s", GetUserNameFromId(GetUserId(), false)));
+	wrk_put_text(values, nulls, CHANGE_ACTOR,
+				 id ? psprintf("%s:%s", id->via, id->actor)
+					: psprintf("role:%s", GetUserNameFromId(GetUserId(), false)));
 	values[CHANGE_ROLES - 1] =
 		PointerGetDatum(construct_array(roles, nroles, TEXTOID, -1, false, TYPALIGN_INT));
 }
@@ -107,18 +93,18 @@ status_record(const StatusStep *step, bool imported)
 	HeapTuple tuple;
 
 	values[CHANGE_ID - 1] = Int64GetDatum(id);
-	put_text(values, nulls, CHANGE_TENANT_ID, step->tenant);
-	put_text(values, nulls, CHANGE_ENTITY, step->table->entity);
-	put_text(values, nulls, CHANGE_ROW_ID, step->id);
-	put_text(values, nulls, CHANGE_MACHINE, step->machine->name);
+	wrk_put_text(values, nulls, CHANGE_TENANT_ID, step->tenant);
+	wrk_put_text(values, nulls, CHANGE_ENTITY, step->table->entity);
+	wrk_put_text(values, nulls, CHANGE_ROW_ID, step->id);
+	wrk_put_text(values, nulls, CHANGE_MACHINE, step->machine->name);
 	values[CHANGE_VERSION - 1] = Int32GetDatum(step->machine->version);
-	put_text(values, nulls, CHANGE_FROM, step->from_code);
-	put_text(values, nulls, CHANGE_TO, state_code(step, step->to));
-	put_text(values, nulls, CHANGE_REASON, step->reason);
+	wrk_put_text(values, nulls, CHANGE_FROM, step->from_code);
+	wrk_put_text(values, nulls, CHANGE_TO, status_code(step->machine, step->to));
+	wrk_put_text(values, nulls, CHANGE_REASON, step->reason);
 	put_identity(values, nulls);
 	values[CHANGE_RETURNED - 1] = BoolGetDatum(step->returned);
 	values[CHANGE_IMPORTED - 1] = BoolGetDatum(imported);
-	put_text(values, nulls, CHANGE_KEY, event_call_key());
+	wrk_put_text(values, nulls, CHANGE_KEY, event_call_key());
 	values[CHANGE_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
@@ -183,7 +169,8 @@ is_entry(const StatusStep *step, HeapTuple tuple, TupleDesc desc)
 	bool isnull;
 
 	return !DatumGetBool(heap_getattr(tuple, CHANGE_RETURNED, desc, &isnull)) &&
-		   strcmp(change_text(tuple, desc, CHANGE_TO), state_code(step, step->from)) == 0;
+		   strcmp(change_text(tuple, desc, CHANGE_TO),
+				  status_code(step->machine, step->from)) == 0;
 }
 
 int
@@ -204,7 +191,8 @@ is_step(const StatusStep *step, HeapTuple tuple, TupleDesc desc)
 
 	return from != NULL && step->from_code != NULL &&
 		   strcmp(from, step->from_code) == 0 &&
-		   strcmp(change_text(tuple, desc, CHANGE_TO), state_code(step, step->to)) == 0;
+		   strcmp(change_text(tuple, desc, CHANGE_TO),
+				  status_code(step->machine, step->to)) == 0;
 }
 
 int64

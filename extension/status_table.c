@@ -303,6 +303,12 @@ status_column(const StatusTable *table, Relation rel, TupleTableSlot *row,
 	return column == 0 ? NULL : event_row_text(&change, row, column);
 }
 
+const char *
+status_column_name(Relation rel, AttrNumber column)
+{
+	return NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname);
+}
+
 char *
 status_relation_name(Oid relid)
 {

@@ -33,9 +33,6 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 
-#include "event.h"
-#include "event_check.h"
-#include "identity.h"
 #include "wrk_json.h"
 
 static const StatusStep *given = NULL; /* the step wrk.transition() is about to take */
@@ -180,8 +177,8 @@ is_given(const StatusStep *step)
 	return given != NULL && same_text(given->table->entity, step->table->entity) &&
 		   same_text(given->id, step->id) && same_text(given->tenant, step->tenant) &&
 		   same_text(given->from_code, step->from_code) &&
-		   same_text(given->machine->states[given->to].code,
-					 step->machine->states[step->to].code);
+		   same_text(status_code(given->machine, given->to),
+					 status_code(step->machine, step->to));
 }
 
 /* the one initial state; with several, a row must say which */
@@ -207,7 +204,7 @@ initial_state(const StatusTable *table, const StatusMachine *machine)
 void
 status_refuse_beginning(const StatusStep *step)
 {
-	const char *code = step->machine->states[step->to].code;
+	const char *code = status_code(step->machine, step->to);
 
 	status_refuse(
 		step, code, psprintf("%s cannot begin as \"%s\"", step->table->entity, code),
@@ -244,12 +241,10 @@ guard_insert(const StatusTable *table, const TriggerData *data)
 static void
 refuse_alone(const StatusTable *table, Relation rel, AttrNumber column, const char *hint)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_WRK_FORBIDDEN),
-			 errmsg("column \"%s\" of table \"%s\" cannot be changed by itself",
-					NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname),
-					RelationGetRelationName(rel)),
-			 errhint("%s", hint)));
+	ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+					errmsg("column \"%s\" of table \"%s\" cannot be changed by itself",
+						   status_column_name(rel, column), RelationGetRelationName(rel)),
+					errhint("%s", hint)));
 }
 
 /* the row stays in its state: so must what belongs to it */
@@ -325,28 +320,24 @@ check_key(const StatusTable *table, const TriggerData *data, AttrNumber column)
 	if (column == 0 ||
 		status_same_value(rel, data->tg_trigtuple, data->tg_newtuple, column))
 		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_WRK_FORBIDDEN),
-			 errmsg("column \"%s\" of table \"%s\" cannot be changed",
-					NameStr(TupleDescAttr(RelationGetDescr(rel), column - 1)->attname),
-					RelationGetRelationName(rel)),
-			 errdetail("The history of %s is kept by it.", table->entity),
-			 errhint("Delete the row and insert another one, or call"
-					 " wrk.status_import() first, as a member of wrk_service.")));
+	ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+					errmsg("column \"%s\" of table \"%s\" cannot be changed",
+						   status_column_name(rel, column), RelationGetRelationName(rel)),
+					errdetail("The history of %s is kept by it.", table->entity),
+					errhint("Delete the row and insert another one, or call"
+							" wrk.status_import() first, as a member of wrk_service.")));
 }
 
 /* nobody would look at the row after it was written */
 static void
 refuse_hidden(const StatusTable *table, const TriggerData *data)
 {
-	const char *column = NameStr(
-		TupleDescAttr(RelationGetDescr(data->tg_relation), table->status - 1)->attname);
-
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("a trigger changed column \"%s\" of table \"%s\" in a statement that"
 					" does not set it",
-					column, RelationGetRelationName(data->tg_relation)),
+					status_column_name(data->tg_relation, table->status),
+					RelationGetRelationName(data->tg_relation)),
 			 errhint("Set it in the statement, or call wrk.transition() in an AFTER"
 					 " trigger.")));
 }

@@ -181,6 +181,14 @@ wrk_text_list(ArrayType *array, const char *what)
 }
 
 void
+wrk_put_text(Datum *values, bool *nulls, int column, const char *value)
+{
+	nulls[column - 1] = value == NULL;
+	if (value != NULL)
+		values[column - 1] = CStringGetTextDatum(value);
+}
+
+void
 wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name)
 {
 	if (PG_ARGISNULL(argno))

@@ -81,6 +81,9 @@ extern char *wrk_text_arg(FunctionCallInfo fcinfo, int argno);
 extern char **wrk_text_array(ArrayType *array, const char *what, int *n);
 extern List *wrk_text_list(ArrayType *array, const char *what);
 
+/* a text, or NULL for SQL NULL, as a column, from 1, of a row about to be formed */
+extern void wrk_put_text(Datum *values, bool *nulls, int column, const char *value);
+
 /* refuses NULL for an argument the function cannot do without */
 extern void wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name);
 

@@ -45,6 +45,12 @@ wrk_json_finish_object(JsonbParseState **state)
 	return JsonbValueToJsonb(pushJsonbValue(state, WJB_END_OBJECT, NULL));
 }
 
+char *
+wrk_json_text(const Jsonb *doc)
+{
+	return JsonbToCString(NULL, unconstify(JsonbContainer *, &doc->root), VARSIZE(doc));
+}
+
 void
 wrk_json_begin_array(JsonbParseState **state)
 {

@@ -15,6 +15,8 @@
 extern void wrk_json_begin_object(JsonbParseState **state);
 extern void wrk_json_end_object(JsonbParseState **state);
 extern Jsonb *wrk_json_finish_object(JsonbParseState **state);
+/* palloc'd */
+extern char *wrk_json_text(const Jsonb *doc);
 extern void wrk_json_begin_array(JsonbParseState **state);
 extern void wrk_json_end_array(JsonbParseState **state);
 extern void wrk_json_key(JsonbParseState **state, const char *key);
