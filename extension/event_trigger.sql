@@ -21,9 +21,7 @@ CREATE FUNCTION wrk.event_config(tbl regclass)
 RETURNS jsonb
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-	SELECT convert_from(trim('\x00'::bytea FROM t.tgargs), getdatabaseencoding())::jsonb
-	FROM pg_trigger t
-	WHERE t.tgrelid = tbl AND t.tgfoid = 'wrk.event_trigger()'::regprocedure AND t.tgnargs = 1
+	SELECT wrk.trigger_config(tbl, 'wrk.event_trigger()')
 $$;
 COMMENT ON FUNCTION wrk.event_config(regclass) IS
 'what wrk.enable_events() was told about the table; NULL if it makes no events';
@@ -90,16 +88,9 @@ CREATE FUNCTION wrk.disable_events(tbl regclass)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-DECLARE
-	trigger_name name;
 BEGIN
 	PERFORM wrk.tenancy_check_owner(tbl);
-	FOR trigger_name IN
-		SELECT t.tgname FROM pg_trigger t
-		WHERE t.tgrelid = tbl AND t.tgfoid = 'wrk.event_trigger()'::regprocedure AND t.tgparentid = 0
-	LOOP
-		EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, tbl);
-	END LOOP;
+	PERFORM wrk.trigger_drop(tbl, 'wrk.event_trigger()');
 END
 $$;
 COMMENT ON FUNCTION wrk.disable_events(regclass) IS

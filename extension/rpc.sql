@@ -186,9 +186,7 @@ BEGIN
 	event_id := wrk.rpc_event_id();
 	PERFORM wrk.rpc_event_key(NULL);
 	IF key IS NOT NULL THEN
-		UPDATE wrk.rpc_key k SET result = rpc_call.result, event_id = rpc_call.event_id
-		WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
-			AND k.key = rpc_call.key;
+		PERFORM wrk.key_answer(key, result);
 	END IF;
 END
 $$;

@@ -83,9 +83,7 @@ CREATE FUNCTION wrk.status_config(tbl regclass)
 RETURNS jsonb
 LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-	SELECT convert_from(trim('\x00'::bytea FROM t.tgargs), getdatabaseencoding())::jsonb
-	FROM pg_trigger t
-	WHERE t.tgrelid = tbl AND t.tgfoid = 'wrk.status_guard()'::regprocedure AND t.tgnargs = 1
+	SELECT wrk.trigger_config(tbl, 'wrk.status_guard()')
 $$;
 COMMENT ON FUNCTION wrk.status_config(regclass) IS
 'what wrk.enable_status() was told about the table: {machine, entity, status, version, id, tenant?, reason?, channels?, audience?}; NULL if it follows no machine';
@@ -266,17 +264,9 @@ CREATE FUNCTION wrk.disable_status(tbl regclass)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-DECLARE
-	trigger_name name;
 BEGIN
 	PERFORM wrk.tenancy_check_owner(tbl);
-	FOR trigger_name IN
-		SELECT t.tgname FROM pg_trigger t
-		WHERE t.tgrelid = tbl AND t.tgparentid = 0
-			AND t.tgfoid IN ('wrk.status_guard()'::regprocedure, 'wrk.status_changed()'::regprocedure)
-	LOOP
-		EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, tbl);
-	END LOOP;
+	PERFORM wrk.trigger_drop(tbl, 'wrk.status_guard()', 'wrk.status_changed()');
 END
 $$;
 COMMENT ON FUNCTION wrk.disable_status(regclass) IS

@@ -57,6 +57,39 @@ COMMENT ON FUNCTION wrk.cache_invalidate() IS
 'statement trigger of tables whose content backends cache: at commit every backend drops what it keeps of the table';
 REVOKE ALL ON FUNCTION wrk.cache_invalidate() FROM PUBLIC;
 
+CREATE FUNCTION wrk.trigger_config(tbl regclass, trigger_function regprocedure)
+RETURNS jsonb
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT convert_from(trim('\x00'::bytea FROM t.tgargs), getdatabaseencoding())::jsonb
+	FROM pg_trigger t
+	WHERE t.tgrelid = tbl AND t.tgfoid = trigger_function AND t.tgnargs = 1
+$$;
+COMMENT ON FUNCTION wrk.trigger_config(regclass, regprocedure) IS
+'the one argument, JSON, of the table''s trigger that calls the function; NULL if there is none';
+
+CREATE FUNCTION wrk.trigger_drop(tbl regclass, VARIADIC trigger_functions regprocedure[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	trigger_name name;
+BEGIN
+	FOR trigger_name IN
+		SELECT t.tgname FROM pg_trigger t
+		WHERE t.tgrelid = tbl AND t.tgfoid = ANY (trigger_functions) AND t.tgparentid = 0
+	LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', trigger_name, tbl);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION wrk.trigger_drop(regclass, regprocedure[]) IS
+'drops the table''s own triggers that call the functions; with the rights of the caller, who must own the table';
+REVOKE ALL ON FUNCTION wrk.trigger_config(regclass, regprocedure),
+	wrk.trigger_drop(regclass, regprocedure[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION wrk.trigger_config(regclass, regprocedure),
+	wrk.trigger_drop(regclass, regprocedure[]) TO wrk_service;
+
 -- Row triggers, because changes that logical replication applies fire no others;
 -- ALWAYS, because those fire no ordinary ones.
 CREATE FUNCTION wrk.cache_watch(tbl regclass, purpose text)

@@ -202,6 +202,20 @@ $$;
 COMMENT ON FUNCTION copilot.may_join_automation_version(text) IS
 'rights of the caller on the channel of an automation version; NULL for every id the caller does not see';
 
+CREATE FUNCTION copilot.want_automation_version(params jsonb)
+RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	wanted uuid := copilot.want_uuid(params, 'id', true);
+BEGIN
+	PERFORM copilot.check_thread(NULL, wanted);
+	RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION copilot.want_automation_version(jsonb) IS
+'member "id" of a call''s parameters as an automation version that the caller sees. Errors: WK400 bad_request, WK404 not_found';
+
 CREATE FUNCTION copilot.automation_version_get(params jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
@@ -260,7 +274,9 @@ REVOKE ALL ON FUNCTION copilot.make_automations(), copilot.make_automation_versi
 	copilot.make_automation_rights(), copilot.automation_version_count(),
 	copilot.automation_version_announce(jsonb), copilot.project_of_automation(text),
 	copilot.automation_of_version(text), copilot.may_join_automation_version(text),
+	copilot.want_automation_version(jsonb),
 	copilot.automation_version_get(jsonb), copilot.automation_version_create(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.project_of_automation(text), copilot.automation_of_version(text),
 	copilot.may_join_automation_version(text), copilot.automation_version_get(jsonb),
+	copilot.want_automation_version(jsonb),
 	copilot.automation_version_create(jsonb) TO wrk_member;

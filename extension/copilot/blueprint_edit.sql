@@ -87,8 +87,8 @@ $$;
 COMMENT ON FUNCTION copilot.blueprint_save(uuid, bigint, jsonb, boolean, text) IS
 'part of copilot.blueprint_apply() and copilot.blueprint_replace()';
 
-CREATE FUNCTION copilot.blueprint_apply(version_id uuid, last_known_version bigint, diff jsonb,
-										mode text DEFAULT 'lww', key text DEFAULT NULL)
+CREATE FUNCTION copilot.blueprint_save_once(version_id uuid, last_known_version bigint, edit jsonb,
+											is_diff boolean, mode text, key text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -96,13 +96,23 @@ DECLARE
 	answer jsonb;
 BEGIN
 	IF key IS NULL THEN
-		RETURN copilot.blueprint_save(version_id, last_known_version, diff, true, mode);
+		RETURN copilot.blueprint_save(version_id, last_known_version, edit, is_diff, mode);
 	END IF;
-	answer := wrk.key_claim(key, 'copilot.blueprint_apply',
-							jsonb_build_array(version_id, last_known_version, diff, mode));
+	answer := wrk.key_claim(key, CASE WHEN is_diff THEN 'copilot.blueprint_apply' ELSE 'copilot.blueprint_replace' END,
+							jsonb_build_array(version_id, last_known_version, edit, mode));
 	RETURN coalesce(answer, wrk.key_answer(key,
-		copilot.blueprint_save(version_id, last_known_version, diff, true, mode)));
+		copilot.blueprint_save(version_id, last_known_version, edit, is_diff, mode)));
 END
+$$;
+COMMENT ON FUNCTION copilot.blueprint_save_once(uuid, bigint, jsonb, boolean, text, text) IS
+'copilot.blueprint_save(), once per key; part of copilot.blueprint_apply() and copilot.blueprint_replace()';
+
+CREATE FUNCTION copilot.blueprint_apply(version_id uuid, last_known_version bigint, diff jsonb,
+										mode text DEFAULT 'lww', key text DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT copilot.blueprint_save_once(version_id, last_known_version, diff, true, mode, key)
 $$;
 COMMENT ON FUNCTION copilot.blueprint_apply(uuid, bigint, jsonb, text, text) IS
 'applies a diff (see wrk.blueprint_diff()) that was made from last_known_version to the blueprint as it is now, and returns {version, base, changed, conflicts, dropped_edges, event_id}; base is the version it was applied to, changed false if there was nothing left to do.
@@ -112,19 +122,9 @@ Errors: WK400 bad_request, WK403 forbidden (role, or status of the version), WK4
 CREATE FUNCTION copilot.blueprint_replace(version_id uuid, last_known_version bigint, document jsonb,
 										  mode text DEFAULT 'lww', key text DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-DECLARE
-	answer jsonb;
-BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.blueprint_save(version_id, last_known_version, document, false, mode);
-	END IF;
-	answer := wrk.key_claim(key, 'copilot.blueprint_replace',
-							jsonb_build_array(version_id, last_known_version, document, mode));
-	RETURN coalesce(answer, wrk.key_answer(key,
-		copilot.blueprint_save(version_id, last_known_version, document, false, mode)));
-END
+	SELECT copilot.blueprint_save_once(version_id, last_known_version, document, false, mode, key)
 $$;
 COMMENT ON FUNCTION copilot.blueprint_replace(uuid, bigint, jsonb, text, text) IS
 'like copilot.blueprint_apply(), for an editor that has the whole document instead of a diff: what differs from last_known_version is its edit, what others have changed elsewhere stays';
@@ -219,6 +219,7 @@ COMMENT ON FUNCTION copilot.blueprint_get(jsonb) IS
 
 REVOKE ALL ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_save(uuid, bigint, jsonb, boolean, text),
+	copilot.blueprint_save_once(uuid, bigint, jsonb, boolean, text, text),
 	copilot.blueprint_apply(uuid, bigint, jsonb, text, text),
 	copilot.blueprint_replace(uuid, bigint, jsonb, text, text),
 	copilot.want_version(jsonb, boolean), copilot.want_object(jsonb, text),
@@ -226,6 +227,7 @@ REVOKE ALL ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_get(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_save(uuid, bigint, jsonb, boolean, text),
+	copilot.blueprint_save_once(uuid, bigint, jsonb, boolean, text, text),
 	copilot.blueprint_apply(uuid, bigint, jsonb, text, text),
 	copilot.blueprint_replace(uuid, bigint, jsonb, text, text),
 	copilot.want_version(jsonb, boolean), copilot.want_object(jsonb, text),

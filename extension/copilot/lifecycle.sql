@@ -257,8 +257,7 @@ DECLARE
 	wanted uuid;
 BEGIN
 	PERFORM copilot.check_params(params, 'id', 'to', 'reason', 'expected');
-	wanted := copilot.want_uuid(params, 'id', true);
-	PERFORM copilot.check_thread(NULL, wanted);
+	wanted := copilot.want_automation_version(params);
 	RETURN wrk.transition('copilot.automation_versions', wanted::text,
 		copilot.want_text(params, 'to', 63, true), reason => copilot.want_text(params, 'reason', 2000),
 		expected => copilot.want_text(params, 'expected', 63));
@@ -275,8 +274,7 @@ DECLARE
 	wanted uuid;
 BEGIN
 	PERFORM copilot.check_params(params, 'id');
-	wanted := copilot.want_uuid(params, 'id', true);
-	PERFORM copilot.check_thread(NULL, wanted);
+	wanted := copilot.want_automation_version(params);
 	RETURN (
 		SELECT jsonb_build_object('id', v.id, 'status', v.status, 'transitions', (
 			SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')
@@ -295,8 +293,7 @@ DECLARE
 	wanted uuid;
 BEGIN
 	PERFORM copilot.check_params(params, 'id');
-	wanted := copilot.want_uuid(params, 'id', true);
-	PERFORM copilot.check_thread(NULL, wanted);
+	wanted := copilot.want_automation_version(params);
 	RETURN jsonb_build_object('changes', (
 		SELECT coalesce(jsonb_agg(jsonb_build_object(
 			'change_id', h.change_id, 'from', h.from_state, 'to', h.to_state, 'reason', h.reason,
