@@ -217,19 +217,17 @@ guard_insert(const StatusTable *table, const TriggerData *data)
 {
 	Relation rel = data->tg_relation;
 	HeapTuple tuple = data->tg_trigtuple;
+	int current = status_machine_current(table->machine);
 	bool isnull;
 	StatusStep step;
 
 	(void) column_value(rel, tuple, table->version, &isnull);
 	if (isnull || !status_importing())
-		tuple = with_version(rel, tuple, table->version,
-							 status_machine_current(table->machine));
+		tuple = with_version(rel, tuple, table->version, current);
 	(void) column_value(rel, tuple, table->status, &isnull);
 	if (isnull)
-		tuple = with_text(
-			rel, tuple, table->status,
-			initial_state(table, status_machine(table->machine,
-												status_machine_current(table->machine))));
+		tuple = with_text(rel, tuple, table->status,
+						  initial_state(table, status_machine(table->machine, current)));
 	if (tuple != data->tg_trigtuple)
 		ExecForceStoreHeapTuple(tuple, data->tg_trigslot, false);
 	step = status_read_step(table, rel, NULL, data->tg_trigslot);
