@@ -10,6 +10,7 @@ MODULE_big = wrk_copilot
 # One stem is one module: extension/STEM.c and extension/STEM.sql, sql/STEM.sql tests it.
 # A line each, so that two additions do not meet in one line; SQL in order of need.
 C_STEMS    = wrk_copilot wrk_json
+C_STEMS   += table_cache
 C_STEMS   += identity identity_sql api_key
 C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key
 C_STEMS   += json_tree json_new json_write json_number
@@ -28,6 +29,7 @@ C_STEMS   += position event event_check event_store event_since event_config eve
 C_STEMS   += status status_machine status_table status_step status_store status_row status_trigger status_changed status_import
 C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
+C_STEMS   += audit audit_store audit_config
 
 SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
@@ -36,6 +38,7 @@ SQL_STEMS += rbac
 SQL_STEMS += tenancy
 SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
+SQL_STEMS += audit
 SQL_STEMS += status_define status
 SQL_STEMS += json_patch
 SQL_STEMS += blueprint_validate

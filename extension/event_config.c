@@ -44,56 +44,28 @@ refuse(const char *message, const char *value, const char *hint)
 					hint ? errhint("%s", hint) : 0));
 }
 
-/* whether a trigger finds the column's value in the row */
-static bool
-is_readable(Form_pg_attribute att)
-{
-	return !att->attisdropped && wrk_column_is_stored(att);
-}
-
 /* number of a column by name; error if there is none */
 static AttrNumber
 column_number(Relation rel, const char *name, size_t len)
 {
-	TupleDesc desc = RelationGetDescr(rel);
+	AttrNumber number = wrk_stored_column(rel, name, len);
 
-	for (int i = 0; i < desc->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(desc, i);
-
-		if (is_readable(att) && strlen(NameStr(att->attname)) == len &&
-			memcmp(NameStr(att->attname), name, len) == 0)
-			return att->attnum;
-	}
-	ereport(
-		ERROR,
-		(errcode(ERRCODE_UNDEFINED_COLUMN),
-		 errmsg(
-			 "column \"%.*s\", which events of table \"%s\" are made from, does not exist",
-			 (int) len, name, RelationGetRelationName(rel)),
-		 errhint("Call wrk.enable_events() again to say what they are made from.")));
+	if (number == 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg(
+				 "column \"%.*s\", which events of table \"%s\" are made from, does not"
+				 " exist",
+				 (int) len, name, RelationGetRelationName(rel)),
+			 errhint("Call wrk.enable_events() again to say what they are made from.")));
+	return number;
 }
 
-/* the strings of a JSON array as a list; error if it is something else */
 static List *
 string_list(const JsonbValue *array, const char *member)
 {
-	JsonbContainer *container;
-	List *strings = NIL;
-
-	if (array->type != jbvBinary || !JsonContainerIsArray(array->val.binary.data) ||
-		JsonContainerIsScalar(array->val.binary.data))
-		refuse("\"%s\" of an event configuration must be an array", member, NULL);
-	container = array->val.binary.data;
-	for (uint32 i = 0; i < JsonContainerSize(container); i++)
-	{
-		JsonbValue *elem = getIthJsonbValueFromContainer(container, i);
-
-		if (elem->type != jbvString)
-			refuse("\"%s\" of an event configuration must hold strings", member, NULL);
-		strings = lappend(strings, pnstrdup(elem->val.string.val, elem->val.string.len));
-	}
-	return strings;
+	return wrk_json_strings(array, member, "an event configuration");
 }
 
 
@@ -326,7 +298,7 @@ choose_columns(const Parser *parser, const Jsonb *doc)
 	config->natts = desc->natts;
 	config->chosen = palloc0(sizeof(bool) * desc->natts);
 	for (int i = 0; i < desc->natts; i++)
-		config->chosen[i] = all && is_readable(TupleDescAttr(desc, i));
+		config->chosen[i] = all && wrk_is_stored(TupleDescAttr(desc, i));
 	mark_columns(parser, doc, "include", true);
 	mark_columns(parser, doc, "exclude", false);
 }

@@ -288,19 +288,6 @@ event_row_target(const Change *change, TupleTableSlot *row)
 
 /* ---------- payloads ---------- */
 
-static bool
-column_changed(const Change *change, AttrNumber column)
-{
-	Form_pg_attribute att = attribute(change, column);
-	bool null_before, null_after;
-	Datum before = slot_getattr(change->before, column, &null_before);
-	Datum after = slot_getattr(change->after, column, &null_after);
-
-	if (null_before || null_after)
-		return null_before != null_after;
-	return !datum_image_eq(before, after, att->attbyval, att->attlen);
-}
-
 List *
 event_row_changed(const Change *change)
 {
@@ -308,7 +295,8 @@ event_row_changed(const Change *change)
 	List *changed = NIL;
 
 	for (int i = 0; i < config->natts; i++)
-		if (config->chosen[i] && column_changed(change, i + 1))
+		if (config->chosen[i] &&
+			wrk_column_changed(change->rel, change->before, change->after, i + 1))
 			changed = lappend_int(changed, i + 1);
 	return changed;
 }

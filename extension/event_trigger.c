@@ -19,25 +19,20 @@
 #include "access/table.h"
 #include "commands/trigger.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
-#include "utils/memutils.h"
 
 #include "event_check.h"
 #include "event_row.h"
+#include "table_cache.h"
 
 /* one of these for each event trigger this backend has fired */
 typedef struct TriggerEntry
 {
-	Oid trigger; /* key */
-	Oid relid;
-	bool valid;
 	MemoryContext context; /* of all that follows */
 	EventConfig *config;
 	ColumnWriter *writers; /* by attribute number - 1 */
 } TriggerEntry;
 
-static HTAB *entries = NULL;
+static TableCache triggers = {"wrk event trigger"};
 
 PG_FUNCTION_INFO_V1(wrk_event_trigger);
 PG_FUNCTION_INFO_V1(wrk_event_config_check);
@@ -45,72 +40,28 @@ PG_FUNCTION_INFO_V1(wrk_event_config_check);
 
 /* ---------- configurations ---------- */
 
-static void
-trigger_relcache_callback(Datum arg, Oid relid)
+static void *
+read_entry(void *arg)
 {
-	HASH_SEQ_STATUS status;
-	TriggerEntry *entry;
-
-	hash_seq_init(&status, entries);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		if (relid == InvalidOid || entry->relid == relid)
-			entry->valid = false;
-}
-
-static void
-make_entries(void)
-{
-	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TriggerEntry)};
-
-	entries = hash_create("wrk event triggers", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(trigger_relcache_callback, (Datum) 0);
-}
-
-static void
-load_entry(TriggerEntry *entry, const TriggerData *data)
-{
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "wrk event trigger", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	EventConfig *config;
+	const TriggerData *data = arg;
+	TriggerEntry *entry = palloc(sizeof(TriggerEntry));
 
 	if (data->tg_trigger->tgnargs != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("trigger \"%s\" has no configuration", data->tg_trigger->tgname),
 				 errhint("Use wrk.enable_events() to make it.")));
-	config = event_config_parse(data->tg_relation, data->tg_trigger->tgargs[0]);
-	entry->writers = palloc0(sizeof(ColumnWriter) * config->natts);
-	MemoryContextSwitchTo(old);
-
-	/* a trigger further up may be in the midst of using the old one */
-	if (entry->context != NULL)
-		MemoryContextSetParent(entry->context, TopTransactionContext);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	entry->context = context;
-	entry->config = config;
-	entry->relid = RelationGetRelid(data->tg_relation);
-	entry->valid = true;
+	entry->context = CurrentMemoryContext;
+	entry->config = event_config_parse(data->tg_relation, data->tg_trigger->tgargs[0]);
+	entry->writers = palloc0(sizeof(ColumnWriter) * entry->config->natts);
+	return entry;
 }
 
 static TriggerEntry *
-get_entry(const TriggerData *data)
+get_entry(TriggerData *data)
 {
-	TriggerEntry *entry;
-	bool found;
-
-	if (entries == NULL)
-		make_entries();
-	entry = hash_search(entries, &data->tg_trigger->tgoid, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->valid = false;
-		entry->context = NULL;
-		entry->relid = InvalidOid;
-	}
-	if (!entry->valid)
-		load_entry(entry, data);
-	return entry;
+	return table_cache_get(&triggers, data->tg_trigger->tgoid,
+						   RelationGetRelid(data->tg_relation), read_entry, data);
 }
 
 

@@ -5,10 +5,7 @@
  * The configuration is the argument of the table's trigger, JSON with columns by
  * name, so that it travels with pg_dump; here columns are numbers.  It is read
  * again after any change of the table, and, as statements name it, of a schema.
- * A partition has a copy of its parent's
- * trigger and counts by itself.
- *
- * Must stay true: what somebody holds is freed no sooner than the transaction ends.
+ * A partition has a copy of its parent's trigger and counts by itself.
  */
 #include "status.h"
 
@@ -20,58 +17,13 @@
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
-#include "utils/syscache.h"
 
 #include "event_config.h"
+#include "table_cache.h"
 #include "wrk_json.h"
 
-/* one of these for each table this backend has met */
-typedef struct TableEntry
-{
-	Oid relid; /* key */
-	bool valid;
-	StatusTable *table;
-} TableEntry;
-
-static HTAB *entries = NULL;
-
-static void
-table_relcache_callback(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS status;
-	TableEntry *entry;
-
-	if (relid != InvalidOid)
-	{
-		entry = hash_search(entries, &relid, HASH_FIND, NULL);
-		if (entry != NULL)
-			entry->valid = false;
-		return;
-	}
-	hash_seq_init(&status, entries);
-	while ((entry = hash_seq_search(&status)) != NULL)
-		entry->valid = false;
-}
-
-static void
-table_schema_callback(Datum arg, int cacheid, uint32 hash)
-{
-	table_relcache_callback(arg, InvalidOid);
-}
-
-static void
-make_entries(void)
-{
-	HASHCTL ctl = {.keysize = sizeof(Oid), .entrysize = sizeof(TableEntry)};
-
-	entries = hash_create("wrk status tables", 32, &ctl, HASH_ELEM | HASH_BLOBS);
-	CacheRegisterRelcacheCallback(table_relcache_callback, (Datum) 0);
-	CacheRegisterSyscacheCallback(NAMESPACEOID, table_schema_callback, (Datum) 0);
-}
+static TableCache tables = {"wrk status table"};
 
 /* ---------- reading the configuration ---------- */
 
@@ -226,9 +178,10 @@ parse_config(Relation rel, const char *json)
 	return table;
 }
 
-static StatusTable *
-read_table(Relation rel)
+static void *
+read_table(void *arg)
 {
+	Relation rel = arg;
 	Guard guard = find_guard(rel);
 	StatusTable *table;
 
@@ -243,53 +196,12 @@ read_table(Relation rel)
 	return table;
 }
 
-static void
-load_table(TableEntry *entry, Relation rel)
-{
-	MemoryContext context = AllocSetContextCreate(
-		CurrentMemoryContext, "wrk status table", ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	StatusTable *table;
-
-	/* valid before reading: a change that arrives meanwhile makes it invalid again */
-	entry->valid = true;
-	PG_TRY();
-	{
-		table = read_table(rel);
-	}
-	PG_CATCH();
-	{
-		entry->valid = false;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-
-	/* somebody further up may be in the midst of using the old one */
-	if (entry->table != NULL)
-		MemoryContextSetParent(entry->table->context, TopTransactionContext);
-	MemoryContextSetParent(context, CacheMemoryContext);
-	entry->table = table;
-}
-
 const StatusTable *
 status_table(Relation rel)
 {
 	Oid relid = RelationGetRelid(rel);
-	TableEntry *entry;
-	bool found;
 
-	if (entries == NULL)
-		make_entries();
-	entry = hash_search(entries, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->valid = false;
-		entry->table = NULL;
-	}
-	if (!entry->valid)
-		load_table(entry, rel);
-	return entry->table;
+	return table_cache_get(&tables, relid, relid, read_table, rel);
 }
 
 /* ---------- values ---------- */

@@ -14,12 +14,14 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/fmgrprotos.h"
@@ -27,6 +29,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "audit.h"
 #include "doorbell.h"
 #include "event.h"
 #include "identity.h"
@@ -49,6 +52,7 @@ _PG_init(void)
 	jwt_key_init();
 	rbac_init();
 	event_init();
+	audit_init();
 	status_init();
 	status_import_init();
 	doorbell_init();
@@ -186,6 +190,47 @@ wrk_put_text(Datum *values, bool *nulls, int column, const char *value)
 	nulls[column - 1] = value == NULL;
 	if (value != NULL)
 		values[column - 1] = CStringGetTextDatum(value);
+}
+
+bool
+wrk_is_stored(Form_pg_attribute column)
+{
+	return !column->attisdropped && wrk_column_is_stored(column);
+}
+
+AttrNumber
+wrk_stored_column(Relation rel, const char *name, size_t len)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		if (wrk_is_stored(column) && strlen(NameStr(column->attname)) == len &&
+			memcmp(NameStr(column->attname), name, len) == 0)
+			return column->attnum;
+	}
+	return 0;
+}
+
+bool
+wrk_column_changed(Relation rel, TupleTableSlot *before, TupleTableSlot *after,
+				   AttrNumber column)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), column - 1);
+	bool null_before, null_after;
+	Datum was = slot_getattr(before, column, &null_before);
+	Datum is = slot_getattr(after, column, &null_after);
+
+	if (null_before || null_after)
+		return null_before != null_after;
+	/* an UPDATE of other columns keeps a large value where it was */
+	if (att->attlen == -1 && VARATT_IS_EXTERNAL_ONDISK(is) &&
+		VARATT_IS_EXTERNAL_ONDISK(was) &&
+		memcmp(DatumGetPointer(was), DatumGetPointer(is), TOAST_POINTER_SIZE) == 0)
+		return false;
+	return !datum_image_eq(was, is, att->attbyval, att->attlen);
 }
 
 void

@@ -12,6 +12,8 @@
 #include "fmgr.h"
 #include "nodes/pg_list.h"
 #include "utils/array.h"
+#include "utils/rel.h"
+#include "executor/tuptable.h"
 
 #include "compat.h"
 
@@ -83,6 +85,16 @@ extern List *wrk_text_list(ArrayType *array, const char *what);
 
 /* a text, or NULL for SQL NULL, as a column, from 1, of a row about to be formed */
 extern void wrk_put_text(Datum *values, bool *nulls, int column, const char *value);
+
+/* whether a trigger finds the column's value in the row */
+extern bool wrk_is_stored(Form_pg_attribute column);
+
+/* number of the stored column of that name, which need not end in a zero; 0: none */
+extern AttrNumber wrk_stored_column(Relation rel, const char *name, size_t len);
+
+/* whether the column's bytes differ between two rows of the table */
+extern bool wrk_column_changed(Relation rel, TupleTableSlot *before,
+							   TupleTableSlot *after, AttrNumber column);
 
 /* refuses NULL for an argument the function cannot do without */
 extern void wrk_require_arg(FunctionCallInfo fcinfo, int argno, const char *name);

@@ -174,3 +174,25 @@ wrk_json_get_text(const Jsonb *doc, const char *key)
 						errmsg("member \"%s\" must be a string", key)));
 	return pnstrdup(v.val.string.val, v.val.string.len);
 }
+
+List *
+wrk_json_strings(const JsonbValue *array, const char *member, const char *what)
+{
+	JsonbContainer *container = array->val.binary.data;
+	List *strings = NIL;
+
+	if (array->type != jbvBinary || !JsonContainerIsArray(container) ||
+		JsonContainerIsScalar(container))
+		ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+						errmsg("\"%s\" of %s must be an array", member, what)));
+	for (uint32 i = 0; i < JsonContainerSize(container); i++)
+	{
+		JsonbValue *elem = getIthJsonbValueFromContainer(container, i);
+
+		if (elem->type != jbvString)
+			ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
+							errmsg("\"%s\" of %s must hold strings", member, what)));
+		strings = lappend(strings, pnstrdup(elem->val.string.val, elem->val.string.len));
+	}
+	return strings;
+}

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 #include "fmgr.h"
+#include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
 extern void wrk_json_begin_object(JsonbParseState **state);
@@ -39,5 +40,12 @@ extern bool wrk_json_get(const Jsonb *doc, const char *key, JsonbValue *value);
 /* string member as palloc'd C string, NULL if absent or JSON null; error if of another
  * type */
 extern char *wrk_json_get_text(const Jsonb *doc, const char *key);
+
+/*
+ * Palloc'd C strings of an array; error if it is something else.  The error says
+ * "member of what".
+ */
+extern List *wrk_json_strings(const JsonbValue *array, const char *member,
+							  const char *what);
 
 #endif /* WRK_JSON_H */
