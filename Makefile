@@ -29,7 +29,7 @@ C_STEMS   += position event event_check event_store event_since event_config eve
 C_STEMS   += status status_machine status_table status_step status_store status_row status_trigger status_changed status_import
 C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
-C_STEMS   += audit audit_store audit_config
+C_STEMS   += audit audit_store audit_config audit_changes audit_trigger
 
 SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
@@ -38,7 +38,7 @@ SQL_STEMS += rbac
 SQL_STEMS += tenancy
 SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
-SQL_STEMS += audit
+SQL_STEMS += audit audit_trigger
 SQL_STEMS += status_define status
 SQL_STEMS += json_patch
 SQL_STEMS += blueprint_validate

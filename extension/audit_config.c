@@ -141,6 +141,11 @@ parse_config(Relation rel, const char *json)
 	if (config->id == 0)
 		refuse(rel, "id");
 	choose_columns(config, rel, doc);
+	/* what is kept out of changes must not come in by a name */
+	if (config->action != 0 && config->columns[config->action - 1] != AUDIT_KEEP)
+		refuse(rel, "action");
+	if (config->columns[config->id - 1] == AUDIT_REDACT)
+		refuse(rel, "id");
 	read_history(config, rel, doc);
 	return config;
 }
