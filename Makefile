@@ -50,6 +50,7 @@ SQL_STEMS += lint
 
 COPILOT    = base identity automations
 COPILOT   += blueprints blueprint_edit
+COPILOT   += undo
 COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -74,6 +75,7 @@ REGRESS   += json_merge
 REGRESS   += blueprint_merge
 REGRESS   += blueprint_import
 REGRESS   += copilot_blueprint
+REGRESS   += copilot_undo
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
@@ -83,6 +85,7 @@ ISOLATION += status_race
 ISOLATION += status_bulk
 ISOLATION += status_definition
 ISOLATION += blueprint_apply
+ISOLATION += blueprint_undo
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 

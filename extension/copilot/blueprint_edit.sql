@@ -28,6 +28,21 @@ $$;
 COMMENT ON FUNCTION copilot.blueprint_lock(uuid) IS
 'the blueprint as it is now, kept from others'' changes until the transaction ends. Errors: WK404, WK403 for a role or a status that may not edit it';
 
+CREATE FUNCTION copilot.blueprint_merged(base jsonb, document jsonb, theirs jsonb, policy text,
+										 OUT merged jsonb, OUT conflicts jsonb)
+RETURNS record
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	-- an edge that nobody has touched just goes with its node
+	SELECT m, (SELECT coalesce(jsonb_agg(c ORDER BY n), '[]')
+			   FROM jsonb_array_elements(m -> 'conflicts') WITH ORDINALITY o (c, n)
+			   WHERE c ->> 'kind' <> 'dangling_edge' OR c -> 'base' IS NULL
+				   OR c -> 'base' IS DISTINCT FROM c -> 'ours')
+	FROM wrk.blueprint_merge(base, document, theirs, jsonb_build_object('policy', policy)) m
+$$;
+COMMENT ON FUNCTION copilot.blueprint_merged(jsonb, jsonb, jsonb, text) IS
+'what wrk.blueprint_merge() answers, and which of its conflicts are with somebody''s work';
+
 CREATE FUNCTION copilot.blueprint_save(version_id uuid, last_known_version bigint, edit jsonb, is_diff boolean,
 									   mode text)
 RETURNS jsonb
@@ -36,11 +51,7 @@ AS $$
 DECLARE
 	was record;
 	base jsonb;
-	merged jsonb;
-	conflicts jsonb;
-	document jsonb;
-	result bigint;
-	event_id bigint;
+	m record;
 BEGIN
 	IF mode IS NULL OR mode NOT IN ('lww', 'ours', 'strict') THEN
 		RAISE EXCEPTION 'mode "%" is none of lww, ours, strict', mode USING ERRCODE = 'WK400';
@@ -54,38 +65,62 @@ BEGIN
 	END IF;
 	was := copilot.blueprint_lock(version_id);
 	base := copilot.blueprint_at(was.tenant, version_id, was.current, was.document, last_known_version);
-	merged := wrk.blueprint_merge(base, was.document,
+	m := copilot.blueprint_merged(base, was.document,
 		CASE WHEN is_diff THEN wrk.blueprint_patch(base, edit) ELSE edit END,
 		-- against the present version there is nobody to be in conflict with
-		CASE WHEN mode = 'lww' OR last_known_version = was.current THEN '{"policy": "lww"}'
-			ELSE '{"policy": "report"}' END::jsonb);
-	-- an edge that nobody has touched just goes with its node
-	SELECT coalesce(jsonb_agg(c ORDER BY n), '[]') INTO conflicts
-	FROM jsonb_array_elements(merged -> 'conflicts') WITH ORDINALITY o (c, n)
-	WHERE c ->> 'kind' <> 'dangling_edge' OR c -> 'base' IS NULL OR c -> 'base' IS DISTINCT FROM c -> 'ours';
-	IF mode = 'strict' AND last_known_version < was.current AND conflicts <> '[]' THEN
-		RAISE EXCEPTION 'others have changed the same since version %', last_known_version
-			USING ERRCODE = 'WK409', DETAIL = json_build_object('version', was.current,
-				'conflicts', conflicts)::text;
+		CASE WHEN mode = 'lww' OR last_known_version = was.current THEN 'lww' ELSE 'report' END);
+	IF mode = 'strict' AND last_known_version < was.current THEN
+		PERFORM copilot.blueprint_refuse(was.current, last_known_version, m.conflicts);
 	END IF;
-	document := merged -> 'result';
-	IF ROW(document)::record *<> ROW(was.document)::record THEN
-		PERFORM set_config('copilot.blueprint_edit', json_build_object('base', last_known_version,
-			'conflicts', conflicts <> '[]')::text, true);
-		UPDATE copilot.automation_versions v SET blueprint_json = document
-		WHERE v.id = version_id RETURNING v.blueprint_version INTO result;
-		PERFORM set_config('copilot.blueprint_edit', '', true);
-		SELECT c.event_id INTO event_id FROM copilot.blueprint_changes c
-		WHERE c.tenant_id = was.tenant AND c.automation_version_id = version_id
-			AND c.version = result AND result > was.current;
-	END IF;
-	RETURN jsonb_build_object('version', coalesce(result, was.current), 'base', was.current,
-		'changed', coalesce(result > was.current, false), 'conflicts', conflicts,
-		'dropped_edges', merged -> 'dropped_edges', 'event_id', event_id);
+	RETURN copilot.blueprint_store(version_id, was.current, was.document, m.merged, m.conflicts,
+								   jsonb_build_object('base', last_known_version));
 END
 $$;
 COMMENT ON FUNCTION copilot.blueprint_save(uuid, bigint, jsonb, boolean, text) IS
 'part of copilot.blueprint_apply() and copilot.blueprint_replace()';
+
+CREATE FUNCTION copilot.blueprint_refuse(current bigint, known bigint, conflicts jsonb)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF conflicts <> '[]' THEN
+		RAISE EXCEPTION 'others have changed the same since version %', known
+			USING ERRCODE = 'WK409', DETAIL = json_build_object('version', current,
+				'conflicts', conflicts)::text;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION copilot.blueprint_refuse(bigint, bigint, jsonb) IS
+'refuses an edit for its conflicts, if there are any. Error: WK409 with DETAIL {"version", "conflicts"}';
+
+CREATE FUNCTION copilot.blueprint_store(version_id uuid, current bigint, document jsonb, merged jsonb,
+										conflicts jsonb, about jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	result bigint;
+	event_id bigint;
+BEGIN
+	-- what is undone or redone counts even where there was nothing left to change
+	IF ROW(merged -> 'result')::record *<> ROW(document)::record OR about ?| '{undoes,redoes}' THEN
+		PERFORM set_config('copilot.blueprint_edit',
+			(about || jsonb_build_object('conflicts', conflicts <> '[]'))::text, true);
+		UPDATE copilot.automation_versions v SET blueprint_json = merged -> 'result'
+		WHERE v.id = version_id RETURNING v.blueprint_version INTO result;
+		PERFORM set_config('copilot.blueprint_edit', '', true);
+		SELECT c.event_id INTO event_id FROM copilot.automation_versions v
+		JOIN copilot.blueprint_changes c ON c.tenant_id = v.tenant_id AND c.automation_version_id = v.id
+		WHERE v.id = version_id AND c.version = result AND result > current;
+	END IF;
+	RETURN jsonb_build_object('version', coalesce(result, current), 'base', current,
+		'changed', coalesce(result > current, false), 'conflicts', conflicts,
+		'dropped_edges', merged -> 'dropped_edges', 'event_id', event_id);
+END
+$$;
+COMMENT ON FUNCTION copilot.blueprint_store(uuid, bigint, jsonb, jsonb, jsonb, jsonb) IS
+'writes what a merge has made of the current version of a blueprint and answers as copilot.blueprint_apply(); about: {"base": version the edit was made from, "undoes" or "redoes": version of an edit}, for copilot.blueprint_record()';
 
 CREATE FUNCTION copilot.blueprint_save_once(version_id uuid, last_known_version bigint, edit jsonb,
 											is_diff boolean, mode text, key text)
@@ -218,6 +253,8 @@ COMMENT ON FUNCTION copilot.blueprint_get(jsonb) IS
 'call blueprint.get {id, version}: {id, version, current, oldest, status, document}; the present version unless another is asked for, which comes without the keys of the user interface. Errors: WK400, WK404, WK4S9 with {version, oldest}';
 
 REVOKE ALL ON FUNCTION copilot.blueprint_lock(uuid),
+	copilot.blueprint_merged(jsonb, jsonb, jsonb, text), copilot.blueprint_refuse(bigint, bigint, jsonb),
+	copilot.blueprint_store(uuid, bigint, jsonb, jsonb, jsonb, jsonb),
 	copilot.blueprint_save(uuid, bigint, jsonb, boolean, text),
 	copilot.blueprint_save_once(uuid, bigint, jsonb, boolean, text, text),
 	copilot.blueprint_apply(uuid, bigint, jsonb, text, text),
@@ -226,6 +263,8 @@ REVOKE ALL ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.call_blueprint_apply(jsonb), copilot.call_blueprint_replace(jsonb),
 	copilot.blueprint_get(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.blueprint_lock(uuid),
+	copilot.blueprint_merged(jsonb, jsonb, jsonb, text), copilot.blueprint_refuse(bigint, bigint, jsonb),
+	copilot.blueprint_store(uuid, bigint, jsonb, jsonb, jsonb, jsonb),
 	copilot.blueprint_save(uuid, bigint, jsonb, boolean, text),
 	copilot.blueprint_save_once(uuid, bigint, jsonb, boolean, text, text),
 	copilot.blueprint_apply(uuid, bigint, jsonb, text, text),

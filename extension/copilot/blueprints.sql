@@ -43,6 +43,7 @@ BEGIN
 	COMMENT ON COLUMN copilot.blueprint_changes.inverse IS 'leads from version back to version - 1';
 	COMMENT ON COLUMN copilot.blueprint_changes.key IS 'idempotency key of the call that made it';
 	COMMENT ON COLUMN copilot.blueprint_changes.event_id IS 'its event blueprint.updated';
+	PERFORM copilot.make_blueprint_undo();
 	-- a document is written anew with every change, and the default way of compressing it takes
 	-- longer than all the rest together; not every server has the other
 	BEGIN
@@ -130,12 +131,17 @@ RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- what copilot.blueprint_save() says about the edit; of a plain UPDATE nothing is said
+	-- what copilot.blueprint_store() says about the edit; of a plain UPDATE nothing is said
 	edit jsonb := nullif(current_setting('copilot.blueprint_edit', true), '');
 	known bigint := coalesce((edit ->> 'base')::bigint, OLD.blueprint_version);
+	me uuid := CASE WHEN wrk.tenant_id() = NEW.tenant_id::text THEN copilot.as_uuid(wrk.user_id()) END;
+	step bigint; -- edit that is undone or redone
 	diff jsonb;
 	event_id bigint;
 BEGIN
+	IF edit ?| '{undoes,redoes}' THEN
+		step := copilot.blueprint_mark(NEW.tenant_id, NEW.id, NEW.blueprint_version, me, edit);
+	END IF;
 	IF NEW.blueprint_version = OLD.blueprint_version THEN
 		RETURN NULL;
 	END IF;
@@ -147,11 +153,11 @@ BEGIN
 	END IF;
 	event_id := copilot.blueprint_announce(NEW.tenant_id, NEW.id, NEW.blueprint_version, diff);
 	INSERT INTO copilot.blueprint_changes (tenant_id, automation_version_id, version, base_version,
-										   diff, inverse, author_id, session, key, event_id)
+										   diff, inverse, author_id, session, key, event_id, undoes, redoes)
 	VALUES (NEW.tenant_id, NEW.id, NEW.blueprint_version, known, diff,
 			wrk.blueprint_diff(NEW.blueprint_json, OLD.blueprint_json, '{}'),
-			CASE WHEN wrk.tenant_id() = NEW.tenant_id::text THEN copilot.as_uuid(wrk.user_id()) END,
-			wrk.session_id(), wrk.rpc_event_key(), event_id);
+			me, wrk.session_id(), wrk.rpc_event_key(), event_id,
+			CASE WHEN edit ? 'undoes' THEN step END, CASE WHEN edit ? 'redoes' THEN step END);
 	RETURN NULL;
 END
 $$;

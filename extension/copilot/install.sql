@@ -50,6 +50,8 @@ AS $$
 		('blueprint.apply', 'copilot.call_blueprint_apply(jsonb)'),
 		('blueprint.replace', 'copilot.call_blueprint_replace(jsonb)'),
 		('blueprint.get', 'copilot.blueprint_get(jsonb)'),
+		('blueprint.undo', 'copilot.call_blueprint_undo(jsonb)'),
+		('blueprint.redo', 'copilot.call_blueprint_redo(jsonb)'),
 		('automation_version.history', 'copilot.automation_version_history(jsonb)'),
 		('message.send', 'copilot.message_send(jsonb)'),
 		('message.list', 'copilot.message_list(jsonb)'),

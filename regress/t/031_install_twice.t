@@ -37,12 +37,15 @@ is(rows_of($node, $_), $before{$_}, "and the rows of $_") for sort keys %before;
 $node->safe_psql('wrk', q{
 	DROP TABLE copilot.messages;
 	DROP POLICY visible ON copilot.automations;
+	ALTER TABLE copilot.blueprint_changes DROP COLUMN undoes CASCADE, DROP COLUMN redoes CASCADE, DROP COLUMN undone CASCADE;
 	DELETE FROM wrk.rpc});
 $node->safe_psql('wrk', 'SELECT copilot.install()');
 is(rows_of($node, 'wrk.rpc'), $before{'wrk.rpc'}, 'install() brings back missing methods');
 is($node->safe_psql('wrk', q{SELECT count(*) FROM pg_policies WHERE tablename = 'automations' AND policyname = 'visible'}),
 	1, 'and missing policies');
 is($node->safe_psql('wrk', q{SELECT to_regclass('copilot.messages') IS NOT NULL}), 't', 'and missing tables');
+is($node->safe_psql('wrk', q{SELECT count(*) FROM pg_constraint WHERE conrelid = 'copilot.blueprint_changes'::regclass AND contype = 'c'
+	AND pg_get_constraintdef(oid) ~ 'undo|redo'}), 3, 'and missing columns, with their checks');
 is($node->safe_psql('wrk', 'SELECT * FROM wrk.lint()'), '', 'after which lint() finds nothing');
 
 # a second database of the same server, whose roles are there already
