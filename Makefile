@@ -30,6 +30,7 @@ C_STEMS   += status status_machine status_table status_step status_store status_
 C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
 C_STEMS   += audit audit_store audit_config audit_changes audit_trigger
+C_STEMS   += history history_row history_log history_state history_blame
 
 SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
@@ -39,6 +40,7 @@ SQL_STEMS += tenancy
 SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
 SQL_STEMS += audit audit_trigger
+SQL_STEMS += history
 SQL_STEMS += status_define status
 SQL_STEMS += json_patch
 SQL_STEMS += blueprint_validate
@@ -76,6 +78,7 @@ REGRESS   += blueprint_merge
 REGRESS   += blueprint_import
 REGRESS   += copilot_blueprint
 REGRESS   += copilot_undo
+REGRESS   += history
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
