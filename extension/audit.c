@@ -42,6 +42,7 @@ typedef struct Grown
 static List *grown = NIL;
 static Jsonb *note = NULL;
 static char *request_id_setting = NULL;
+static int keep_setting = -1; /* minutes; read by SQL */
 
 PG_FUNCTION_INFO_V1(wrk_audit);
 
@@ -136,6 +137,10 @@ audit_init(void)
 		"wrk_copilot.request_id", "Name of the request that is being served.",
 		"Stands in the audit log as it was given; whoever may write may say anything.",
 		&request_id_setting, "", PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"wrk_copilot.audit_keep", "How long the audit log is kept; -1: for ever.",
+		"At least a month, such as 2555d; see wrk.audit_retention().", &keep_setting, -1,
+		-1, PG_INT32_MAX, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
 	RegisterXactCallback(audit_xact_callback, NULL);
 	audit_store_init();
 }

@@ -32,15 +32,15 @@ RETURNS regclass
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	found regclass;
+	tbl regclass;
 BEGIN
-	SELECT t.tgrelid INTO found FROM pg_trigger t
+	SELECT t.tgrelid INTO tbl FROM pg_trigger t
 	WHERE t.tgfoid = 'wrk.audit_trigger()'::regprocedure AND t.tgnargs = 1 AND t.tgparentid = 0
 		AND wrk.audit_config(t.tgrelid) ->> 'resource' = resource_type;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'no table is audited as "%"', resource_type USING ERRCODE = 'WK404';
 	END IF;
-	RETURN found;
+	RETURN tbl;
 END
 $$;
 COMMENT ON FUNCTION wrk.audit_table(text) IS

@@ -48,6 +48,33 @@ END
 $$;
 COMMENT ON FUNCTION copilot.put_touch(text) IS 'gives a table of the application the trigger copilot.touch()';
 
+CREATE FUNCTION copilot.put_call(method text, function regprocedure, roles text[] DEFAULT NULL)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	INSERT INTO wrk.rpc AS r (method, function, roles, description)
+	VALUES (method, function::text, roles, obj_description(function, 'pg_proc'))
+	ON CONFLICT ON CONSTRAINT rpc_pkey DO UPDATE
+		SET function = excluded.function, roles = excluded.roles, description = excluded.description
+$$;
+COMMENT ON FUNCTION copilot.put_call(text, regprocedure, text[]) IS
+'registers or replaces a call of the application, described by the function''s comment; roles: who may call it at all, NULL for everybody whose rights suffice';
+
+CREATE FUNCTION copilot.put_permissions(resource_type text, scope text, actions text[], roles text[])
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	INSERT INTO wrk.permission (role, action, resource_type, scope)
+	SELECT r, a, put_permissions.resource_type, put_permissions.scope
+	FROM unnest(roles) r, unnest(actions) a
+	-- what an installation has taken away stays away
+	WHERE NOT EXISTS (SELECT FROM wrk.permission had
+		WHERE had.resource_type = put_permissions.resource_type AND had.scope = put_permissions.scope
+			AND had.action = ANY (actions))
+$$;
+COMMENT ON FUNCTION copilot.put_permissions(text, text, text[], text[]) IS
+'lets the roles do the actions with resources of a type, unless the installation has permissions for any of these actions already';
+
 -- ---------- reading the parameters of a call ----------
 --
 -- A call gets one jsonb object.  Each reader returns one typed member, NULL when
@@ -235,6 +262,7 @@ COMMENT ON FUNCTION copilot.want_page(jsonb) IS
 'members "after" (the "next" of an earlier page) and "limit" (1 to 200, else 50) of a list''s parameters. Error: WK400 bad_request';
 
 REVOKE ALL ON FUNCTION copilot.put_policy(text, text, text, text), copilot.touch(), copilot.put_touch(text),
+	copilot.put_call(text, regprocedure, text[]), copilot.put_permissions(text, text, text[], text[]),
 	copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
