@@ -53,6 +53,7 @@ SQL_STEMS += lint
 COPILOT    = base identity automations
 COPILOT   += blueprints blueprint_edit
 COPILOT   += undo
+COPILOT   += audit
 COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -69,6 +70,7 @@ REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
 REGRESS   += audit
 REGRESS   += status status_define status_tricks
+REGRESS   += copilot_audit
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += json_patch
 REGRESS   += blueprint_validate

@@ -181,6 +181,12 @@ resolve(const Identity *id, const char *name)
 		if (id->user_id != NULL && strcmp(tail, id->user_id) == 0)
 			channel.rights = list_make1("read");
 	}
+	else if (strcmp(rest, "audit") == 0)
+	{
+		/* what wrk.audit_log lets them read, they may be told of */
+		if (rbac_can(id, "read", "audit_log", NULL))
+			channel.rights = list_make1("read");
+	}
 	else if ((tail = after(rest, "entity:")) != NULL)
 		channel.rights = entity_rights(id, tail);
 	else

@@ -7,7 +7,7 @@ CREATE TABLE wrk.channel_rule (
 	description text
 );
 COMMENT ON TABLE wrk.channel_rule IS
-'channels of the application beside the engine''s own (tenant, user, me, entity, global)';
+'channels of the application beside the engine''s own (tenant, user, me, entity, audit, global)';
 COMMENT ON COLUMN wrk.channel_rule.pattern IS 'name with a placeholder at its end, such as project:{id}';
 COMMENT ON COLUMN wrk.channel_rule.authorizer IS
 'function (id text) returns text[]: rights of the identity in the channel (read, publish), NULL or empty for no such channel; called as wrk_member, so it must be executable by that role';

@@ -19,7 +19,7 @@ BEGIN
 		array_to_string(e.audience, ' '),
 		e.payload - '{id,automation_id,change_id}'::text[] || CASE WHEN e.payload ? 'data' THEN jsonb_build_object('data', (
 			SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(e.payload -> 'data') k)) ELSE '{}' END
-	FROM wrk.event e WHERE e.id > (SELECT l.id FROM regress.looked l) ORDER BY e.id;
+	FROM wrk.event e WHERE e.id > (SELECT l.id FROM regress.looked l) AND e.type <> 'audit.appended' ORDER BY e.id;
 	UPDATE regress.looked SET id = (SELECT max(e.id) FROM wrk.event e);
 END $$;
 \pset format unaligned

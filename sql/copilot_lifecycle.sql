@@ -215,7 +215,7 @@ BEGIN;
 SELECT wrk.status_import();
 UPDATE copilot.automation_versions SET status = 'live' WHERE id = regress.id('a', 3, 2);
 COMMIT;
-SELECT type FROM wrk.event e WHERE e.id > (SELECT id FROM regress.looked) ORDER BY id;
+SELECT type FROM wrk.event e WHERE e.id > (SELECT id FROM regress.looked) AND type <> 'audit.appended' ORDER BY id;
 
 -- tasks: any way between open and closed, closed ones are reopened first; errors are clear through task.update
 :otto

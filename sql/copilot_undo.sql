@@ -143,7 +143,7 @@ SELECT regress.undo('ours');
 COMMIT;
 -- ... of which others see nothing
 SELECT count(*) FROM was NATURAL JOIN copilot.automation_versions;
-SELECT count(*) FROM wrk.event WHERE id > (SELECT max(event_id) FROM copilot.blueprint_changes);
+SELECT count(*) FROM wrk.event WHERE id > (SELECT max(event_id) FROM copilot.blueprint_changes) AND type <> 'audit.appended';
 -- ... and the edit before is the next
 :bob
 SELECT regress.undo();

@@ -142,6 +142,7 @@ BEGIN
 	FROM (VALUES
 		('{admin}'::text[], 'tenant', '{manage}'::text[], 'any_role'),
 		('{ops_admin,cs_admin,admin}', 'tenant', '{manage}', 'work_role'),
+		('{ops_admin,cs_admin,admin}', 'tenant', '{read}', 'audit_log'),
 
 		(everywhere, 'tenant', '{read}', 'project'),
 		(ops || '{system}'::text[], 'tenant', '{create,update,delete,manage}', 'project'),

@@ -52,6 +52,7 @@ AS $$
 		('blueprint.get', 'copilot.blueprint_get(jsonb)'),
 		('blueprint.undo', 'copilot.call_blueprint_undo(jsonb)'),
 		('blueprint.redo', 'copilot.call_blueprint_redo(jsonb)'),
+		('audit.list', 'copilot.audit_list(jsonb)'),
 		('automation_version.history', 'copilot.automation_version_history(jsonb)'),
 		('message.send', 'copilot.message_send(jsonb)'),
 		('message.list', 'copilot.message_list(jsonb)'),
@@ -104,6 +105,7 @@ BEGIN
 	PERFORM copilot.enable_all_status();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
+	PERFORM copilot.enable_all_audit();
 END
 $$;
 COMMENT ON FUNCTION copilot.install() IS
