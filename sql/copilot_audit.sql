@@ -161,7 +161,7 @@ SELECT regress.channel('audit:'), regress.channel('audit:1'), regress.channel('a
 INSERT INTO wrk.audit_log SELECT * FROM wrk.audit_log LIMIT 1;
 ROLLBACK;
 -- the channel's events: of this tenant's log, and only there
-SELECT DISTINCT e.tenant_id = 'a0000000-0000-4000-8000-000000000000' OR e.tenant_id LIKE 'b%', e.channels = ARRAY['tenant:' || e.tenant_id || ':audit'], e.class
+SELECT DISTINCT e.channels = ARRAY['tenant:' || e.tenant_id || ':audit'], e.class
 FROM wrk.event e WHERE e.type = 'audit.appended';
 
 -- ---------- installed again, over an installation without it ----------
