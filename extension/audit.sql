@@ -4,7 +4,8 @@
 -- into the partition of its month and that partition's indexes. Partitions are
 -- ordinary tables, not members of the extension, because pg_dump does not dump
 -- members that are made later; audit_log_default is one and takes what no month
--- has room for.
+-- has room for. Each partition has indexes of its own: those that a table gets for
+-- being a partition cannot be restored where the parent is a member.
 
 CREATE SEQUENCE wrk.audit_log_id_seq;
 COMMENT ON SEQUENCE wrk.audit_log_id_seq IS 'ids of the audit log; must not cache any: the changes of one row rise in the order they were made';
@@ -29,8 +30,7 @@ CREATE TABLE wrk.audit_log (
 	via text,
 	actor text,
 	db_user text NOT NULL,
-	request_id text,
-	PRIMARY KEY (id, created_at)
+	request_id text
 ) PARTITION BY RANGE (created_at);
 COMMENT ON TABLE wrk.audit_log IS
 'who did what; appended to by the trigger of wrk.enable_audit() and by wrk.audit(), changed by nobody. Partitioned by month (UTC)';
@@ -48,18 +48,39 @@ COMMENT ON COLUMN wrk.audit_log.via IS 'how the identity was proven: jwt, api_ke
 COMMENT ON COLUMN wrk.audit_log.actor IS 'who vouched for it: id of the key or of the API key, or who impersonated';
 COMMENT ON COLUMN wrk.audit_log.db_user IS 'role that had logged in to the database';
 COMMENT ON COLUMN wrk.audit_log.request_id IS 'setting wrk_copilot.request_id of who did it, or else the idempotency key of the call';
-CREATE INDEX audit_log_tenant_idx ON wrk.audit_log (tenant_id, id);
-COMMENT ON INDEX wrk.audit_log_tenant_idx IS 'log of a tenant';
-CREATE INDEX audit_log_resource_idx ON wrk.audit_log (resource_id, resource_type, tenant_id, id);
-COMMENT ON INDEX wrk.audit_log_resource_idx IS 'history of a row';
-CREATE INDEX audit_log_xid_idx ON wrk.audit_log USING brin (xid) WITH (pages_per_range = 16);
-COMMENT ON INDEX wrk.audit_log_xid_idx IS 'what came after a snapshot; see wrk.seal()';
 REVOKE ALL ON wrk.audit_log FROM PUBLIC;
 
-CREATE TABLE wrk.audit_log_default PARTITION OF wrk.audit_log DEFAULT;
-COMMENT ON TABLE wrk.audit_log_default IS 'log of months without a partition of their own';
-REVOKE ALL ON wrk.audit_log_default FROM PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('wrk.audit_log_default', '');
+CREATE FUNCTION wrk.audit_partition_index(part name)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	index record;
+BEGIN
+	EXECUTE format('ALTER TABLE wrk.%I ADD CONSTRAINT %I PRIMARY KEY (id)', part, part || '_pkey');
+	FOR index IN
+		SELECT part || i.suffix AS name, i.definition, i.purpose FROM (VALUES
+			('_tenant_idx', '(tenant_id, id)', 'log of a tenant'),
+			('_resource_idx', '(resource_id, resource_type, tenant_id, id)', 'history of a row'),
+			('_xid_idx', 'USING brin (xid) WITH (pages_per_range = 16)',
+			 'what came after a snapshot; see wrk.seal()')) AS i (suffix, definition, purpose)
+	LOOP
+		EXECUTE format('CREATE INDEX %I ON wrk.%I %s', index.name, part, index.definition);
+		EXECUTE format('COMMENT ON INDEX wrk.%I IS %L', index.name, index.purpose);
+	END LOOP;
+	EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON wrk.%I'
+				   ' FOR EACH STATEMENT EXECUTE FUNCTION wrk.audit_refuse_change()', part);
+	EXECUTE format('COMMENT ON TRIGGER append_only_truncate ON wrk.%I IS %L', part, 'nobody empties the log');
+	EXECUTE format('ALTER TABLE wrk.%I ENABLE ALWAYS TRIGGER append_only_truncate', part);
+	-- whatever the default privileges of its owner are
+	IF (SELECT c.relacl FROM pg_class c WHERE c.oid = format('wrk.%I', part)::regclass) IS NOT NULL THEN
+		EXECUTE format('REVOKE ALL ON wrk.%I FROM PUBLIC, wrk_member, wrk_ops, wrk_service', part);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION wrk.audit_partition_index(name) IS
+'gives a new partition of the audit log what its parent cannot: indexes, the guard against TRUNCATE, no rights for anybody';
+REVOKE ALL ON FUNCTION wrk.audit_partition_index(name) FROM PUBLIC;
 
 -- ---------- append-only ----------
 
@@ -98,13 +119,13 @@ COMMENT ON TRIGGER restored ON wrk.audit_log IS 'gives restored rows a transacti
 CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON wrk.audit_log
 	FOR EACH STATEMENT EXECUTE FUNCTION wrk.audit_refuse_change();
 COMMENT ON TRIGGER append_only_truncate ON wrk.audit_log IS 'nobody empties the log';
-CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON wrk.audit_log_default
-	FOR EACH STATEMENT EXECUTE FUNCTION wrk.audit_refuse_change();
-COMMENT ON TRIGGER append_only_truncate ON wrk.audit_log_default IS 'nobody empties the log';
 ALTER TABLE wrk.audit_log ENABLE ALWAYS TRIGGER append_only;
 ALTER TABLE wrk.audit_log ENABLE ALWAYS TRIGGER append_only_truncate;
-ALTER TABLE wrk.audit_log_default ENABLE ALWAYS TRIGGER append_only;
-ALTER TABLE wrk.audit_log_default ENABLE ALWAYS TRIGGER append_only_truncate;
+
+CREATE TABLE wrk.audit_log_default PARTITION OF wrk.audit_log DEFAULT;
+COMMENT ON TABLE wrk.audit_log_default IS 'log of months without a partition of their own';
+SELECT wrk.audit_partition_index('audit_log_default');
+SELECT pg_catalog.pg_extension_config_dump('wrk.audit_log_default', '');
 
 -- ---------- who may read it ----------
 
@@ -149,11 +170,7 @@ BEGIN
 				   partition_name, first, first + interval '1 month');
 	EXECUTE format('COMMENT ON TABLE wrk.%I IS %L', partition_name,
 				   'audit log of ' || to_char(first, 'YYYY-MM'));
-	EXECUTE format('REVOKE ALL ON wrk.%I FROM PUBLIC, wrk_member, wrk_ops, wrk_service', partition_name);
-	EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON wrk.%I'
-				   ' FOR EACH STATEMENT EXECUTE FUNCTION wrk.audit_refuse_change()', partition_name);
-	EXECUTE format('ALTER TABLE wrk.%I ENABLE ALWAYS TRIGGER append_only,'
-				   ' ENABLE ALWAYS TRIGGER append_only_truncate', partition_name);
+	PERFORM wrk.audit_partition_index(partition_name);
 	RETURN true;
 END
 $$;
