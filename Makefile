@@ -54,6 +54,7 @@ COPILOT    = base identity automations
 COPILOT   += blueprints blueprint_edit
 COPILOT   += undo
 COPILOT   += audit
+COPILOT   += history
 COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -81,6 +82,7 @@ REGRESS   += blueprint_merge
 REGRESS   += blueprint_import
 REGRESS   += copilot_blueprint
 REGRESS   += copilot_undo
+REGRESS   += copilot_history
 REGRESS   += history
 REGRESS   += attack
 REGRESS   += lint
