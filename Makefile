@@ -29,6 +29,7 @@ C_STEMS   += position event event_check event_store event_since event_config eve
 C_STEMS   += status status_machine status_table status_step status_store status_row status_trigger status_changed status_import
 C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
+C_STEMS   += protection
 C_STEMS   += audit audit_store audit_config audit_changes audit_trigger
 C_STEMS   += history history_row history_log history_state history_blame
 
@@ -41,6 +42,7 @@ SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
 SQL_STEMS += audit audit_trigger audit_retention
 SQL_STEMS += history
+SQL_STEMS += protection
 SQL_STEMS += status_define status
 SQL_STEMS += json_patch
 SQL_STEMS += blueprint_validate
@@ -63,14 +65,17 @@ SCRIPT     = extension/$(EXTENSION)--$(EXTVERSION).sql
 DATA       = $(wildcard extension/updates/*.sql)
 DATA_built = $(SCRIPT)
 
-REGRESS    = identity api_key
+# audit begins with an empty log
+REGRESS    = audit
+REGRESS   += identity api_key
 REGRESS   += jwt jwt_refusals jwt_key
 REGRESS   += rbac
 REGRESS   += tenancy
 REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
-REGRESS   += audit
+REGRESS   += protection
 REGRESS   += status status_define status_tricks
+REGRESS   += history
 REGRESS   += copilot_audit
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += json_patch
@@ -83,7 +88,6 @@ REGRESS   += blueprint_import
 REGRESS   += copilot_blueprint
 REGRESS   += copilot_undo
 REGRESS   += copilot_history
-REGRESS   += history
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale

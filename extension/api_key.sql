@@ -24,6 +24,7 @@ CREATE FUNCTION wrk.api_key_create(tenant_id text, user_id text, roles text[] DE
 								   label text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+SET timezone TO 'UTC'
 AS $$
 DECLARE
 	-- two random UUIDs carry 122 random bits each
@@ -41,24 +42,36 @@ BEGIN
 	VALUES (key_id, api_key_create.env, sha256(convert_to(secret, 'UTF8')), api_key_create.tenant_id,
 			api_key_create.user_id, coalesce(api_key_create.roles, '{}'), api_key_create.label,
 			api_key_create.expires_at);
+	PERFORM wrk.audit('api_key.created', 'api_key', key_id, jsonb_build_object('env', env, 'user_id', user_id,
+		'roles', coalesce(roles, '{}'), 'label', left(label, 200), 'expires_at', expires_at), tenant_id);
 	RETURN 'wrk_' || env || '_' || key_id || '_' || secret;
 END
 $$;
 COMMENT ON FUNCTION wrk.api_key_create(text, text, text[], text, timestamptz, text) IS
-'makes an API key for tenant, user (NULL for a service itself) and roles; returns the credential, which is shown this once. Error: WK400 bad_request';
+'makes an API key for tenant, user (NULL for a service itself) and roles; returns the credential, which is shown this once. Recorded as api_key.created. Error: WK400 bad_request';
 
 CREATE FUNCTION wrk.api_key_revoke(id text)
 RETURNS boolean
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
-	WITH revoked AS (
-		UPDATE wrk.api_key k SET revoked_at = now()
-		WHERE k.id = api_key_revoke.id AND k.revoked_at IS NULL
-		RETURNING 1)
-	SELECT EXISTS (SELECT FROM revoked)
+DECLARE
+	revoked wrk.api_key;
+BEGIN
+	UPDATE wrk.api_key k SET revoked_at = now()
+	WHERE k.id = api_key_revoke.id AND k.revoked_at IS NULL
+	RETURNING * INTO revoked;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	PERFORM wrk.audit('api_key.revoked', 'api_key', revoked.id,
+		jsonb_build_object('env', revoked.env, 'user_id', revoked.user_id),
+		-- a key that was put there for a tenant that cannot be must be revocable as well
+		CASE WHEN revoked.tenant_id !~ '^$|:|[[:cntrl:]]' THEN revoked.tenant_id END);
+	RETURN true;
+END
 $$;
 COMMENT ON FUNCTION wrk.api_key_revoke(text) IS
-'revokes the API key with this id; false if there is none or it was revoked before';
+'revokes the API key with this id, recorded as api_key.revoked; false if there is none or it was revoked before';
 
 REVOKE ALL ON FUNCTION wrk.api_key_create(text, text, text[], text, timestamptz, text),
 	wrk.api_key_revoke(text) FROM PUBLIC;

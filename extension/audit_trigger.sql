@@ -119,11 +119,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM wrk.tenancy_check_owner(tbl);
+	IF wrk.audit_config(tbl) IS NOT NULL THEN
+		PERFORM wrk.protection_disabled(tbl, 'audit');
+	END IF;
 	PERFORM wrk.trigger_drop(tbl, 'wrk.audit_trigger()');
 END
 $$;
 COMMENT ON FUNCTION wrk.disable_audit(regclass) IS
-'ends what wrk.enable_audit() began, what is in the log stays; nothing happens if it did not. For the owner of the table. Error: 42501';
+'ends what wrk.enable_audit() began, what is in the log stays; nothing happens if it did not. Recorded as protection.disabled. For the owner of the table. Error: 42501';
 
 -- Whoever may put this trigger on a table of his own can write into the history of
 -- any row by changing rows there, so not everybody who owns a table may.

@@ -50,6 +50,12 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
+#define wrk_owns_table(table, role) object_ownercheck(RelationRelationId, (table), (role))
+#else
+#define wrk_owns_table(table, role) pg_class_ownercheck((table), (role))
+#endif
+
+#if PG_VERSION_NUM >= 160000
 #define wrk_owns_database(database, role) \
 	object_ownercheck(DatabaseRelationId, (database), (role))
 #else

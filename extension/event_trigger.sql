@@ -90,11 +90,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM wrk.tenancy_check_owner(tbl);
+	IF wrk.event_config(tbl) IS NOT NULL THEN
+		PERFORM wrk.protection_disabled(tbl, 'events');
+	END IF;
 	PERFORM wrk.trigger_drop(tbl, 'wrk.event_trigger()');
 END
 $$;
 COMMENT ON FUNCTION wrk.disable_events(regclass) IS
-'ends what wrk.enable_events() began; nothing happens if it did not. For the owner of the table. Error: 42501';
+'ends what wrk.enable_events() began; nothing happens if it did not. Recorded as protection.disabled. For the owner of the table. Error: 42501';
 
 -- Whoever may put this trigger on a table of his own can make events of any
 -- tenant by writing rows there, so not everybody who owns a table may.

@@ -12,7 +12,7 @@ RETURNS jsonb
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_impersonate';
 COMMENT ON FUNCTION wrk.impersonate(text, text, text[]) IS
-'makes tenant, user (NULL for a service itself) and roles the identity of this transaction without a credential; for members of wrk_service, and written to the server log. Errors: 42501 for anybody else, WK403 forbidden (another tenant in this transaction)';
+'makes tenant, user (NULL for a service itself) and roles the identity of this transaction without a credential; for members of wrk_service, written to the server log and, unless the transaction is read-only, recorded as identity.impersonated. Errors: 42501 for anybody else, WK403 forbidden (another tenant in this transaction)';
 REVOKE ALL ON FUNCTION wrk.impersonate(text, text, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.impersonate(text, text, text[]) TO wrk_service;
 

@@ -8,6 +8,7 @@
  */
 #include "identity.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -16,8 +17,11 @@
 #include "utils/jsonb.h"
 
 #include "api_key.h"
+#include "audit.h"
 #include "jwt.h"
 #include "wrk_json.h"
+
+#define MAX_RESOURCE_ID 512 /* bytes; the user is in the log in any case */
 
 PG_FUNCTION_INFO_V1(wrk_authenticate);
 PG_FUNCTION_INFO_V1(wrk_impersonate);
@@ -90,6 +94,26 @@ identity_authenticate(const char *token, size_t len)
 	identity_set(&id);
 }
 
+/*
+ * Nobody proved anything, so that it was done is a fact of its own; where nothing can be
+ * written the server's log alone has it.  Nobody is told: most who impersonate only read.
+ */
+static void
+record_impersonation(void)
+{
+	const Identity *id = identity_current();
+	AuditEntry entry = {.op = AUDIT_FACT};
+
+	if (XactReadOnly)
+		return;
+	entry.action = "identity.impersonated";
+	entry.resource_type = "identity";
+	if (id->user_id != NULL && strlen(id->user_id) <= MAX_RESOURCE_ID)
+		entry.resource_id = id->user_id;
+	entry.tenant_id = id->tenant_id;
+	(void) audit_write(&entry);
+}
+
 Datum
 wrk_impersonate(PG_FUNCTION_ARGS)
 {
@@ -112,6 +136,7 @@ wrk_impersonate(PG_FUNCTION_ARGS)
 	ereport(LOG, (errmsg("role \"%s\" impersonates user \"%s\" of tenant \"%s\"",
 						 id.actor, id.user_id ? id.user_id : "", id.tenant_id),
 				  errhidestmt(true)));
+	record_impersonation();
 	PG_RETURN_JSONB_P(identity_to_jsonb(identity_current()));
 }
 

@@ -35,6 +35,20 @@ AS 'MODULE_PATHNAME', 'wrk_jwt_key_prepare';
 COMMENT ON FUNCTION wrk.jwt_key_prepare(jsonb, text, jsonb) IS
 'checks a JWK and a claim map and returns what to store: {kid, thumbprint (RFC 7638, null for a secret), alg, jwk (without private half)}. Error: WK400 bad_request';
 
+CREATE FUNCTION wrk.jwt_key_report(what text, key wrk.jwt_key, thumbprint text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp SET timezone TO 'UTC'
+AS $$
+BEGIN
+	-- named one by one: material must not be among them
+	PERFORM wrk.audit('jwt_key.' || what, 'jwt_key', key.kid, jsonb_strip_nulls(jsonb_build_object(
+		'issuer', nullif(key.issuer, ''), 'alg', key.alg, 'audience', key.audience, 'leeway', key.leeway,
+		'retire_at', key.retire_at, 'thumbprint', thumbprint)) || jsonb_build_object('claims', key.claims), NULL);
+END
+$$;
+COMMENT ON FUNCTION wrk.jwt_key_report(text, wrk.jwt_key, text) IS
+'records what was done to a key as jwt_key.<what>, without its material; of no tenant, for a key may vouch for all';
+
 -- One key of an import; its kid.
 CREATE FUNCTION wrk.jwt_key_store(prepared jsonb, kid text, issuer text, audience text[],
 								  claims jsonb, leeway interval)
@@ -44,6 +58,8 @@ AS $$
 DECLARE
 	key_id text := coalesce(kid, prepared ->> 'kid', prepared ->> 'thumbprint');
 	key_issuer text := coalesce(issuer, '');
+	was wrk.jwt_key;
+	is_now wrk.jwt_key;
 BEGIN
 	-- a secret without a name: the one it got last time, else a random one
 	IF key_id IS NULL THEN
@@ -54,12 +70,20 @@ BEGIN
 		RAISE EXCEPTION 'a kid must have 1 to 256 bytes and no control characters'
 			USING ERRCODE = 'WK400';
 	END IF;
+	SELECT * INTO was FROM wrk.jwt_key k WHERE k.kid = key_id AND k.issuer = key_issuer;
 	INSERT INTO wrk.jwt_key AS k (kid, issuer, alg, jwk, audience, claims, leeway)
 	VALUES (key_id, key_issuer, prepared ->> 'alg', prepared -> 'jwk', jwt_key_store.audience,
 			jwt_key_store.claims, extract(epoch FROM jwt_key_store.leeway))
 	ON CONFLICT ON CONSTRAINT jwt_key_pkey DO UPDATE
 	SET alg = excluded.alg, jwk = excluded.jwk, audience = excluded.audience,
-		claims = excluded.claims, leeway = excluded.leeway, imported_at = now(), retire_at = NULL;
+		claims = excluded.claims, leeway = excluded.leeway, imported_at = now(), retire_at = NULL
+	RETURNING * INTO is_now;
+	-- a set is fetched again and again: only what that changes is worth telling
+	was.imported_at := is_now.imported_at;
+	IF was IS DISTINCT FROM is_now THEN
+		PERFORM wrk.jwt_key_report(CASE WHEN was.kid IS NULL THEN 'imported' ELSE 'replaced' END,
+								   is_now, prepared ->> 'thumbprint');
+	END IF;
 	RETURN key_id;
 END
 $$;
@@ -77,6 +101,7 @@ DECLARE
 	is_set boolean := jwk_or_jwks ? 'keys';
 	jwk jsonb;
 	prepared jsonb;
+	retired wrk.jwt_key;
 	kids text[] := '{}';
 BEGIN
 	IF leeway IS NULL OR leeway NOT BETWEEN '0' AND '60 seconds' THEN
@@ -111,9 +136,13 @@ BEGIN
 		RAISE EXCEPTION 'the set has no key that can be used' USING ERRCODE = 'WK400';
 	END IF;
 	IF retire_missing THEN
-		UPDATE wrk.jwt_key k SET retire_at = now()
-		WHERE k.issuer = jwt_key_import.issuer AND k.kid <> ALL (kids)
-		  AND (k.retire_at IS NULL OR k.retire_at > now());
+		FOR retired IN
+			UPDATE wrk.jwt_key k SET retire_at = now()
+			WHERE k.issuer = jwt_key_import.issuer AND k.kid <> ALL (kids)
+			  AND (k.retire_at IS NULL OR k.retire_at > now()) RETURNING *
+		LOOP
+			PERFORM wrk.jwt_key_report('retired', retired);
+		END LOOP;
 	END IF;
 	RETURN QUERY SELECT unnest(kids);
 END
@@ -123,7 +152,7 @@ COMMENT ON FUNCTION wrk.jwt_key_import(jsonb, text, text[], jsonb, interval, tex
 'issuer: claim iss must equal it. audience: claim aud must name one of these; without it tokens may not have an audience. '
 'claims: where the parts of an identity are, {"tenant_id", "user_id", "roles", "session_id", "expires_at"} each a claim name or an array of names as path, by default tenant_id, sub, roles, sid else jti, exp; null for user_id, roles or session_id: none. '
 'leeway: 0 to 60 s for exp, nbf and iat. alg: for keys without "alg"; else HS256 for oct, RS256 for RSA. kid: for a key without. retire_missing: retires the issuer''s other keys. '
-'Of a private key only the public half is stored. Error: WK400 bad_request';
+'Of a private key only the public half is stored. Recorded as jwt_key.imported, .replaced and .retired. Error: WK400 bad_request';
 
 CREATE FUNCTION wrk.jwt_key_list(OUT kid text, OUT issuer text, OUT alg text, OUT audience text[],
 								 OUT claims jsonb, OUT leeway interval, OUT imported_at timestamptz,
@@ -139,19 +168,28 @@ COMMENT ON FUNCTION wrk.jwt_key_list() IS 'the stored keys without their materia
 
 CREATE FUNCTION wrk.jwt_key_retire(kid text, at timestamptz DEFAULT now(), issuer text DEFAULT NULL)
 RETURNS boolean
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
-	WITH retired AS (
+DECLARE
+	retired wrk.jwt_key;
+	any_retired boolean := false;
+BEGIN
+	FOR retired IN
 		UPDATE wrk.jwt_key k SET retire_at = jwt_key_retire.at
 		WHERE k.kid = jwt_key_retire.kid
-		  AND (jwt_key_retire.issuer IS NULL OR k.issuer = jwt_key_retire.issuer)
-		RETURNING 1)
-	SELECT EXISTS (SELECT FROM retired)
+		  AND (jwt_key_retire.issuer IS NULL OR k.issuer = jwt_key_retire.issuer) RETURNING *
+	LOOP
+		PERFORM wrk.jwt_key_report(CASE WHEN at IS NULL THEN 'restored' ELSE 'retired' END, retired);
+		any_retired := true;
+	END LOOP;
+	RETURN any_retired;
+END
 $$;
 COMMENT ON FUNCTION wrk.jwt_key_retire(text, timestamptz, text) IS
-'the key with this kid (of this issuer, or of any) verifies nothing from then on; false if there is none. at NULL makes it active again';
+'the key with this kid (of this issuer, or of any) verifies nothing from then on; false if there is none. at NULL makes it active again. Recorded as jwt_key.retired or .restored';
 
 REVOKE ALL ON FUNCTION wrk.jwt_key_prepare(jsonb, text, jsonb),
+	wrk.jwt_key_report(text, wrk.jwt_key, text),
 	wrk.jwt_key_store(jsonb, text, text, text[], jsonb, interval),
 	wrk.jwt_key_import(jsonb, text, text[], jsonb, interval, text, text, boolean), wrk.jwt_key_list(),
 	wrk.jwt_key_retire(text, timestamptz, text) FROM PUBLIC;

@@ -266,11 +266,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM wrk.tenancy_check_owner(tbl);
+	IF wrk.status_config(tbl) IS NOT NULL THEN
+		PERFORM wrk.protection_disabled(tbl, 'status');
+	END IF;
 	PERFORM wrk.trigger_drop(tbl, 'wrk.status_guard()', 'wrk.status_changed()');
 END
 $$;
 COMMENT ON FUNCTION wrk.disable_status(regclass) IS
-'ends what wrk.enable_status() began; the column of the machine''s version and the history stay. For the owner of the table. Error: 42501';
+'ends what wrk.enable_status() began; the column of the machine''s version and the history stay. Recorded as protection.disabled. For the owner of the table. Error: 42501';
 
 CREATE FUNCTION wrk.migrate_status(tbl regclass, to_version integer DEFAULT NULL, mapping jsonb DEFAULT '{}')
 RETURNS bigint

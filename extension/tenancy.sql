@@ -289,6 +289,7 @@ BEGIN
 	IF made IS NULL THEN
 		RETURN;
 	END IF;
+	PERFORM wrk.protection_disabled(tbl, 'tenancy');
 	EXECUTE format('DROP TRIGGER zz_wrk_tenancy ON %s', tbl);
 	PERFORM wrk.tenancy_unprotect(r, (made->>'row_security')::boolean, (made->>'force')::boolean)
 	FROM wrk.tenancy_relations(tbl) r;
@@ -305,7 +306,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION wrk.disable_tenancy(regclass) IS
-'takes back what wrk.enable_tenancy() made and nothing that was there before; row security stays while other policies use it. Does nothing for a table without tenancy. The caller must own the table. Error: 42501';
+'takes back what wrk.enable_tenancy() made and nothing that was there before; row security stays while other policies use it. Does nothing for a table without tenancy. Recorded as protection.disabled. The caller must own the table. Error: 42501';
 
 -- These run with the rights of their caller and ask for ownership of the table,
 -- so everyone who owns a table may use them.

@@ -44,5 +44,21 @@ SELECT wrk.api_key_revoke(:'id'), wrk.api_key_revoke(:'id') AS again, wrk.api_ke
 SELECT wrk.authenticate(:'key');
 RESET ROLE;
 
+-- made and revoked are facts of its tenant, by whom, without secret or hash
+SET ROLE regress_service;
+SELECT split_part(wrk.api_key_create('globex', 'gil', '{ops,client}', expires_at => '2099-01-01 UTC', label => repeat('x', 300)), '_', 3) AS other \gset
+RESET ROLE;
+SELECT l.action, l.tenant_id, l.resource_type, l.resource_id IN (:'id', :'other') AS named, l.user_id, l.db_user = session_user AS by,
+	replace(l.metadata::text, repeat('x', 200), '200 x') AS metadata
+FROM wrk.audit_log l WHERE l.resource_id IN (:'id', :'other') ORDER BY l.id;
+SELECT count(*) FROM wrk.audit_log l WHERE to_jsonb(l)::text ~ (split_part(:'key', '_', 4) || '|'
+	|| encode(sha256(convert_to(split_part(:'key', '_', 4), 'UTF8')), 'hex'));
+-- what is refused is not a fact
+SELECT count(*) FROM wrk.audit_log l WHERE l.action LIKE 'api\_key.%' AND l.metadata ->> 'env' = 'a_b';
+-- a key that was put there for a tenant that cannot be can be revoked
+INSERT INTO wrk.api_key (id, env, secret_sha256, tenant_id) VALUES ('odd', 'live', sha256('x'), 'a:b');
+SELECT wrk.api_key_revoke('odd');
+SELECT tenant_id, action FROM wrk.audit_log WHERE resource_id = 'odd';
+
 DELETE FROM wrk.api_key;
 DROP ROLE regress_service, regress_member;

@@ -7,8 +7,11 @@ CREATE SCHEMA regress;
 GRANT USAGE ON SCHEMA regress TO PUBLIC;
 INSERT INTO wrk.role (name, bit) VALUES ('rh_user', 50), ('rh_auditor', 51);
 INSERT INTO wrk.permission (role, action, resource_type) VALUES ('rh_auditor', 'read', 'audit_log');
+-- by a token: to impersonate would be a fact of its own, and take an id
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "regress"}') AS key;
 CREATE FUNCTION regress.act(name text, roles text[], tenant text DEFAULT 'acme') RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
-	SELECT wrk.impersonate(tenant, name, roles)
+	SELECT wrk.authenticate(wrk.jwt_sign(jsonb_build_object('tenant_id', tenant, 'sub', name, 'roles', roles, 'exp', 4102444800),
+		'{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "regress"}'))
 $$;
 \set user 'BEGIN; DO $$BEGIN PERFORM regress.act(''ann'', ''{rh_user}''); END$$; SET LOCAL ROLE wrk_member;'
 \set auditor 'BEGIN; DO $$BEGIN PERFORM regress.act(''aud'', ''{rh_auditor}''); END$$; SET LOCAL ROLE wrk_member;'
@@ -246,7 +249,7 @@ SELECT count(*) FROM wrk.changes_by('ann', '2001-01-01');
 ROLLBACK;
 :auditor
 SELECT action, resource_id FROM wrk.changes_by('ann', '2001-01-01', 3);
-SELECT count(*) FROM wrk.changes_by('eve', '2001-01-01');
+SELECT count(*) FROM wrk.changes_by('eve', '2001-01-01') WHERE op <> 'f';
 SELECT count(*) FROM wrk.changes_by('ann', now());
 SELECT count(*) FROM wrk.changes_by('ann', now(), 0);
 ROLLBACK;
@@ -255,3 +258,4 @@ SELECT count(*) FROM wrk.changes_by(NULL, now());
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.permission WHERE role LIKE 'rh\_%';
 DELETE FROM wrk.role WHERE name LIKE 'rh\_%';
+DELETE FROM wrk.jwt_key WHERE kid = 'regress';

@@ -169,4 +169,31 @@ SELECT wrk.impersonate('acme', 'u1') ->> 'tenant_id' AS tenant;
 SELECT current_setting('request.jwt.claims') AS off;
 COMMIT;
 
+-- that somebody was impersonated is a fact, each time; in a transaction that only reads, of the server's log alone
+SELECT coalesce(max(id), 0) AS start FROM wrk.audit_log \gset
+SELECT coalesce(max(id), 0) AS event FROM wrk.event \gset
+SET ROLE regress_service;
+BEGIN;
+SELECT wrk.impersonate('acme', 'u1', '{client,ops}') ->> 'user_id' AS who;
+SELECT wrk.impersonate('acme', NULL) ->> 'user_id' AS who;
+COMMIT;
+BEGIN READ ONLY;
+SELECT wrk.impersonate('acme', 'reader') ->> 'user_id' AS who;
+COMMIT;
+BEGIN;
+SELECT wrk.impersonate('acme', repeat('u', 600)) IS NOT NULL AS long;
+COMMIT;
+BEGIN;
+SELECT wrk.impersonate('acme', 'undone') ->> 'user_id' AS who;
+ROLLBACK;
+RESET ROLE;
+BEGIN;
+SET LOCAL ROLE regress_member;
+SELECT wrk.impersonate('acme', 'u1');
+ROLLBACK;
+SELECT tenant_id, left(user_id, 8) AS user_id, roles, via, actor = session_user AS actor, op, action, resource_type, resource_id, metadata
+FROM wrk.audit_log WHERE id > :start AND tenant_id = 'acme' ORDER BY id;
+-- and nobody is told
+SELECT count(*) FROM wrk.event WHERE id > :event;
+
 DROP ROLE regress_service, regress_member;

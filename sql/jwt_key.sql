@@ -210,3 +210,23 @@ ROLLBACK;
 RESET ROLE;
 RESET search_path;
 TRUNCATE wrk.jwt_key;
+
+-- Keys that come, change and go are facts of no tenant; a set that is the same as before is none.
+SELECT coalesce(max(id), 0) AS start FROM wrk.audit_log \gset
+PREPARE facts AS SELECT action, tenant_id, resource_id, metadata - 'retire_at' AS metadata, metadata ? 'retire_at' AS retires
+	FROM wrk.audit_log WHERE id > $1 AND resource_type = 'jwt_key' ORDER BY id;
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "s"}', 'idp', '{app}',
+	'{"user_id": null}', '5 s');
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "s"}', 'idp', '{app}',
+	'{"user_id": null}', '5 s');
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "s"}', 'idp', '{app}',
+	'{"user_id": null}', '5 s');
+SELECT wrk.jwt_key_retire('s'), wrk.jwt_key_retire('s', NULL), wrk.jwt_key_retire('none');
+SELECT wrk.jwt_key_retire('s', '2099-01-01 UTC');
+SELECT wrk.jwt_key_import('{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "e",
+	"d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}]}', 'idp', '{app}', retire_missing => true);
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "AAAA", "kid": "short"}');
+EXECUTE facts(:start);
+-- whatever the key, its material is not among them
+SELECT count(*) FROM wrk.audit_log l WHERE to_jsonb(l)::text ~ '[AB]AAAAAAAAAAA|nWGxne|11qYAYK';
+TRUNCATE wrk.jwt_key;
