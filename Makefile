@@ -42,6 +42,7 @@ SQL_STEMS += rbac
 SQL_STEMS += tenancy
 SQL_STEMS += maintenance event event_rotate event_trigger doorbell
 SQL_STEMS += channel rpc gateway
+SQL_STEMS += job
 SQL_STEMS += audit audit_trigger audit_retention
 SQL_STEMS += history
 SQL_STEMS += protection
@@ -59,6 +60,7 @@ COPILOT   += blueprints blueprint_edit
 COPILOT   += undo
 COPILOT   += audit
 COPILOT   += history
+COPILOT   += notifications
 COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)

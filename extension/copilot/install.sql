@@ -104,6 +104,7 @@ BEGIN
 	PERFORM copilot.make_blueprints();
 	PERFORM copilot.make_messages();
 	PERFORM copilot.make_tasks();
+	PERFORM copilot.make_notifications();
 	PERFORM copilot.define_machines();
 	PERFORM copilot.enable_all_status();
 	PERFORM copilot.register_calls();
