@@ -32,7 +32,7 @@ C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += channel rpc
 C_STEMS   += protection
 C_STEMS   += audit audit_store audit_config audit_changes audit_trigger
-C_STEMS   += history history_row history_log history_state history_blame
+C_STEMS   += history history_row history_log history_state history_write history_revert history_blame
 
 SQL_STEMS  = wrk_copilot
 SQL_STEMS += identity api_key
@@ -80,7 +80,7 @@ REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
 REGRESS   += protection
 REGRESS   += status status_define status_tricks
-REGRESS   += history
+REGRESS   += history history_revert
 REGRESS   += copilot_audit
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += json_patch

@@ -113,6 +113,16 @@ wrk_history(PG_FUNCTION_ARGS)
 
 /* ---------- wrk.as_of(), wrk.history_diff() ---------- */
 
+static HistoryState *
+open_state(const HistoryRow *row)
+{
+	HistoryState *state = history_state_open(row);
+
+	if (!history_state_begins(state))
+		history_refuse(row->config, row->id);
+	return state;
+}
+
 static Datum
 row_then(FunctionCallInfo fcinfo, HistoryRow *row, HistoryState *state)
 {
@@ -131,7 +141,7 @@ wrk_as_of_version(PG_FUNCTION_ARGS)
 {
 	int64 version = version_arg(fcinfo, 2, "version");
 	HistoryRow *row = open_row(fcinfo);
-	HistoryState *state = history_state_open(row);
+	HistoryState *state = open_state(row);
 
 	history_state_to_version(state, version);
 	return row_then(fcinfo, row, state);
@@ -145,16 +155,9 @@ wrk_as_of_time(PG_FUNCTION_ARGS)
 
 	wrk_require_arg(fcinfo, 2, "at");
 	row = open_row(fcinfo);
-	state = history_state_open(row);
+	state = open_state(row);
 	history_state_to_time(state, PG_GETARG_TIMESTAMPTZ(2));
 	return row_then(fcinfo, row, state);
-}
-
-/* copy of the values, for the state goes on */
-static JsonNode *
-values_now(const HistoryState *state)
-{
-	return state->values ? json_from_jsonb(json_to_jsonb(state->values)) : NULL;
 }
 
 Datum
@@ -163,15 +166,15 @@ wrk_history_diff(PG_FUNCTION_ARGS)
 	int64 v1 = version_arg(fcinfo, 2, "v1");
 	int64 v2 = version_arg(fcinfo, 3, "v2");
 	HistoryRow *row = open_row(fcinfo);
-	HistoryState *state = history_state_open(row);
+	HistoryState *state = open_state(row);
 	JsonNode *later;
 	JsonNode *earlier;
 	Jsonb *result;
 
 	history_state_to_version(state, Max(v1, v2));
-	later = values_now(state);
+	later = history_state_copy(state);
 	history_state_to_version(state, Min(v1, v2));
-	earlier = values_now(state);
+	earlier = history_state_copy(state);
 	result = json_to_jsonb(v1 <= v2 ? history_compare(row, earlier, later)
 									: history_compare(row, later, earlier));
 	history_state_close(state);

@@ -47,7 +47,14 @@ typedef struct HistoryRow
  * of the id's type.
  */
 extern HistoryRow *history_open(Oid relid, const char *id, const char *tenant, bool lock);
+
+/* NULL where that would say not_found */
+extern HistoryRow *history_try_open(Oid relid, const char *id, const char *tenant,
+									bool lock);
 extern void history_close(HistoryRow *row);
+
+/* whether the caller may read the log of the tenant */
+extern bool history_is_auditor(const char *tenant);
 
 /* the error for a row that is not there, or not to be known of */
 extern void history_refuse(const AuditConfig *config, const char *id)
@@ -102,6 +109,24 @@ extern int64 history_log_beginning(const HistoryRow *row);
  */
 extern char *history_log_tenant(const HistoryRow *row);
 
+/* what a change was about; texts NULL for SQL NULL */
+typedef struct HistoryTarget
+{
+	char op;
+	const char *resource;
+	const char *id;
+	const char *tenant;
+} HistoryTarget;
+
+/* false: there is no such change; who asks has no right yet to know anything of it */
+extern bool history_log_find(int64 change, HistoryTarget *target);
+
+/* the table whose rows the log calls so, InvalidOid if none is */
+extern Oid history_log_table(const char *resource);
+
+/* id of the newest change of the row, whoever may know of it; 0: none */
+extern int64 history_log_newest(const HistoryRow *row);
+
 /* what is the caller's to see of the change; false: nothing */
 extern bool history_show(const HistoryRow *row, HistoryChange *change);
 
@@ -118,19 +143,41 @@ typedef struct HistoryState
 	int nchanges;        /* taken back so far */
 	int since;           /* of these, since the values were last written anew */
 	JsonNode *redacted;  /* object: columns that changed without saying how */
+	bool replaced;       /* what is next is about another row that had this id */
+	int64 restores;      /* the same, until this change, the row's deletion; 0: no */
 } HistoryState;
 
 extern HistoryState *history_state_open(const HistoryRow *row);
+
+/* whether the log may tell how the row came to be what the caller sees */
+extern bool history_state_begins(const HistoryState *state);
 extern void history_state_close(HistoryState *state);
 
 /* takes changes back until the row is what that version was; error: too_stale */
 extern void history_state_to_version(HistoryState *state, int64 version);
 extern void history_state_to_time(HistoryState *state, TimestampTz at);
 
+/* takes one more change back; there must be one.  Error: too_stale. */
+extern void history_state_step(HistoryState *state);
+
+/* a copy of the values that outlives the next step */
+extern JsonNode *history_state_copy(const HistoryState *state);
+
 /* the values as to_jsonb() would have the row, NULL: there is none */
 extern JsonNode *history_row_json(const HistoryRow *row, JsonNode *values);
 
 /* what changed from one to the other, in the form of wrk.audit_log */
 extern JsonNode *history_compare(const HistoryRow *row, JsonNode *old, JsonNode *new);
+
+/* ---------- history_write.c ---------- */
+
+/*
+ * Statements on the row that run with the caller's rights; an error unless they
+ * change one row.  values: column -> value, of which a column that is not there is
+ * NULL; columns: those to be written, by attribute number - 1.
+ */
+extern void history_update(const HistoryRow *row, JsonNode *values, const bool *columns);
+extern void history_insert(const HistoryRow *row, JsonNode *values);
+extern void history_delete(const HistoryRow *row);
 
 #endif /* WRK_HISTORY_H */

@@ -59,9 +59,20 @@ $$;
 COMMENT ON FUNCTION wrk.changes_by(text, timestamptz, integer) IS
 'what a user did, the newest first; max_rows from 1 to 10000. With the rights of the caller: what he may read of wrk.audit_log. Error: WK400 bad_request';
 
+CREATE FUNCTION wrk.revert(change_id bigint, mode text DEFAULT 'strict')
+RETURNS jsonb
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_revert';
+COMMENT ON FUNCTION wrk.revert(bigint, text) IS
+'takes back one change of a row, and nothing that came after it: an UPDATE of what it changed, a DELETE for an INSERT, an INSERT for a DELETE, with the rights of the caller (who needs UPDATE on a row that is there, to lock it). Returns {"change_id": id of the change this is, or null, "changed", "conflicts": [{"path": [column, ...], "kind", "base", "ours", "theirs"}]}; base is what the change had made, theirs what was before it, ours what is there; kinds as wrk.json_merge() has them, and dangling_edge of wrk.blueprint_merge(); path [] is the whole row.
+A column is taken back if it is still what the change made it; documents (jsonb objects) part by part. What others have changed since is a conflict and stays: with mode strict all is refused then, with ours the rest is taken back (of a document in which somebody has drawn an edge to a node that would go, nothing). An inserted row that was changed since stays. Redacted and excluded columns, and those the caller may not SELECT, are left alone.
+The new change has metadata {"reverts": change_id}. Who may: whoever may know the change, see wrk.history(). Errors: WK404 not_found (no such change, or not to be known of), WK409 conflict with DETAIL {"conflicts"}, or for a value of a unique key that is taken, WK400 bad_request (no change of a row; a deleted row with a column that must not be null and is not in the log), WK403, WK4S9 too_stale, 42501, and what triggers refuse';
+
 REVOKE ALL ON FUNCTION wrk.history(regclass, text), wrk.as_of(regclass, text, timestamptz),
 	wrk.as_of(regclass, text, bigint), wrk.history_diff(regclass, text, bigint, bigint),
-	wrk.blame(regclass, text, text[]), wrk.changes_by(text, timestamptz, integer) FROM PUBLIC;
+	wrk.blame(regclass, text, text[]), wrk.changes_by(text, timestamptz, integer),
+	wrk.revert(bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.history(regclass, text), wrk.as_of(regclass, text, timestamptz),
 	wrk.as_of(regclass, text, bigint), wrk.history_diff(regclass, text, bigint, bigint),
-	wrk.blame(regclass, text, text[]), wrk.changes_by(text, timestamptz, integer) TO wrk_member, wrk_service;
+	wrk.blame(regclass, text, text[]), wrk.changes_by(text, timestamptz, integer),
+	wrk.revert(bigint, text) TO wrk_member, wrk_service;

@@ -28,6 +28,7 @@ typedef struct Mark
 	JsonNode *value;
 	JsonKeys *keys;      /* of a keyed array with elements, else NULL */
 	struct Mark **below; /* of members or elements, NULL if not asked for; NULL: a leaf */
+	bool asked;          /* of a leaf: it is where the path leads, or below */
 	int open;            /* leaves without a change, at or below */
 	const void *who;     /* of a leaf */
 } Mark;
@@ -39,12 +40,6 @@ struct Blame
 };
 
 /* ---------- making marks ---------- */
-
-static bool
-is_container(const JsonNode *value)
-{
-	return (value->kind == JSON_OBJECT || value->kind == JSON_ARRAY) && value->n > 0;
-}
 
 /* name of the i-th member, id of the i-th element */
 static JsonNode *
@@ -81,9 +76,10 @@ make_mark(JsonNode *value, char *const *path, int npath)
 	mark->value = value;
 	if (value->kind == JSON_ARRAY && value->n > 0)
 		mark->keys = json_keys(value);
-	if (!is_container(value) || (value->kind == JSON_ARRAY && mark->keys == NULL))
+	if (mark->keys == NULL && (value->kind != JSON_OBJECT || value->n == 0))
 	{
-		mark->open = npath == 0 ? 1 : 0;
+		mark->asked = npath == 0;
+		mark->open = mark->asked;
 		return mark;
 	}
 	mark->below =
@@ -104,6 +100,7 @@ blame_begin(JsonNode *row, char *const *path, int npath)
 	Blame *blame = palloc0(sizeof(Blame));
 
 	blame->row = make_mark(row, path, npath);
+	blame->row->asked = false; /* a row is no leaf, also one without columns */
 	return blame;
 }
 
@@ -269,14 +266,21 @@ touch_step(const Blame *blame, Mark *mark, const Step *step, int depth)
 static int
 compare_paths(JsonNode *a, JsonNode *b)
 {
-	for (int i = 0; i < a->n && i < b->n; i++)
-	{
-		int order = json_text_cmp(json_item(a, i)->u.string, json_item(b, i)->u.string);
+	int order = 0;
 
-		if (order != 0)
-			return order;
-	}
-	return (a->n > b->n) - (a->n < b->n);
+	for (int i = 0; order == 0 && i < a->n && i < b->n; i++)
+		order = json_text_cmp(json_item(a, i)->u.string, json_item(b, i)->u.string);
+	return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
+}
+
+/* NULL if there is none of this kind */
+static JsonNode *
+member_of(JsonNode *object, const char *name, JsonKind kind)
+{
+	bool can = object != NULL && object->kind == JSON_OBJECT;
+	JsonNode *member = can ? json_get_named(object, name) : NULL;
+
+	return member != NULL && member->kind == kind ? member : NULL;
 }
 
 /* path of an element of "set", "unset" or "in" */
@@ -308,19 +312,12 @@ find_back(JsonNode *list, JsonNode *path, int *next)
 	return NULL;
 }
 
-/* the lists of one object's changes that have this name; member of both or neither */
-static JsonNode *
-list_of(JsonNode *changes, const char *name)
-{
-	return changes == NULL ? NULL : json_get_named(changes, name);
-}
-
 static int
 touch_list(const Blame *blame, Mark *mark, const char *name, JsonNode *changes,
 		   JsonNode *back)
 {
-	JsonNode *list = list_of(changes, name);
-	JsonNode *back_list = list_of(back, name);
+	JsonNode *list = member_of(changes, name, JSON_ARRAY);
+	JsonNode *back_list = member_of(back, name, JSON_ARRAY);
 	bool in = strcmp(name, "in") == 0;
 	int closed = 0;
 	int next = 0;
@@ -384,14 +381,15 @@ touch_updated(const Blame *blame, Mark *mark, JsonNode *updates, JsonNode *back)
 static int
 touch_array(const Blame *blame, Mark *mark, JsonNode *changes, JsonNode *back)
 {
-	JsonNode *added = json_get_named(changes, "added");
-	JsonNode *updated = json_get_named(changes, "updated");
+	JsonNode *added = member_of(changes, "added", JSON_ARRAY);
+	JsonNode *updated = member_of(changes, "updated", JSON_ARRAY);
 	int closed = 0;
 
 	for (int i = 0; added != NULL && i < added->n; i++)
 		closed += touch_all(blame, element_mark(mark, json_id(json_item(added, i))));
 	if (updated != NULL)
-		closed += touch_updated(blame, mark, updated, list_of(back, "updated"));
+		closed +=
+			touch_updated(blame, mark, updated, member_of(back, "updated", JSON_ARRAY));
 	mark->open -= closed;
 	return closed;
 }
@@ -425,14 +423,6 @@ touch_document(const Blame *blame, Mark *mark, JsonNode *diff, JsonNode *back)
 	return before - mark->open;
 }
 
-static JsonNode *
-object_named(JsonNode *changes, const char *name)
-{
-	JsonNode *object = json_get_named(changes, name);
-
-	return object != NULL && object->kind == JSON_OBJECT ? object : NULL;
-}
-
 /* columns that were written whole; is_null: those that are NULL now, else the others */
 static void
 touch_columns(Blame *blame, JsonNode *old, JsonNode *new, bool is_null)
@@ -454,10 +444,10 @@ touch_columns(Blame *blame, JsonNode *old, JsonNode *new, bool is_null)
 void
 blame_update(Blame *blame, JsonNode *changes, const void *who)
 {
-	JsonNode *old = object_named(changes, "old");
-	JsonNode *new = object_named(changes, "new");
-	JsonNode *diff = object_named(changes, "diff");
-	JsonNode *inverse = object_named(changes, "inverse");
+	JsonNode *old = member_of(changes, "old", JSON_OBJECT);
+	JsonNode *new = member_of(changes, "new", JSON_OBJECT);
+	JsonNode *diff = member_of(changes, "diff", JSON_OBJECT);
+	JsonNode *inverse = member_of(changes, "inverse", JSON_OBJECT);
 
 	if (blame->row->below == NULL)
 		return;
@@ -489,14 +479,9 @@ blame_insert(Blame *blame, const void *who)
 static void
 tell(const Mark *mark, JsonNode *path, BlameReceiver receiver, void *arg)
 {
-	check_stack_depth();
-	CHECK_FOR_INTERRUPTS();
-	if (mark->below == NULL)
-	{
+	if (mark->asked)
 		receiver(arg, path, mark->who);
-		return;
-	}
-	for (int i = 0; i < mark->value->n; i++)
+	for (int i = 0; mark->below != NULL && i < mark->value->n; i++)
 	{
 		if (mark->below[i] == NULL)
 			continue;

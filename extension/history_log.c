@@ -207,6 +207,79 @@ history_log_tenant(const HistoryRow *row)
 	return least;
 }
 
+int64
+history_log_newest(const HistoryRow *row)
+{
+	char *id;
+	char *op;
+
+	if (!ask(row,
+			 psprintf("SELECT l.id, l.op%s%s ORDER BY l.id DESC LIMIT 1", OF_THE_ROW,
+					  OF_TENANTS(row)),
+			 1, &id, &op))
+		return 0;
+	return pg_strtoint64(id);
+}
+
+/* ---------- what a change was about ---------- */
+
+/* the first row of the result in the caller's context, its columns as text; or false */
+static bool
+ask_about(const char *text, Oid type, Datum value, int n, char **columns)
+{
+	MemoryContext context = CurrentMemoryContext;
+	WrkRoleSwitch saved = wrk_become(wrk_owner());
+	bool found;
+
+	SPI_connect();
+	if (SPI_execute_with_args(text, 1, &type, &value, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not ask the audit log of a change");
+	found = SPI_processed > 0;
+	for (int i = 0; found && i < n; i++)
+	{
+		char *column = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1);
+
+		columns[i] = column ? MemoryContextStrdup(context, column) : NULL;
+	}
+	SPI_finish();
+	wrk_unbecome(saved);
+	return found;
+}
+
+bool
+history_log_find(int64 change, HistoryTarget *target)
+{
+	char *columns[4];
+
+	if (!ask_about("SELECT l.op, l.resource_type, l.resource_id, l.tenant_id"
+				   " FROM wrk.audit_log l WHERE l.id OPERATOR(pg_catalog.=) $1",
+				   INT8OID, Int64GetDatum(change), lengthof(columns), columns))
+		return false;
+	target->op = columns[0][0];
+	target->resource = columns[1];
+	target->id = columns[2];
+	target->tenant = columns[3];
+	return true;
+}
+
+Oid
+history_log_table(const char *resource)
+{
+	char *relid;
+
+	if (!ask_about(
+			"SELECT t.tgrelid FROM pg_catalog.pg_trigger t"
+			" WHERE t.tgfoid OPERATOR(pg_catalog.=)"
+			" 'wrk.audit_trigger()'::pg_catalog.regprocedure"
+			" AND t.tgnargs OPERATOR(pg_catalog.=) 1"
+			" AND t.tgparentid OPERATOR(pg_catalog.=) 0"
+			" AND (wrk.audit_config(t.tgrelid) OPERATOR(pg_catalog.->>) 'resource')"
+			" OPERATOR(pg_catalog.=) $1",
+			TEXTOID, CStringGetTextDatum(resource), 1, &relid))
+		return InvalidOid;
+	return atooid(relid);
+}
+
 /* ---------- what is to be seen ---------- */
 
 /* the columns of a member that are shown; NULL if none is */

@@ -135,27 +135,30 @@ may_select(const HistoryRow *row, AttrNumber column)
 		   pg_attribute_aclcheck(relid, column, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
 }
 
+static bool
+sees_all_tenants(Oid role)
+{
+	return has_bypassrls_privilege(role) ||
+		   has_privs_of_role(role, get_role_oid("wrk_ops", false));
+}
+
 /* whether nothing of the table is kept from the role that runs this */
 static bool
 is_operator(const HistoryRow *row)
 {
-	Oid role = GetUserId();
-
-	return has_bypassrls_privilege(role) ||
-		   has_privs_of_role(role, row->rel->rd_rel->relowner) ||
-		   has_privs_of_role(role, get_role_oid("wrk_ops", false));
+	return sees_all_tenants(GetUserId()) ||
+		   has_privs_of_role(GetUserId(), row->rel->rd_rel->relowner);
 }
 
 /* as the policies of wrk.audit_log have it */
-static bool
-is_auditor(const HistoryRow *row)
+bool
+history_is_auditor(const char *tenant)
 {
 	const Identity *who = identity_current();
 
-	if (is_operator(row))
+	if (sees_all_tenants(GetUserId()))
 		return true;
-	return who != NULL && row->tenant != NULL &&
-		   strcmp(row->tenant, who->tenant_id) == 0 &&
+	return who != NULL && tenant != NULL && strcmp(tenant, who->tenant_id) == 0 &&
 		   rbac_can(who, "read", "audit_log", NULL);
 }
 
@@ -287,15 +290,18 @@ lock_row(HistoryRow *row)
 		ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
 						errmsg("this identity may not change %s \"%s\"",
 							   row->config->resource, row->id)));
-	if (!row->auditor)
-		history_refuse(row->config, row->id);
 }
 
-HistoryRow *
-history_open(Oid relid, const char *id, const char *tenant, bool lock)
+static bool
+is_known(const HistoryRow *row)
 {
-	HistoryRow *row = begin_row(relid, id, tenant);
+	return row->auditor || (row->values != NULL && row->config->readers);
+}
 
+/* reads the row; false: nothing of it is the caller's to know */
+static bool
+find_row(HistoryRow *row, bool lock)
+{
 	row->fresh = lock;
 	if (may_read(row))
 		read_row(row, false);
@@ -303,12 +309,35 @@ history_open(Oid relid, const char *id, const char *tenant, bool lock)
 	if (row->values == NULL && row->tenant == NULL && row->config->tenant != 0 &&
 		is_operator(row))
 		row->tenant = history_log_tenant(row);
-	row->auditor = is_auditor(row);
-	if (!row->auditor && (row->values == NULL || !row->config->readers))
-		history_refuse(row->config, id);
+	row->auditor = is_operator(row) || history_is_auditor(row->tenant);
+	if (!is_known(row))
+		return false;
 	if (lock && row->values != NULL)
 		lock_row(row);
+	if (!is_known(row))
+		return false;
 	row->from = row->auditor ? 0 : history_log_beginning(row);
+	return true;
+}
+
+HistoryRow *
+history_try_open(Oid relid, const char *id, const char *tenant, bool lock)
+{
+	HistoryRow *row = begin_row(relid, id, tenant);
+
+	if (find_row(row, lock))
+		return row;
+	history_close(row);
+	return NULL;
+}
+
+HistoryRow *
+history_open(Oid relid, const char *id, const char *tenant, bool lock)
+{
+	HistoryRow *row = begin_row(relid, id, tenant);
+
+	if (!find_row(row, lock))
+		history_refuse(row->config, id);
 	return row;
 }
 

@@ -14,10 +14,13 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "blueprint_diff.h"
 #include "blueprint_patch.h"
+#include "wrk_json.h"
 
 /* changes after which the values are written anew, so that memory stays bounded */
 #define CHANGES_IN_MEMORY 64
@@ -125,6 +128,36 @@ note_redacted(HistoryState *state, JsonNode *changes)
 	}
 }
 
+/* id of the change this one has taken back, 0 if none */
+static int64
+reverts(const HistoryChange *change)
+{
+	JsonbValue value;
+
+	if (change->metadata == NULL || !wrk_json_get(change->metadata, "reverts", &value) ||
+		value.type != jbvNumeric)
+		return 0;
+	return DatumGetInt64(
+		DirectFunctionCall1(numeric_int8, NumericGetDatum(value.val.numeric)));
+}
+
+/* a row that was inserted is another one than before, unless that took back its deletion
+ */
+static void
+follow_row(HistoryState *state, const HistoryChange *change)
+{
+	if (state->restores != 0)
+	{
+		if (change->id == state->restores)
+			state->restores = 0;
+		return;
+	}
+	if (change->op != AUDIT_INSERT)
+		return;
+	state->restores = reverts(change);
+	state->replaced |= state->restores == 0;
+}
+
 /* ---------- the walk ---------- */
 
 /* moves what is kept to a new context and frees all that led there */
@@ -166,6 +199,7 @@ take_back(HistoryState *state)
 	else
 		take_back_update(state, changes);
 	note_redacted(state, changes);
+	follow_row(state, change);
 	MemoryContextSwitchTo(old);
 	state->nchanges++;
 	if (++state->since >= CHANGES_IN_MEMORY)
@@ -184,10 +218,15 @@ history_state_open(const HistoryRow *row)
 	renew_context(state);
 	state->log = history_log_open(row, true);
 	state->next = history_log_next(state->log, state->context);
-	/* hidden from the caller, or gone without the log knowing */
-	if (row->values == NULL && (state->next == NULL || state->next->op != AUDIT_DELETE))
-		history_refuse(row->config, row->id);
 	return state;
+}
+
+/* otherwise it is hidden from the caller, or gone without the log knowing */
+bool
+history_state_begins(const HistoryState *state)
+{
+	return state->row->values != NULL ||
+		   (state->next != NULL && state->next->op == AUDIT_DELETE);
 }
 
 void
@@ -239,6 +278,18 @@ history_state_to_time(HistoryState *state, TimestampTz at)
 								   at >= GetCurrentTransactionStartTimestamp());
 	else if (!fits(state))
 		refuse_gap(state);
+}
+
+void
+history_state_step(HistoryState *state)
+{
+	take_back(state);
+}
+
+JsonNode *
+history_state_copy(const HistoryState *state)
+{
+	return state->values ? json_from_jsonb(json_to_jsonb(state->values)) : NULL;
 }
 
 /* ---------- results ---------- */
