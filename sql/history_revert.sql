@@ -7,8 +7,11 @@ CREATE SCHEMA regress;
 GRANT USAGE ON SCHEMA regress TO PUBLIC;
 INSERT INTO wrk.role (name, bit) VALUES ('rv_user', 50), ('rv_auditor', 51);
 INSERT INTO wrk.permission (role, action, resource_type) VALUES ('rv_auditor', 'read', 'audit_log');
+-- by a token: to impersonate would be a fact of its own, and take an id
+SELECT wrk.jwt_key_import('{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "regress"}') AS key;
 CREATE FUNCTION regress.act(name text, roles text[], tenant text DEFAULT 'acme') RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
-	SELECT wrk.impersonate(tenant, name, roles)
+	SELECT wrk.authenticate(wrk.jwt_sign(jsonb_build_object('tenant_id', tenant, 'sub', name, 'roles', roles, 'exp', 4102444800),
+		'{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "regress"}'))
 $$;
 \set ann 'BEGIN; DO $$BEGIN PERFORM regress.act(''ann'', ''{rv_user}''); END$$; SET LOCAL ROLE wrk_member;'
 \set bob 'BEGIN; DO $$BEGIN PERFORM regress.act(''bob'', ''{rv_user}''); END$$; SET LOCAL ROLE wrk_member;'
@@ -289,3 +292,4 @@ SELECT wrk.revert(:deleted);
 DROP SCHEMA regress CASCADE;
 DELETE FROM wrk.permission WHERE role LIKE 'rv\_%';
 DELETE FROM wrk.role WHERE name LIKE 'rv\_%';
+DELETE FROM wrk.jwt_key WHERE kid = 'regress';
