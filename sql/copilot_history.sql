@@ -26,7 +26,8 @@ RETURN regress.try(format('SELECT result FROM wrk.rpc_call(%L, %L)', method, par
 CREATE FUNCTION regress.row(type text, id uuid) RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN jsonb_build_object('type', type, 'id', id);
 -- ids of changes differ from run to run: here they count from 1, from where the row was inserted last
 CREATE VIEW regress.log AS SELECT l.id, l.resource_id, row_number() OVER (PARTITION BY l.resource_id ORDER BY l.id) AS n FROM wrk.audit_log l
-WHERE l.id >= (SELECT max(i.id) FROM wrk.audit_log i WHERE i.resource_id = l.resource_id AND i.op = 'i');
+WHERE l.resource_type <> 'note' AND l.id >= (
+	SELECT max(i.id) FROM wrk.audit_log i WHERE i.resource_id = l.resource_id AND i.resource_type = l.resource_type AND i.op = 'i');
 CREATE FUNCTION regress.nth(id uuid, change bigint) RETURNS bigint LANGUAGE sql SECURITY DEFINER AS
 $$SELECT CASE WHEN change > 0 THEN (SELECT l.n FROM regress.log l WHERE l.resource_id = nth.id::text AND l.id = change) ELSE change END$$;
 CREATE FUNCTION regress.change(id uuid, n bigint) RETURNS bigint LANGUAGE sql SECURITY DEFINER AS
@@ -168,6 +169,61 @@ SELECT regress.call('history.diff', regress.row('task', regress.v1()) || p) FROM
 SELECT regress.call('history.blame', regress.row('automation_version', regress.v1()) || p) FROM (VALUES ('{"path": "status"}'::jsonb), ('{"path": {}}'),
 	('{"path": [1]}'), ('{"path": [null]}'), ('{"path": [["status"]]}'), (jsonb_build_object('path', array_fill('x'::text, '{101}')))) v (p);
 SELECT regress.call('history.blame', regress.row('automation_version', regress.v1()) || '{"path": null}') LIKE '{"leaves"%';
+COMMIT;
+
+-- ---------- taking back a change ----------
+
+-- the nth change of the row
+CREATE FUNCTION regress.revert(n bigint, mode text DEFAULT 'strict', id uuid DEFAULT regress.v1()) RETURNS text LANGUAGE sql RETURN
+regexp_replace(regress.call('history.revert', jsonb_build_object('change', regress.change(id, n), 'mode', mode)), '(change_id": |change )\d+', '\1N');
+-- what somebody did is taken back, what others did since stays
+DELETE FROM wrk.event;
+:ann
+SELECT regress.revert(5);
+SELECT copilot.blueprint_get(jsonb_build_object('id', regress.v1())) -> 'document';
+SELECT * FROM regress.list('automation_version', regress.v1(), '{"limit": 1}');
+COMMIT;
+-- it is an edit like any other to those who follow the blueprint, and can be undone
+SELECT type, payload ->> 'version' FROM wrk.event WHERE type LIKE 'blueprint.%';
+:ann
+SELECT copilot.blueprint_undo(regress.v1()) -> 'changed', copilot.blueprint_get(jsonb_build_object('id', regress.v1())) #> '{document,nodes,0}';
+COMMIT;
+-- what was changed since is in conflict
+:bob
+SELECT copilot.blueprint_apply(regress.v1(), 7, '{"nodes": {"updated": [{"id": "n2", "set": [[["label"], "OCR"]]}]}}') -> 'version';
+COMMIT;
+:ann
+SELECT regress.revert(7);
+SELECT regress.revert(7, 'ours');
+SELECT copilot.blueprint_get(jsonb_build_object('id', regress.v1())) -> 'document';
+SELECT regress.revert(2);
+SELECT intake_progress FROM copilot.automation_versions WHERE id = regress.v1();
+ROLLBACK;
+-- a status goes back if there is a step that leads there, for those whose step it is
+:otto
+SELECT regress.revert(4);
+COMMIT;
+-- with no more rights than by hand: who may not delete cannot take back an insert, nor insert with an id
+:ada
+SELECT regress.revert(1, id => regress.id('a', 3, 2)), regress.revert(3, id => regress.id('a', 6, 13));
+COMMIT;
+BEGIN;
+SELECT wrk.status_import();
+UPDATE copilot.automation_versions SET status = 'live' WHERE id = regress.v1();
+SELECT wrk.status_import(false);
+SELECT regress.act('ann');
+SET LOCAL ROLE wrk_member;
+SELECT regress.revert(5);
+ROLLBACK;
+-- a change one may not know of is none
+:gil
+SELECT DISTINCT regress.revert(n) FROM generate_series(1, 3) n;
+SELECT regress.call('history.revert', '{"change": 9007199254740991}'), regress.call('history.revert', '{"change": 0}');
+COMMIT;
+:otto
+SELECT regress.revert(3, id => regress.id('a', 6, 13));
+SELECT regress.call('history.revert', '{}'), regress.call('history.revert', '{"change": "1"}'), regress.call('history.revert', '{"change": 1, "mode": "lww"}'),
+	regress.call('history.revert', '{"change": 1, "id": 1}');
 COMMIT;
 
 SELECT method, description FROM wrk.rpc WHERE method LIKE 'history.%' ORDER BY 1;

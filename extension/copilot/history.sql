@@ -49,32 +49,34 @@ $$;
 COMMENT ON FUNCTION copilot.want_path(jsonb) IS
 'member "path" of a call''s parameters: a column, then members and ids of elements; empty if it is absent. Error: WK400 bad_request';
 
-CREATE FUNCTION copilot.audited_table(type text)
-RETURNS regclass
+CREATE FUNCTION copilot.audited_table(type text, OUT tbl regclass, OUT id_type regtype)
+RETURNS record
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 	-- not wrk.audit_table(), which knows all tables and is not for members
-	SELECT t.tgrelid::regclass FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+	SELECT t.tgrelid::regclass, a.atttypid::regtype
+	FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+	CROSS JOIN LATERAL (
+		SELECT convert_from(trim('\x00'::bytea FROM t.tgargs), getdatabaseencoding())::jsonb) config (doc)
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = doc ->> 'id'
 	WHERE c.relnamespace = 'copilot'::regnamespace
-		AND t.tgfoid = 'wrk.audit_trigger()'::regprocedure AND t.tgnargs = 1
-		AND convert_from(trim('\x00'::bytea FROM t.tgargs), getdatabaseencoding())::jsonb ->> 'resource' = type
+		AND t.tgfoid = 'wrk.audit_trigger()'::regprocedure AND t.tgnargs = 1 AND doc ->> 'resource' = type
 $$;
 COMMENT ON FUNCTION copilot.audited_table(text) IS
-'the table of the product whose rows the log calls so, NULL if there is none';
+'the table of the product whose rows the log calls so, and the type of their ids; NULLs if there is none';
 
 CREATE FUNCTION copilot.want_row(params jsonb, OUT tbl regclass, OUT id text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
 	wanted_type text := copilot.want_text(params, 'type', 63, true);
+	found record;
 BEGIN
 	id := copilot.want_text(params, 'id', 512, true);
-	tbl := copilot.audited_table(wanted_type);
+	found := copilot.audited_table(wanted_type);
+	tbl := found.tbl;
 	-- the engine's own words; what is no uuid is the id of nothing where ids are uuids
-	IF tbl IS NULL OR copilot.as_uuid(id) IS NULL AND EXISTS (
-		SELECT FROM pg_attribute a
-		WHERE a.attrelid = tbl AND a.atttypid = 'uuid'::regtype
-			AND a.attname = CASE wanted_type WHEN 'tenant_user' THEN 'user_id' ELSE 'id' END) THEN
+	IF tbl IS NULL OR found.id_type = 'uuid'::regtype AND copilot.as_uuid(id) IS NULL THEN
 		RAISE EXCEPTION 'history of % "%" not found', wanted_type, id USING ERRCODE = 'WK404';
 	END IF;
 END
@@ -165,9 +167,22 @@ $$;
 COMMENT ON FUNCTION copilot.history_blame(jsonb) IS
 'call history.blame {type, id, path}: {leaves: [{path, change}], changes: [{id, at, by, name}]}, for every value of the row at or below path (an array: a column, then members, and ids of elements; absent: all of it) the last change that made it what it is; change null: older than what is kept. Errors: WK400, WK404';
 
+CREATE FUNCTION copilot.history_revert(params jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM copilot.check_params(params, 'change', 'mode');
+	RETURN wrk.revert(copilot.want_change(params, 'change', true),
+		coalesce(copilot.want_choice(params, 'mode', 'ours', 'strict'), 'strict'));
+END
+$$;
+COMMENT ON FUNCTION copilot.history_revert(jsonb) IS
+'call history.revert {change, mode}: {change_id, changed, conflicts}; takes back a change of anybody''s, as far as the caller may make the opposite one by hand; change_id is that of the new change, null if there was nothing left to change. What was changed since stays: with mode strict (default) it is a conflict and nothing is done, with ours the rest is taken back. Errors: WK400, WK403, WK404, WK409 with {conflicts}, WK422';
+
 REVOKE ALL ON FUNCTION copilot.want_change(jsonb, text, boolean), copilot.want_path(jsonb),
 	copilot.audited_table(text), copilot.want_row(jsonb), copilot.history_list(jsonb),
-	copilot.history_diff(jsonb), copilot.history_blame(jsonb) FROM PUBLIC;
+	copilot.history_diff(jsonb), copilot.history_blame(jsonb), copilot.history_revert(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.want_change(jsonb, text, boolean), copilot.want_path(jsonb),
 	copilot.audited_table(text), copilot.want_row(jsonb), copilot.history_list(jsonb),
-	copilot.history_diff(jsonb), copilot.history_blame(jsonb) TO wrk_member;
+	copilot.history_diff(jsonb), copilot.history_blame(jsonb), copilot.history_revert(jsonb) TO wrk_member;

@@ -56,6 +56,7 @@ AS $$
 		('history.list', 'copilot.history_list(jsonb)'),
 		('history.diff', 'copilot.history_diff(jsonb)'),
 		('history.blame', 'copilot.history_blame(jsonb)'),
+		('history.revert', 'copilot.history_revert(jsonb)'),
 		('automation_version.history', 'copilot.automation_version_history(jsonb)'),
 		('message.send', 'copilot.message_send(jsonb)'),
 		('message.list', 'copilot.message_list(jsonb)'),
