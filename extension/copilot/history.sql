@@ -70,13 +70,12 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
 	wanted_type text := copilot.want_text(params, 'type', 63, true);
-	found record;
+	id_type regtype;
 BEGIN
 	id := copilot.want_text(params, 'id', 512, true);
-	found := copilot.audited_table(wanted_type);
-	tbl := found.tbl;
+	SELECT t.tbl, t.id_type INTO tbl, id_type FROM copilot.audited_table(wanted_type) t;
 	-- the engine's own words; what is no uuid is the id of nothing where ids are uuids
-	IF tbl IS NULL OR found.id_type = 'uuid'::regtype AND copilot.as_uuid(id) IS NULL THEN
+	IF tbl IS NULL OR id_type = 'uuid'::regtype AND copilot.as_uuid(id) IS NULL THEN
 		RAISE EXCEPTION 'history of % "%" not found', wanted_type, id USING ERRCODE = 'WK404';
 	END IF;
 END
