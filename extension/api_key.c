@@ -4,20 +4,31 @@
  *
  * The id finds the row through its unique index; the secret, 244 random bits,
  * is stored only as its SHA-256.  A hash without salt or stretching is right
- * here because the secret is random, not chosen by a person.  Must stay true:
- * the secret is compared in constant time, and an unknown id costs and says
- * the same as a wrong secret.
+ * here because the secret is random, not chosen by a person.
+ *
+ * When a key was last used is kept in a table of its own, wrk.api_key_use, to the
+ * minute: whoever holds a key can keep the row it stamped locked for as long as
+ * the transaction lasts, and must not be able to hold up the key's revocation.
+ *
+ * Must stay true: (1) the secret is compared in constant time, and an unknown id
+ * costs and says the same as a wrong secret; (2) a revocation holds from its commit
+ * on, whatever snapshot the transaction has; (3) stamping waits for nobody and
+ * fails no transaction.
  */
 #include "api_key.h"
 
 #include <openssl/crypto.h>
 
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define KEY_PREFIX "wrk_"
@@ -38,12 +49,16 @@ typedef struct KeyParts
 typedef struct KeyRow
 {
 	uint8 hash[PG_SHA256_DIGEST_LENGTH];
+	uint8 previous[PG_SHA256_DIGEST_LENGTH];
+	bool has_previous; /* the secret before the last rotation is still good */
 	char *tenant_id;
 	char *user_id;
 	const char **roles;
 	int nroles;
+	char *scopes; /* NULL: all */
 	int64 expires_at;
 	bool revoked;
+	bool stamp_due; /* its last use was not written down within the last minute */
 } KeyRow;
 
 bool
@@ -102,6 +117,31 @@ hash_secret(const char *secret, size_t len, uint8 *digest)
 	pg_cryptohash_free(ctx);
 }
 
+/* a plan for the life of the process */
+static SPIPlanPtr
+kept_plan(const char *sql, int nargs, Oid *argtypes)
+{
+	SPIPlanPtr plan = SPI_prepare(sql, nargs, argtypes);
+
+	if (plan == NULL || SPI_keepplan(plan) != 0)
+		elog(ERROR, "could not prepare: %s", sql);
+	return plan;
+}
+
+/* columns in the order of lookup_plan() */
+enum KeyColumn
+{
+	COL_HASH = 1,
+	COL_PREVIOUS,
+	COL_TENANT_ID,
+	COL_USER_ID,
+	COL_ROLES,
+	COL_SCOPES,
+	COL_EXPIRES_AT,
+	COL_REVOKED,
+	COL_STAMP_DUE
+};
+
 static SPIPlanPtr
 lookup_plan(void)
 {
@@ -109,17 +149,40 @@ lookup_plan(void)
 	Oid argtypes[] = {TEXTOID, TEXTOID};
 
 	if (plan == NULL)
-	{
-		plan = SPI_prepare(
-			"SELECT secret_sha256, tenant_id, user_id, roles,"
-			" pg_catalog.floor(pg_catalog.extract('epoch', expires_at))::bigint, revoked_at IS NOT NULL"
-			" FROM wrk.api_key WHERE id OPERATOR(pg_catalog.=) $1"
-			" AND env OPERATOR(pg_catalog.=) $2",
+		plan = kept_plan(
+			"SELECT k.secret_sha256,"
+			" CASE WHEN k.previous_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
+			" THEN k.previous_sha256 END,"
+			" k.tenant_id, k.user_id, k.roles, pg_catalog.array_to_string(k.scopes, ' '),"
+			" pg_catalog.floor(pg_catalog.extract('epoch', k.expires_at))::bigint,"
+			" k.revoked_at IS NOT NULL,"
+			" u.last_used_at IS NULL OR u.last_used_at OPERATOR(pg_catalog.<)"
+			" (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) interval '1 minute')"
+			" FROM wrk.api_key k LEFT JOIN wrk.api_key_use u"
+			" ON u.id OPERATOR(pg_catalog.=) k.id"
+			" WHERE k.id OPERATOR(pg_catalog.=) $1 AND k.env OPERATOR(pg_catalog.=) $2",
 			2, argtypes);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare the look-up of API keys");
-	}
 	return plan;
+}
+
+static void
+copy_hash(HeapTuple tuple, TupleDesc desc, int column, uint8 *out, bool *present)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(tuple, desc, column, &isnull);
+
+	*present = !isnull;
+	if (!isnull)
+		memcpy(out, VARDATA_ANY(DatumGetByteaPP(value)), PG_SHA256_DIGEST_LENGTH);
+}
+
+static char *
+copy_text(HeapTuple tuple, TupleDesc desc, int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(tuple, desc, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
 }
 
 /* copies the row SPI just found into out, in the context that called SPI_connect() */
@@ -131,17 +194,19 @@ copy_row(MemoryContext context, KeyRow *out)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	bool isnull;
 	Datum value;
-	bytea *hash = DatumGetByteaPP(SPI_getbinval(tuple, desc, 1, &isnull));
 
-	memcpy(out->hash, VARDATA_ANY(hash), PG_SHA256_DIGEST_LENGTH);
-	out->tenant_id = TextDatumGetCString(SPI_getbinval(tuple, desc, 2, &isnull));
-	value = SPI_getbinval(tuple, desc, 3, &isnull);
-	out->user_id = isnull ? NULL : TextDatumGetCString(value);
+	copy_hash(tuple, desc, COL_HASH, out->hash, &isnull);
+	copy_hash(tuple, desc, COL_PREVIOUS, out->previous, &out->has_previous);
+	out->tenant_id = copy_text(tuple, desc, COL_TENANT_ID);
+	out->user_id = copy_text(tuple, desc, COL_USER_ID);
 	out->roles = (const char **) wrk_text_array(
-		DatumGetArrayTypeP(SPI_getbinval(tuple, desc, 4, &isnull)), "role", &out->nroles);
-	value = SPI_getbinval(tuple, desc, 5, &isnull);
+		DatumGetArrayTypeP(SPI_getbinval(tuple, desc, COL_ROLES, &isnull)), "role",
+		&out->nroles);
+	out->scopes = copy_text(tuple, desc, COL_SCOPES);
+	value = SPI_getbinval(tuple, desc, COL_EXPIRES_AT, &isnull);
 	out->expires_at = isnull ? 0 : DatumGetInt64(value);
-	out->revoked = DatumGetBool(SPI_getbinval(tuple, desc, 6, &isnull));
+	out->revoked = DatumGetBool(SPI_getbinval(tuple, desc, COL_REVOKED, &isnull));
+	out->stamp_due = DatumGetBool(SPI_getbinval(tuple, desc, COL_STAMP_DUE, &isnull));
 	MemoryContextSwitchTo(old);
 }
 
@@ -157,8 +222,10 @@ find_row(const KeyParts *parts, KeyRow *out)
 	bool found;
 
 	SPI_connect();
+	PushActiveSnapshot(GetLatestSnapshot());
 	if (SPI_execute_plan(lookup_plan(), args, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look up an API key");
+	PopActiveSnapshot();
 	found = SPI_processed == 1;
 	if (found)
 		copy_row(context, out);
@@ -167,21 +234,67 @@ find_row(const KeyParts *parts, KeyRow *out)
 	return found;
 }
 
+/*
+ * Writes down that the key is used.  Not where that could fail: a transaction that
+ * only reads, or whose snapshot is older than somebody else's stamp.  Whose row
+ * somebody else is stamping just now needs no other stamp.
+ */
+static void
+stamp_use(const KeyParts *parts)
+{
+	static SPIPlanPtr plan = NULL;
+	Oid argtypes[] = {TEXTOID};
+	Datum args[] = {PointerGetDatum(cstring_to_text_with_len(parts->id, parts->id_len))};
+	WrkRoleSwitch saved;
+
+	if (XactReadOnly || IsolationUsesXactSnapshot() || IsInParallelMode() ||
+		RecoveryInProgress())
+		return;
+	saved = wrk_become(wrk_owner());
+	SPI_connect();
+	if (plan == NULL)
+		plan =
+			kept_plan("UPDATE wrk.api_key_use u"
+					  " SET last_used_at = pg_catalog.clock_timestamp()"
+					  " FROM (SELECT id FROM wrk.api_key_use"
+					  " WHERE id OPERATOR(pg_catalog.=) $1 FOR UPDATE SKIP LOCKED) free"
+					  " WHERE u.id OPERATOR(pg_catalog.=) free.id",
+					  1, argtypes);
+	if (SPI_execute_plan(plan, args, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not write down the use of an API key");
+	SPI_finish();
+	wrk_unbecome(saved);
+}
+
+/* compares with both, so that the time says nothing about which */
+static bool
+secret_fits(const KeyParts *parts, const KeyRow *row)
+{
+	uint8 digest[PG_SHA256_DIGEST_LENGTH];
+	int is_current, is_previous;
+
+	hash_secret(parts->secret, parts->secret_len, digest);
+	is_current = CRYPTO_memcmp(digest, row->hash, sizeof(digest)) == 0;
+	is_previous = CRYPTO_memcmp(digest, row->previous, sizeof(digest)) == 0;
+	return (is_current | (is_previous & row->has_previous)) != 0;
+}
+
 void
 api_key_authenticate(const char *token, size_t len, Identity *out)
 {
 	KeyParts parts = split_key(token, len);
 	KeyRow row = {0};
-	uint8 digest[PG_SHA256_DIGEST_LENGTH];
 	bool found = find_row(&parts, &row);
 
-	hash_secret(parts.secret, parts.secret_len, digest);
-	if (CRYPTO_memcmp(digest, row.hash, sizeof(digest)) != 0 || !found || row.revoked)
+	if (!secret_fits(&parts, &row) || !found || row.revoked)
 		refuse_key();
+	if (row.stamp_due)
+		stamp_use(&parts);
 	out->tenant_id = row.tenant_id;
 	out->user_id = row.user_id;
 	out->via = "api_key";
 	out->actor = pnstrdup(parts.id, parts.id_len);
+	out->scopes = row.scopes;
 	out->expires_at = row.expires_at;
 	out->nroles = row.nroles;
 	out->roles = row.roles;

@@ -121,23 +121,28 @@ DECLARE
 	who jsonb := wrk.authenticate(token);
 	tenant text := who ->> 'tenant_id';
 	user_id text := who ->> 'user_id';
-	channels text[] := ARRAY['tenant:' || tenant];
+	-- what is good for some calls only hears nothing
+	deaf boolean := who ? 'scopes';
+	channels text[] := '{}';
 BEGIN
-	IF user_id IS NOT NULL THEN
-		channels := channels || ('tenant:' || tenant || ':user:' || user_id);
+	IF NOT deaf THEN
+		channels := channels || ('tenant:' || tenant);
+		IF user_id IS NOT NULL THEN
+			channels := channels || ('tenant:' || tenant || ':user:' || user_id);
+		END IF;
 	END IF;
 	RETURN jsonb_build_object(
 		'user', jsonb_build_object('id', user_id, 'roles', who -> 'roles'),
 		'tenant', tenant,
 		'session', who -> 'session_id',
 		'expiresAt', (who ->> 'expires_at')::bigint * 1000,
-		'audience', wrk.role_mask(wrk.roles())::text,
+		'audience', CASE WHEN deaf THEN '0' ELSE wrk.role_mask(wrk.roles())::text END,
 		'channels', channels,
 		'limits', jsonb_build_object('subscriptions', 50));
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_open(text) IS
-'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start), limits}. Errors: WK401 unauthorized, WK4E1 token_expired';
+'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start; none for an API key with scopes), limits}. Errors: WK401 unauthorized, WK4E1 token_expired';
 
 CREATE FUNCTION wrk.gateway_subscribe(token text, channel text)
 RETURNS jsonb

@@ -38,7 +38,8 @@
  * separator because control characters are refused.
  */
 #define FIELD_SEP '\x1f'
-#define FIXED_FIELDS 6
+#define FIXED_FIELDS 7
+#define IN_SCOPE '+' /* begins the scopes while a method within them runs */
 #define IDENTITY_MAX_ROLES 64
 #define IDENTITY_MAX_BYTES 8192
 #define IDENTITY_MAX_TENANT 128
@@ -107,6 +108,8 @@ identity_parse(const char *text)
 	id->tenant_id = fields[3];
 	id->user_id = fields[4][0] ? fields[4] : NULL;
 	id->session_id = fields[5][0] ? fields[5] : NULL;
+	id->in_scope = fields[6][0] == IN_SCOPE;
+	id->scopes = fields[6][0] ? fields[6] + id->in_scope : NULL;
 	return id;
 }
 
@@ -149,12 +152,13 @@ identity_serialize(const Identity *id)
 	StringInfoData buf;
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "%s%c%s%c" INT64_FORMAT "%c%s%c%s%c%s",
+	appendStringInfo(&buf, "%s%c%s%c" INT64_FORMAT "%c%s%c%s%c%s%c%s%s",
 					 checked_field("origin", id->via), FIELD_SEP,
 					 checked_field("actor", id->actor), FIELD_SEP, id->expires_at,
 					 FIELD_SEP, checked_field("tenant", id->tenant_id), FIELD_SEP,
 					 checked_field("user", id->user_id), FIELD_SEP,
-					 checked_field("session", id->session_id));
+					 checked_field("session", id->session_id), FIELD_SEP,
+					 id->in_scope ? "+" : "", checked_field("scope", id->scopes));
 	for (int i = 0; i < id->nroles; i++)
 		appendStringInfo(&buf, "%c%s", FIELD_SEP, checked_field("role", id->roles[i]));
 	if (id->nroles > IDENTITY_MAX_ROLES || buf.len > IDENTITY_MAX_BYTES)
@@ -225,12 +229,26 @@ refuse_expired(int64 expires_at, TimestampTz now, bool is_new)
 }
 
 const Identity *
-identity_current(void)
+identity_presented(void)
 {
 	if (identity_parsed != NULL && identity_parsed->expires_at != 0)
 		refuse_expired(identity_parsed->expires_at, GetCurrentStatementStartTimestamp(),
 					   false);
 	return identity_parsed;
+}
+
+const Identity *
+identity_current(void)
+{
+	const Identity *id = identity_presented();
+
+	/* else whoever holds such a credential could do by hand what its methods may not */
+	if (id != NULL && id->scopes != NULL && !id->in_scope)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRK_FORBIDDEN),
+				 errmsg("this credential is good for calls of \"%s\" only", id->scopes),
+				 errhint("Make the call through wrk.rpc_call() or the gateway.")));
+	return id;
 }
 
 
@@ -332,17 +350,11 @@ mirror_identity(const Identity *id)
 							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
 }
 
-void
-identity_set(const Identity *id)
+/* set locally: undone with the subtransaction, seen by parallel workers */
+static void
+store_identity(const Identity *id)
 {
-	char *value;
-
-	check_tenant(id->tenant_id);
-	value = identity_serialize(id);
-	refuse_expired(id->expires_at, GetCurrentTimestamp(), true);
-	if (holdable_declared || (loaded_in_this_transaction && holdable_in_catalog()))
-		refuse_holdable();
-	pin_tenant(id->tenant_id);
+	char *value = identity_serialize(id);
 
 	identity_writing = true;
 	PG_TRY();
@@ -356,8 +368,79 @@ identity_set(const Identity *id)
 	}
 	PG_END_TRY();
 	pfree(value);
-	if (mirror_claims)
+}
+
+void
+identity_set(const Identity *id)
+{
+	check_tenant(id->tenant_id);
+	refuse_expired(id->expires_at, GetCurrentTimestamp(), true);
+	if (holdable_declared || (loaded_in_this_transaction && holdable_in_catalog()))
+		refuse_holdable();
+	pin_tenant(id->tenant_id);
+	store_identity(id);
+	/* policies that read the mirror know nothing of scopes */
+	if (mirror_claims && id->scopes == NULL)
 		mirror_identity(id);
+}
+
+
+/* ---------- scopes ---------- */
+
+/* a scope is a method, or ends in ".*" and is all that begin so, or is "*" */
+static bool
+scope_covers(const char *scope, size_t len, const char *method)
+{
+	if (len > 0 && scope[len - 1] == '*')
+		return strncmp(scope, method, len - 1) == 0;
+	return strlen(method) == len && memcmp(scope, method, len) == 0;
+}
+
+static bool
+scopes_cover(const char *scopes, const char *method)
+{
+	while (*scopes)
+	{
+		size_t len = strcspn(scopes, " ");
+
+		if (scope_covers(scopes, len, method))
+			return true;
+		scopes += len + (scopes[len] == ' ');
+	}
+	return false;
+}
+
+bool
+identity_enter(const char *method)
+{
+	const Identity *id = identity_presented();
+	Identity entered;
+
+	if (id == NULL || id->scopes == NULL)
+		return false;
+	if (!scopes_cover(id->scopes, method))
+		ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+						errmsg("method \"%s\" is not in the scopes of this credential",
+							   method)));
+	if (id->in_scope)
+		return false;
+	entered = *id;
+	entered.in_scope = true;
+	store_identity(&entered);
+	return true;
+}
+
+void
+identity_leave(void)
+{
+	const Identity *id = identity_presented();
+	Identity left;
+
+	if (id == NULL || !id->in_scope)
+		return;
+	left = *id;
+	left.in_scope = false;
+	store_identity(&left);
 }
 
 void

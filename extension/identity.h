@@ -20,15 +20,24 @@ typedef struct Identity
 	const char *session_id; /* sid or jti; may be NULL */
 	const char *via;        /* "jwt", "api_key" or "impersonate" */
 	const char *actor;      /* who vouches: key id, API key id or database role */
-	int64 expires_at;       /* unix seconds, 0 = does not expire */
+	const char
+		*scopes;      /* methods it is good for, a blank between; NULL: for everything */
+	bool in_scope;    /* one of those methods is being called just now */
+	int64 expires_at; /* unix seconds, 0 = does not expire */
 	int nroles;
 	const char **roles;
 } Identity;
 
 extern void identity_init(void);
 
-/* the identity of this transaction, NULL for nobody; error once it has expired */
+/*
+ * The identity of this transaction, NULL for nobody; error once it has expired, and
+ * for one with scopes, forbidden, unless a method within them is being called.
+ */
 extern const Identity *identity_current(void);
+
+/* the same for those who only show it or ask about its scopes, which are good anywhere */
+extern const Identity *identity_presented(void);
 
 /*
  * Makes id the identity until this transaction ends.  Errors: forbidden when
@@ -36,6 +45,14 @@ extern const Identity *identity_current(void);
  * control characters, token_expired.
  */
 extern void identity_set(const Identity *id);
+
+/*
+ * Begins and ends what an identity with scopes is good for.  identity_enter() says
+ * whether there is something to end; it is undone with the subtransaction as well.
+ * Error: forbidden for a method outside of the scopes.
+ */
+extern bool identity_enter(const char *method);
+extern void identity_leave(void);
 
 /* verifies a JWT or an API key and sets the identity it stands for; errors: unauthorized,
  * token_expired, and those of identity_set() */

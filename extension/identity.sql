@@ -5,7 +5,7 @@ RETURNS jsonb
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_authenticate';
 COMMENT ON FUNCTION wrk.authenticate(text) IS
-'verifies a JWT or an API key (wrk_<env>_<id>_<secret>) and makes it the identity of this transaction; returns the identity as wrk.identity() does. Errors: WK401 unauthorized, WK4E1 token_expired, WK403 forbidden (another tenant in this transaction)';
+'verifies a JWT or an API key (wrk_<env>_<id>_<secret>) and makes it the identity of this transaction; returns the identity as wrk.identity() does. A session that wrk.session_revoke() has ended is refused; an API key with scopes is good for calls within them (wrk.rpc_call()) and nothing else. Errors: WK401 unauthorized, WK4E1 token_expired, WK403 forbidden (another tenant in this transaction)';
 
 CREATE FUNCTION wrk.impersonate(tenant_id text, user_id text, roles text[] DEFAULT '{}')
 RETURNS jsonb
@@ -56,7 +56,7 @@ RETURNS jsonb
 LANGUAGE C STABLE PARALLEL SAFE LEAKPROOF
 AS 'MODULE_PATHNAME', 'wrk_identity';
 COMMENT ON FUNCTION wrk.identity() IS
-'identity of this transaction as {tenant_id, user_id, session_id, roles, via, actor, expires_at (unix seconds)}, NULL for nobody. Error: WK4E1 token_expired';
+'identity of this transaction as {tenant_id, user_id, session_id, roles, via, actor, expires_at (unix seconds), and scopes of an API key that has some}, NULL for nobody. Error: WK4E1 token_expired';
 
 -- Meant for everyone: a policy evaluates the readers with the rights of whoever
 -- queries the table, and a credential is its own permission.

@@ -56,6 +56,8 @@ identity_to_jsonb(const Identity *id)
 		wrk_json_pair_int64(&state, "expires_at", id->expires_at);
 	else
 		wrk_json_pair_null(&state, "expires_at");
+	if (id->scopes != NULL)
+		wrk_json_pair_text(&state, "scopes", id->scopes);
 	return wrk_json_finish_object(&state);
 }
 
@@ -67,7 +69,7 @@ wrk_authenticate(PG_FUNCTION_ARGS)
 	wrk_require_arg(fcinfo, 0, "token");
 	token = PG_GETARG_TEXT_PP(0);
 	identity_authenticate(VARDATA_ANY(token), VARSIZE_ANY_EXHDR(token));
-	PG_RETURN_JSONB_P(identity_to_jsonb(identity_current()));
+	PG_RETURN_JSONB_P(identity_to_jsonb(identity_presented()));
 }
 
 void

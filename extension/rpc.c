@@ -22,6 +22,8 @@
 #include "identity.h"
 
 PG_FUNCTION_INFO_V1(wrk_rpc_invoke);
+PG_FUNCTION_INFO_V1(wrk_rpc_enter);
+PG_FUNCTION_INFO_V1(wrk_rpc_leave);
 PG_FUNCTION_INFO_V1(wrk_rpc_event_key);
 PG_FUNCTION_INFO_V1(wrk_rpc_current_key);
 PG_FUNCTION_INFO_V1(wrk_rpc_event_id);
@@ -68,6 +70,20 @@ wrk_rpc_invoke(PG_FUNCTION_ARGS)
 	if (isnull)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(result);
+}
+
+Datum
+wrk_rpc_enter(PG_FUNCTION_ARGS)
+{
+	wrk_require_arg(fcinfo, 0, "method");
+	PG_RETURN_BOOL(identity_enter(wrk_text_arg(fcinfo, 0)));
+}
+
+Datum
+wrk_rpc_leave(PG_FUNCTION_ARGS)
+{
+	identity_leave();
+	PG_RETURN_VOID();
 }
 
 Datum

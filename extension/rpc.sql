@@ -41,6 +41,20 @@ COMMENT ON FUNCTION wrk.rpc_invoke(regprocedure, jsonb) IS
 'runs a function (jsonb) returns jsonb with the rights of wrk_member; internal to wrk.rpc_call()';
 REVOKE ALL ON FUNCTION wrk.rpc_invoke(regprocedure, jsonb) FROM PUBLIC;
 
+CREATE FUNCTION wrk.rpc_enter(method text)
+RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_rpc_enter';
+COMMENT ON FUNCTION wrk.rpc_enter(text) IS
+'lets an identity with scopes be used for this method, whether wrk.rpc_leave() has to end that; internal to wrk.rpc_call(). Error: WK403 forbidden for a method outside of the scopes';
+
+CREATE FUNCTION wrk.rpc_leave()
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_rpc_leave';
+COMMENT ON FUNCTION wrk.rpc_leave() IS 'ends what wrk.rpc_enter() began; internal to wrk.rpc_call()';
+REVOKE ALL ON FUNCTION wrk.rpc_enter(text), wrk.rpc_leave() FROM PUBLIC;
+
 CREATE FUNCTION wrk.rpc_event_key(key text)
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
@@ -159,8 +173,10 @@ RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+	entered boolean := wrk.rpc_enter(coalesce(method, ''));
 	entry wrk.rpc;
 	claim record;
+	answered boolean := false;
 BEGIN
 	IF wrk.tenant_id() IS NULL THEN
 		RAISE EXCEPTION 'nobody is authenticated' USING ERRCODE = 'WK401',
@@ -175,23 +191,28 @@ BEGIN
 	END IF;
 	IF key IS NOT NULL THEN
 		claim := wrk.rpc_claim_key(key, sha256(convert_to(method || E'\n' || coalesce(params::text, ''), 'UTF8')));
-		IF claim.answered THEN
+		answered := claim.answered;
+		IF answered THEN
 			result := claim.result;
 			event_id := claim.event_id;
-			RETURN;
 		END IF;
 	END IF;
-	PERFORM wrk.rpc_event_key(key);
-	result := wrk.rpc_invoke(entry.function::regprocedure, coalesce(params, '{}'));
-	event_id := wrk.rpc_event_id();
-	PERFORM wrk.rpc_event_key(NULL);
-	IF key IS NOT NULL THEN
-		PERFORM wrk.key_answer(key, result);
+	IF NOT answered THEN
+		PERFORM wrk.rpc_event_key(key);
+		result := wrk.rpc_invoke(entry.function::regprocedure, coalesce(params, '{}'));
+		event_id := wrk.rpc_event_id();
+		PERFORM wrk.rpc_event_key(NULL);
+		IF key IS NOT NULL THEN
+			PERFORM wrk.key_answer(key, result);
+		END IF;
+	END IF;
+	IF entered THEN
+		PERFORM wrk.rpc_leave();
 	END IF;
 END
 $$;
 COMMENT ON FUNCTION wrk.rpc_call(text, jsonb, text) IS
-'calls a registered method as wrk_member for the identity of this transaction, once per key; event_id is that of the last event it emitted. Errors: WK401 unauthorized, WK403 forbidden, WK404 not_found, WK4K2 key_reused, and the method''s own';
+'calls a registered method as wrk_member for the identity of this transaction, once per key; event_id is that of the last event it emitted. An API key with scopes calls methods within them only. Errors: WK401 unauthorized, WK403 forbidden, WK404 not_found, WK4K2 key_reused, and the method''s own';
 REVOKE ALL ON FUNCTION wrk.rpc_call(text, jsonb, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.rpc_call(text, jsonb, text) TO wrk_member, wrk_service;
 

@@ -94,7 +94,7 @@ ROLLBACK;
 -- grants
 BEGIN;
 GRANT SELECT ON wrk.api_key TO PUBLIC;
-GRANT EXECUTE ON FUNCTION wrk.api_key_create(text, text, text[], text, timestamptz, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION wrk.api_key_create(text, text, text[], text, timestamptz, text, text[]) TO PUBLIC;
 GRANT CREATE ON SCHEMA wrk TO PUBLIC;
 :finding
 ROLLBACK;
