@@ -98,6 +98,7 @@ REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  = jwt_key_rotation
 ISOLATION += rbac_change
+ISOLATION += history_revert
 ISOLATION += status_race
 ISOLATION += status_bulk
 ISOLATION += status_definition
