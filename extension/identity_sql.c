@@ -19,6 +19,7 @@
 #include "api_key.h"
 #include "audit.h"
 #include "jwt.h"
+#include "session.h"
 #include "wrk_json.h"
 
 #define MAX_RESOURCE_ID 512 /* bytes; the user is in the log in any case */
@@ -92,6 +93,8 @@ identity_authenticate(const char *token, size_t len)
 		id.expires_at = who.expires_at;
 		id.nroles = who.nroles;
 		id.roles = (const char **) who.roles;
+		if (id.session_id != NULL)
+			session_check(id.tenant_id, id.session_id);
 	}
 	identity_set(&id);
 }
