@@ -142,7 +142,7 @@ typedef struct HistoryState
 	HistoryChange *next; /* the newest change that has not been taken back; NULL: none */
 	int nchanges;        /* taken back so far */
 	int since;           /* of these, since the values were last written anew */
-	JsonNode *redacted;  /* object: columns that changed without saying how */
+	bool hidden;         /* a column changed that is not shown */
 	bool replaced;       /* what is next is about another row that had this id */
 	int64 restores;      /* the same, until this change, the row's deletion; 0: no */
 } HistoryState;

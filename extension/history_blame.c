@@ -385,6 +385,7 @@ touch_array(const Blame *blame, Mark *mark, JsonNode *changes, JsonNode *back)
 	JsonNode *updated = member_of(changes, "updated", JSON_ARRAY);
 	int closed = 0;
 
+	check_stack_depth();
 	for (int i = 0; added != NULL && i < added->n; i++)
 		closed += touch_all(blame, element_mark(mark, json_id(json_item(added, i))));
 	if (updated != NULL)

@@ -30,9 +30,9 @@ typedef struct Revert
 	HistoryRow *row;
 	JsonNode *base; /* values of the row; NULL: there was none */
 	JsonNode *theirs;
-	JsonNode *redacted; /* object: columns that changed since, not saying how */
-	bool replaced;      /* what is there now is another row of that id */
-	JsonNode *gone;     /* names the change has of columns that are not there any more */
+	bool hidden;    /* columns that are not shown have changed since */
+	bool replaced;  /* what is there now is another row of that id */
+	JsonNode *gone; /* names the change has of columns that are not there any more */
 	JsonNode *conflicts;
 } Revert;
 
@@ -95,12 +95,18 @@ open_row(Revert *revert)
 
 /* ---------- what it was before and after ---------- */
 
-/* what the change says of columns that the table has no more */
+/*
+ * What the change says of columns that the table has no more.  Whoever may not read
+ * the log does not know of them.
+ */
 static void
 find_gone(Revert *revert, const HistoryChange *change)
 {
 	static const char *const members[] = {"old", "new", "diff"};
 	JsonNode *changes = change->changes ? json_from_jsonb(change->changes) : NULL;
+
+	if (!revert->row->auditor)
+		return;
 
 	for (int i = 0; changes != NULL && i < lengthof(members); i++)
 	{
@@ -129,7 +135,7 @@ go_back(Revert *revert)
 	if (state->next == NULL || state->next->id != revert->change)
 		refuse_change(revert->change);
 	revert->base = history_state_copy(state);
-	revert->redacted = json_copy(state->redacted);
+	revert->hidden = state->hidden;
 	revert->replaced = state->replaced || state->restores != 0;
 	find_gone(revert, state->next);
 	history_state_step(state);
@@ -335,29 +341,15 @@ revert_update(Revert *revert)
 	return any;
 }
 
-static void
-add_redacted(Revert *revert)
-{
-	for (int i = 0; i < revert->redacted->n; i++)
-	{
-		JsonText name = json_member(revert->redacted, i)->key;
-
-		(void) add_conflict(revert, pnstrdup(name.val, name.len), "edit_delete");
-	}
-}
-
 static bool
 revert_insert(Revert *revert)
 {
 	if (revert->row->values == NULL)
 		return false;
-	if (revert->replaced)
+	if (revert->replaced || revert->hidden)
 		(void) add_conflict(revert, NULL, "edit_delete");
-	else
-	{
+	if (!revert->replaced)
 		add_differences(revert, revert->base, "edit_delete");
-		add_redacted(revert);
-	}
 	check_conflicts(revert);
 	if (revert->conflicts->n > 0)
 		return false;

@@ -104,28 +104,23 @@ take_back_update(HistoryState *state, JsonNode *changes)
 	take_back_documents(state, member(changes, "inverse"));
 }
 
-/* remembers what has changed without saying how, for as long as the state lives */
-static void
-note_redacted(HistoryState *state, JsonNode *changes)
+/* whether the change is about a column that is not shown, or does not say what it did */
+static bool
+changes_hidden(const HistoryRow *row, JsonNode *changes)
 {
-	JsonNode *names =
-		changes->kind == JSON_OBJECT ? json_get_named(changes, "redacted") : NULL;
+	static const char *const members[] = {"old", "new", "diff"};
 
-	if (names == NULL || names->kind != JSON_ARRAY)
-		return;
-	for (int i = 0; i < names->n; i++)
+	if (changes->kind != JSON_OBJECT || json_get_named(changes, "redacted") != NULL)
+		return true;
+	for (int i = 0; i < lengthof(members); i++)
 	{
-		JsonNode *name = json_item(names, i);
-		MemoryContext old;
+		JsonNode *columns = member(changes, members[i]);
 
-		if (name->kind != JSON_STRING ||
-			json_get(state->redacted, name->u.string) != NULL)
-			continue;
-		old = MemoryContextSwitchTo(GetMemoryChunkContext(state));
-		json_set_named(state->redacted, pnstrdup(name->u.string.val, name->u.string.len),
-					   json_new_bool(true));
-		MemoryContextSwitchTo(old);
+		for (int k = 0; columns != NULL && k < columns->n; k++)
+			if (!history_is_shown(row, json_member(columns, k)->key))
+				return true;
 	}
+	return false;
 }
 
 /* id of the change this one has taken back, 0 if none */
@@ -198,7 +193,8 @@ take_back(HistoryState *state)
 	}
 	else
 		take_back_update(state, changes);
-	note_redacted(state, changes);
+	if (change->op == AUDIT_UPDATE && !state->hidden)
+		state->hidden = changes_hidden(state->row, changes);
 	follow_row(state, change);
 	MemoryContextSwitchTo(old);
 	state->nchanges++;
@@ -214,7 +210,6 @@ history_state_open(const HistoryRow *row)
 
 	state->row = row;
 	state->values = row->values;
-	state->redacted = json_new_object();
 	renew_context(state);
 	state->log = history_log_open(row, true);
 	state->next = history_log_next(state->log, state->context);

@@ -219,6 +219,19 @@ SELECT title, due IS NOT NULL AS due FROM regress.plan WHERE id = 4 AND tenant_i
 ROLLBACK;
 GRANT SELECT ON regress.plan TO wrk_member;
 
+-- but keeps a row that was inserted by then
+:ann
+INSERT INTO regress.plan (id, title) VALUES (5, 'five');
+UPDATE regress.plan SET due = now() WHERE id = 5;
+COMMIT;
+SELECT min(id) AS five FROM wrk.history('regress.plan', '5') \gset
+REVOKE SELECT ON regress.plan FROM wrk_member;
+GRANT SELECT (tenant_id, id, title) ON regress.plan TO wrk_member;
+:ann
+SELECT wrk.revert(:five, 'ours');
+ROLLBACK;
+GRANT SELECT ON regress.plan TO wrk_member;
+
 -- no operator, function, cast or type of the caller's own runs with other rights than his
 CREATE SCHEMA trap;
 GRANT USAGE ON SCHEMA trap TO PUBLIC;

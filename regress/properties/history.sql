@@ -37,6 +37,17 @@ CREATE FUNCTION pg_temp.some_doc() RETURNS jsonb LANGUAGE sql VOLATILE AS $$
 		'meta', pg_temp.random_doc(2), pg_temp.random_name(), pg_temp.random_doc(4)))
 $$;
 
+-- a few nodes and edges between them, some of those that were there
+CREATE FUNCTION pg_temp.some_nodes(old jsonb) RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('id', id)), '[]') FROM (VALUES ('a'), ('b'), ('c')) n (id)
+	WHERE random() < 0.5 OR random() < 0.7 AND old @> jsonb_build_array(jsonb_build_object('id', id))
+$$;
+CREATE FUNCTION pg_temp.some_edges(old jsonb) RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('id', a || b, 'source', a, 'target', b)), '[]')
+	FROM (VALUES ('a'), ('b'), ('c')) n (a), (VALUES ('a'), ('b'), ('c')) m (b)
+	WHERE random() < 0.1 OR random() < 0.8 AND old @> jsonb_build_array(jsonb_build_object('id', a || b))
+$$;
+
 -- SQL NULL instead of JSON null: to_jsonb() does not tell them apart
 CREATE FUNCTION pg_temp.change_row(row_id int) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -62,7 +73,11 @@ BEGIN
 		UPDATE item i SET doc = doc || jsonb_build_object(repeat('long', 140), pg_temp.random_changes(
 			coalesce(doc -> repeat('long', 140), '{"a": {"b": 1, "c": [{"id": 1, "x": 1}, {"id": 2}]}, "d": {}}'), 1))
 		WHERE i.tenant_id = 'acme' AND i.id = row_id AND jsonb_typeof(doc) = 'object';
-	ELSIF kind < 0.6 THEN
+	ELSIF kind < 0.65 THEN
+		UPDATE item i SET doc = doc || jsonb_build_object('edges', pg_temp.some_edges(doc -> 'edges'),
+			'nodes', pg_temp.some_nodes(doc -> 'nodes'))
+		WHERE i.tenant_id = 'acme' AND i.id = row_id AND jsonb_typeof(doc) = 'object';
+	ELSIF kind < 0.7 THEN
 		UPDATE item i SET doc = NULLIF(pg_temp.one_of(NULL, pg_temp.random_doc(3)::text, pg_temp.some_doc()::text)::jsonb, 'null')
 		WHERE i.tenant_id = 'acme' AND i.id = row_id;
 	ELSE
@@ -288,6 +303,8 @@ BEGIN
 			SELECT now AS result, 1::bigint AS conflicts INTO model;
 		END IF;
 		ours := try_revert(row_id, v.change, 'ours');
+		INSERT INTO tried SELECT 'edges that keep a node', 1 WHERE EXISTS
+			(SELECT FROM real_conflicts(ours #> '{answer,conflicts}') WHERE conflict ->> 'kind' = 'dangling_edge');
 		whole := try_revert(row_id, v.change, 'strict');
 		INSERT INTO tried VALUES ('reverts', 1), ('reverts with conflicts', (model.conflicts > 0)::int),
 			('reverts that change something', (NOT same(model.result, now))::int),
