@@ -247,6 +247,73 @@ $$;
 COMMENT ON FUNCTION wrk.gateway_call(text, text, jsonb, text) IS
 'runs a registered method as the user of the token; see wrk.rpc_call()';
 
+-- ---------- refusals ----------
+
+-- A limit, not a record: it may be lost with a crash.
+CREATE UNLOGGED TABLE wrk.gateway_refusal_rate (
+	tenant_id text,
+	kind text,
+	minute timestamptz NOT NULL,
+	recorded integer NOT NULL DEFAULT 0,
+	left_out bigint NOT NULL DEFAULT 0,
+	PRIMARY KEY (tenant_id, kind)
+);
+COMMENT ON TABLE wrk.gateway_refusal_rate IS 'how many refusals of a kind wrk.gateway_refused() has recorded of late; empty tenant: of nobody';
+COMMENT ON COLUMN wrk.gateway_refusal_rate.minute IS 'minute that recorded counts for';
+COMMENT ON COLUMN wrk.gateway_refusal_rate.left_out IS 'refusals since the last that was recorded';
+REVOKE ALL ON wrk.gateway_refusal_rate FROM PUBLIC;
+
+CREATE FUNCTION wrk.gateway_refusal_tenant(token text)
+RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN wrk.authenticate(token) ->> 'tenant_id';
+EXCEPTION
+	WHEN SQLSTATE 'WK400' OR SQLSTATE 'WK401' OR SQLSTATE 'WK4E1' THEN
+		RETURN NULL; -- it was good for the connection and is not any more
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_refusal_tenant(text) IS
+'makes a token the identity of the transaction and returns its tenant; NULL and nobody for one that is refused';
+
+CREATE FUNCTION wrk.gateway_refused(kind text, code text, name text, address text, token text DEFAULT NULL)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	per_minute CONSTANT integer := 30;
+	this_minute timestamptz := date_trunc('minute', clock_timestamp());
+	tenant text;
+	rate wrk.gateway_refusal_rate;
+BEGIN
+	IF kind IS NULL OR kind NOT IN ('login', 'call', 'channel') THEN
+		RAISE EXCEPTION '"%" is no kind of refusal', kind USING ERRCODE = 'WK400',
+			HINT = 'Use login, call or channel.';
+	END IF;
+	IF token IS NOT NULL THEN
+		tenant := wrk.gateway_refusal_tenant(token);
+	END IF;
+	INSERT INTO wrk.gateway_refusal_rate AS r (tenant_id, kind, minute)
+	VALUES (coalesce(tenant, ''), gateway_refused.kind, this_minute) ON CONFLICT DO NOTHING;
+	SELECT * INTO rate FROM wrk.gateway_refusal_rate r
+	WHERE r.tenant_id = coalesce(tenant, '') AND r.kind = gateway_refused.kind FOR UPDATE;
+	IF rate.minute = this_minute AND rate.recorded >= per_minute THEN
+		UPDATE wrk.gateway_refusal_rate r SET left_out = r.left_out + 1
+		WHERE r.tenant_id = rate.tenant_id AND r.kind = rate.kind;
+		RETURN false;
+	END IF;
+	UPDATE wrk.gateway_refusal_rate r SET minute = this_minute, left_out = 0,
+		recorded = 1 + CASE WHEN rate.minute = this_minute THEN rate.recorded ELSE 0 END
+	WHERE r.tenant_id = rate.tenant_id AND r.kind = rate.kind;
+	PERFORM wrk.audit(kind || '.refused', kind, left(name, 128), jsonb_strip_nulls(jsonb_build_object(
+		'code', left(code, 64), 'address', left(address, 64), 'left_out', nullif(rate.left_out, 0))), tenant);
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_refused(text, text, text, text, text) IS
+'records that the gateway refused a login, a call or a channel: fact <kind>.refused {code, address, left_out} of the tenant and user that the token stands for, of no tenant without one or with one that is refused. name: the method or channel, NULL for a login; address: of the peer, if known. Of a tenant, and of nobody, at most 30 of a kind a minute, then false; the next one says with left_out how many there were between. Error: WK400 bad_request for another kind';
+
 DO $$
 DECLARE
 	fn regprocedure;
@@ -262,4 +329,5 @@ $$;
 GRANT EXECUTE ON FUNCTION wrk.gateway_hello(text, integer), wrk.gateway_open(text),
 	wrk.gateway_subscribe(text, text), wrk.gateway_fetch(text, text, bigint, integer),
 	wrk.gateway_replay(text, text, text, text, integer),
-	wrk.gateway_call(text, text, jsonb, text) TO wrk_gateway;
+	wrk.gateway_call(text, text, jsonb, text),
+	wrk.gateway_refused(text, text, text, text, text) TO wrk_gateway;

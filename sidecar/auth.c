@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "feed.h"
 #include "mem.h"
+#include "refusal.h"
 #include "stats.h"
 
 #include <inttypes.h>
@@ -177,6 +178,14 @@ accept_client(Pending *pending, const Opened *opened)
 	free(snapshot);
 }
 
+/* The answer to a token was no, rather than that it cannot be answered now. */
+static void
+record_refusal(const Pending *pending, const ErrorCode *code)
+{
+	if (code->status == 401 || code->status == 403)
+		refusal_record(pending->gateway, pending->conn, REFUSED_LOGIN, code, NULL);
+}
+
 /* A refused token ends the connection with the code that says what to do. */
 static void
 refuse_client(Conn *conn, const ErrorCode *code)
@@ -201,8 +210,11 @@ on_connect_answer(void *arg, const PgAnswer *answer)
 	{
 		if (answer->status != PG_ROWS)
 		{
+			const ErrorCode *code = reply_database_error(conn, pending->id, NULL, answer);
+
 			stats.auth_refused_total += answer->status == PG_ERROR;
-			refuse_client(conn, reply_database_error(conn, pending->id, NULL, answer));
+			record_refusal(pending, code);
+			refuse_client(conn, code);
 		}
 		else if (!feed_is_up(pending->gateway->feed) || !read_opened(answer, &opened))
 		{
@@ -262,6 +274,7 @@ refresh_with(Pending *pending, const Opened *opened)
 		stats.auth_refused_total++;
 		reply_error(conn, pending->id, NULL, &error_forbidden,
 					"the token is for somebody else");
+		record_refusal(pending, &error_forbidden);
 		return;
 	}
 	stats.auth_ok_total++;
@@ -280,7 +293,8 @@ on_refresh_answer(void *arg, const PgAnswer *answer)
 	if (conn != NULL && conn->state == CONN_READY)
 	{
 		if (answer->status != PG_ROWS)
-			reply_database_error(conn, pending->id, NULL, answer);
+			record_refusal(pending,
+						   reply_database_error(conn, pending->id, NULL, answer));
 		else if (!read_opened(answer, &opened))
 			reply_error(conn, pending->id, NULL, &error_internal, "internal error");
 		else

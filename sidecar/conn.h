@@ -41,6 +41,8 @@ typedef struct ConnOps
 	void (*write)(Conn *conn); /* send what the outbox has, as far as it goes */
 	void (*kill)(Conn *conn);  /* end the socket now; leaves conn->socket NULL */
 	void (*gone)(Conn *conn);  /* it will be freed: drop what hangs on it */
+	/* the peer's network address as text; false when it is not known */
+	bool (*address)(const Conn *conn, char *out, size_t size);
 } ConnOps;
 
 /* One of these for each accepted socket; owned by the table. */

@@ -23,6 +23,9 @@ const PgStatement pool_statements[] = {
 				   "SELECT result, event_id FROM wrk.gateway_call($1, $2, $3, $4)", 4,
 				   .may_be_slow = true},
 	[STMT_NOTIFY] = {"notify", "SELECT pg_catalog.pg_notify($1, $2)", 2},
+	[STMT_REFUSED] = {"refused", "SELECT wrk.gateway_refused($1, $2, $3, $4, $5)", 5,
+					  .may_be_slow =
+						  true}, /* may wait for another's of the same tenant */
 	{NULL, NULL, 0},
 };
 

@@ -33,7 +33,8 @@ enum
 	STMT_SUBSCRIBE,
 	STMT_REPLAY,
 	STMT_CALL,
-	STMT_NOTIFY
+	STMT_NOTIFY,
+	STMT_REFUSED
 };
 
 extern const PgStatement pool_statements[];

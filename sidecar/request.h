@@ -21,7 +21,7 @@ typedef struct Pending
 	Conn *conn;     /* NULL once the connection is gone */
 	char *id;       /* requestId as JSON text or NULL */
 	char *channel;  /* as the client named it, later canonical; or NULL */
-	char *text;     /* since of a subscribe, token of an auth */
+	char *text;     /* since of a subscribe, token of an auth, method of a call */
 	char *position; /* that the subscription goes on from */
 	char *upto;     /* the same as a snapshot, where its replay ends */
 	char *rights;   /* JSON text of a subscription's rights */

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "mem.h"
 #include "publish.h"
+#include "refusal.h"
 #include "stats.h"
 #include "subscribe.h"
 
@@ -61,6 +62,15 @@ handle_auth(Gateway *gateway, Conn *conn, const Request *request)
 
 /* -------------------------------------------------------------------- call */
 
+/* What a caller may not do is worth remembering; what was wrong with the call is not. */
+static void
+refuse_call(const Pending *pending, const ErrorCode *code)
+{
+	if (code->status == 403)
+		refusal_record(pending->gateway, pending->conn, REFUSED_CALL, code,
+					   pending->text);
+}
+
 /* The function has returned, or failed. */
 static void
 on_called(void *arg, const PgAnswer *answer)
@@ -74,7 +84,7 @@ on_called(void *arg, const PgAnswer *answer)
 	if (conn == NULL)
 		;
 	else if (answer->status != PG_ROWS)
-		reply_database_error(conn, pending->id, NULL, answer);
+		refuse_call(pending, reply_database_error(conn, pending->id, NULL, answer));
 	else
 	{
 		result = pg_value(answer, 0, 0);
@@ -102,7 +112,10 @@ call(Gateway *gateway, Conn *conn, const Request *request, const char *method,
 	Pending *pending = pending_begin(gateway, conn, request);
 
 	if (pending != NULL)
+	{
+		pending->text = mem_strdup(method);
 		pending_send(pending, STMT_CALL, values, on_called);
+	}
 	free(params);
 }
 

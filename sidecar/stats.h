@@ -40,6 +40,8 @@
 	X(bad_requests_total, counter, "Frames that made no sense") \
 	X(auth_ok_total, counter, "Tokens accepted") \
 	X(auth_refused_total, counter, "Tokens refused") \
+	X(refusals_recorded_total, counter, "Refusals that are in the audit log") \
+	X(refusals_left_out_total, counter, "Refusals above a bound, not in the log") \
 	X(requests_total, counter, "Requests sent to the database") \
 	X(requests_unavailable_total, counter, "Requests answered unavailable") \
 	X(database_up, gauge, "1 while the feed and a pooled connection are up") \

@@ -7,6 +7,7 @@
 #include "feed.h"
 #include "log.h"
 #include "mem.h"
+#include "refusal.h"
 #include "stats.h"
 
 #include <inttypes.h>
@@ -297,6 +298,16 @@ has_room(const Pending *pending)
 	return conn->nsubs < conn->max_subs || hub_find_sub(conn, pending->channel) != NULL;
 }
 
+/* Whoever names a channel of another tenant did not get there by mistake. */
+static void
+refuse_channel(const Pending *pending, const ErrorCode *code)
+{
+	if (code->status == 404 &&
+		refusal_is_foreign(pending->channel, pending->conn->tenant))
+		refusal_record(pending->gateway, pending->conn, REFUSED_CHANNEL, code,
+					   pending->channel);
+}
+
 /* The database has decided whether this client may join. */
 static void
 on_granted(void *arg, const PgAnswer *answer)
@@ -307,9 +318,11 @@ on_granted(void *arg, const PgAnswer *answer)
 		pending_end(pending);
 	else if (answer->status != PG_ROWS)
 	{
-		drop_earlier(
-			pending->gateway, pending->conn, pending->channel,
-			reply_database_error(pending->conn, pending->id, pending->channel, answer));
+		const ErrorCode *code =
+			reply_database_error(pending->conn, pending->id, pending->channel, answer);
+
+		drop_earlier(pending->gateway, pending->conn, pending->channel, code);
+		refuse_channel(pending, code);
 		pending_end(pending);
 	}
 	else if (!read_grant(pending, answer))

@@ -29,6 +29,7 @@
 #include "wsframe.h"
 
 #include <libwebsockets.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -114,7 +115,21 @@ on_gone(Conn *conn)
 	session_end(gateway, conn);
 }
 
-const ConnOps ws_ops = {write_out, kill_socket, on_gone};
+/* Of the peer of the socket, which may be a proxy: what a proxy says is not asked. */
+static bool
+peer_address(const Conn *conn, char *out, size_t size)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return conn->socket != NULL &&
+		   getpeername(lws_get_socket_fd(conn->socket), (struct sockaddr *) &peer,
+					   &len) == 0 &&
+		   getnameinfo((struct sockaddr *) &peer, len, out, (socklen_t) size, NULL, 0,
+					   NI_NUMERICHOST) == 0;
+}
+
+const ConnOps ws_ops = {write_out, kill_socket, on_gone, peer_address};
 
 /* ---------------------------------------------------------------- handshake */
 

@@ -158,6 +158,48 @@ SELECT wrk.impersonate('acme', 'ann');
 SELECT r AS may_become FROM unnest('{wrk_member,wrk_service,wrk_ops}'::name[]) r WHERE pg_has_role('regress_gateway', r, 'MEMBER');
 RESET ROLE;
 
+-- what was refused is a fact of whose token it was, of nobody without one, and no secret is in it
+SELECT coalesce(max(id), 0) AS start FROM wrk.audit_log \gset
+SELECT set_config('regress.ann', :'ann', false) = :'ann' AS kept;
+SET ROLE regress_gateway;
+SELECT wrk.gateway_refused('login', 'unauthorized', NULL, '192.0.2.7');
+SELECT wrk.gateway_refused('call', 'forbidden', 'note.secret', '2001:db8::7', :'ann');
+SELECT wrk.gateway_refused('channel', 'not_found', 'tenant:globex:room:lobby', NULL, :'ann');
+SELECT wrk.gateway_refused('channel', 'not_found', 'tenant:acme', NULL, :'gil');
+-- a token that is good no longer says nothing about anybody
+SELECT wrk.gateway_refused('call', 'forbidden', 'note.secret', NULL, :'ann' || 'x');
+SELECT wrk.gateway_refused('call', 'forbidden', 'note.secret', NULL, 'wrk_live_no_key');
+-- however long it is
+SELECT wrk.gateway_refused('call', repeat('c', 1000), repeat(U&'\+01F600', 10000), repeat('a', 1000), :'otto');
+SELECT wrk.gateway_refused('export', 'forbidden', NULL, NULL);
+SELECT wrk.gateway_refused(NULL, 'forbidden', NULL, NULL);
+RESET ROLE;
+SELECT l.tenant_id, l.user_id, l.via, l.db_user = session_user AS by, l.action, l.resource_type, left(l.resource_id, 24) AS resource_id, length(l.resource_id) AS long,
+	left(l.metadata::text, 60) AS metadata, length(l.metadata::text) AS long
+FROM wrk.audit_log l WHERE l.id > :start ORDER BY l.id;
+SELECT count(*) FROM wrk.audit_log l WHERE to_jsonb(l)::text ~ (split_part(:'ann', '_', 4));
+-- nobody floods the log: of a kind and tenant 30 a minute (and here a minute may end in between); others are not affected
+DELETE FROM wrk.gateway_refusal_rate;
+SELECT max(id) AS start FROM wrk.audit_log \gset
+SET ROLE regress_gateway;
+SELECT count(*) FILTER (WHERE recorded) BETWEEN 30 AND 60 AS bounded, count(*)
+FROM (SELECT wrk.gateway_refused('call', 'forbidden', 'note.secret', NULL, current_setting('regress.ann')) AS recorded FROM generate_series(1, 100)) r;
+SELECT count(*) FILTER (WHERE recorded) BETWEEN 30 AND 60 AS bounded, count(*)
+FROM (SELECT wrk.gateway_refused('login', 'unauthorized', NULL, NULL) AS recorded FROM generate_series(1, 100)) r;
+SELECT wrk.gateway_refused('channel', 'not_found', 'tenant:x', NULL, :'ann') AS another_kind;
+SELECT wrk.gateway_refused('call', 'forbidden', 'x', NULL, :'gil') AS another_tenant;
+RESET ROLE;
+SELECT count(*) <= 60 AS bounded FROM wrk.audit_log WHERE id > :start AND action = 'call.refused' AND tenant_id = 'acme';
+-- ... and the next one that is recorded says how many were not
+UPDATE wrk.gateway_refusal_rate SET minute = minute - interval '1 minute';
+SELECT max(id) AS start FROM wrk.audit_log \gset
+SET ROLE regress_gateway;
+SELECT wrk.gateway_refused('call', 'forbidden', 'note.secret', NULL, :'ann'), wrk.gateway_refused('call', 'forbidden', 'note.secret', NULL, :'ann');
+RESET ROLE;
+SELECT (metadata ->> 'left_out')::int BETWEEN 40 AND 70 AS says_how_many FROM wrk.audit_log WHERE id > :start ORDER BY id;
+SELECT tenant_id, kind, left_out FROM wrk.gateway_refusal_rate ORDER BY 1, 2;
+DELETE FROM wrk.gateway_refusal_rate;
+
 DROP TABLE public.note;
 DELETE FROM wrk.rpc;
 -- answers are kept for a day, not for ever

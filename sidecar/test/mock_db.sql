@@ -95,7 +95,7 @@ BEGIN
 	IF name = 'me' THEN
 		name := 'user:' || t.usr;
 	END IF;
-	IF name LIKE 'tenant:' || t.tenant || '%' THEN
+	IF name = 'tenant:' || t.tenant OR name LIKE 'tenant:' || t.tenant || ':%' THEN
 		RETURN name;
 	END IF;
 	IF name IN (SELECT c.channel FROM wrk.mock_closed c) OR name LIKE 'tenant:%' OR name = 'project:404' OR name !~ '^(project|user|entity|chat):' THEN
@@ -165,6 +165,19 @@ RETURNS bigint LANGUAGE sql AS $$
 	VALUES (channels, type, payload, sender, mask, users, class, state_key, key) RETURNING id
 $$;
 
+-- what was refused, as the gateway told it; of a method named slow.*, only after a while
+CREATE TABLE wrk.mock_refused (n serial, kind text, code text, name text, address text, token text);
+
+CREATE FUNCTION wrk.gateway_refused(kind text, code text, name text, address text, token text)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO wrk.mock_refused (kind, code, name, address, token) VALUES (kind, code, name, address, token);
+	IF name LIKE 'slow.%' THEN
+		PERFORM pg_sleep(2);
+	END IF;
+	RETURN name IS DISTINCT FROM 'enough';
+END $$;
+
 CREATE FUNCTION wrk.gateway_call(token text, method text, params jsonb, key text)
 RETURNS TABLE (result jsonb, event_id bigint) LANGUAGE plpgsql AS $$
 DECLARE
@@ -182,6 +195,8 @@ BEGIN
 		WHEN 'sleep' THEN
 			PERFORM pg_sleep((params ->> 'seconds')::float8);
 			RETURN QUERY SELECT 'true'::jsonb, NULL::bigint;
+		WHEN 'fail.forbidden', 'slow.forbidden', 'enough' THEN
+			PERFORM wrk.mock_fail('WK403', 'not for you');
 		WHEN 'fail.transition' THEN
 			PERFORM wrk.mock_fail('WK422', 'not from here', '{"from": "draft", "to": "live", "allowed": ["review"]}');
 		WHEN 'fail.constraint' THEN
