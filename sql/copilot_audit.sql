@@ -165,14 +165,15 @@ SELECT DISTINCT e.channels = ARRAY['tenant:' || e.tenant_id || ':audit'], e.clas
 FROM wrk.event e WHERE e.type = 'audit.appended';
 
 -- ---------- installed again, over an installation without it ----------
-SELECT wrk.disable_audit(c.oid) FROM pg_class c WHERE c.relnamespace = 'copilot'::regnamespace AND wrk.audit_config(c.oid) IS NOT NULL;
+SELECT count(*) AS audited FROM pg_class c WHERE c.relnamespace = 'copilot'::regnamespace AND wrk.audit_config(c.oid) IS NOT NULL \gset
+SELECT count(wrk.disable_audit(c.oid)::text) = :audited FROM pg_class c WHERE c.relnamespace = 'copilot'::regnamespace AND wrk.audit_config(c.oid) IS NOT NULL;
 DELETE FROM wrk.permission WHERE resource_type = 'audit_log';
 DELETE FROM wrk.rpc WHERE method = 'audit.list';
 ALTER TABLE copilot.user_roles DROP COLUMN id;
 BEGIN; SELECT regress.reads('ada'); ROLLBACK;
 SELECT copilot.install();
 BEGIN; SELECT regress.reads('ada'); ROLLBACK;
-SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'copilot'::regnamespace AND wrk.audit_config(c.oid) IS NOT NULL;
+SELECT count(*) = :audited FROM pg_class c WHERE c.relnamespace = 'copilot'::regnamespace AND wrk.audit_config(c.oid) IS NOT NULL;
 SELECT id FROM copilot.user_roles WHERE user_id = regress.id('0', 1, 5);
 -- what the installation took away stays away
 DELETE FROM wrk.permission WHERE resource_type = 'audit_log' AND role = 'cs_admin';
