@@ -160,6 +160,24 @@ SELECT regress.channel('tenant:' || regress.id('b', 0, 0) || ':audit');
 SELECT regress.channel('audit:'), regress.channel('audit:1'), regress.channel('audits'), regress.channel('tenant:audit');
 INSERT INTO wrk.audit_log SELECT * FROM wrk.audit_log LIMIT 1;
 ROLLBACK;
+-- what was internal stays so: who sees the row now does not see what it was before
+UPDATE copilot.messages SET type = 'client', body = 'all is well' WHERE id = regress.id('a', 5, 13);
+UPDATE copilot.tasks SET kind = 'general_todo', title = 'Call' WHERE id = regress.id('a', 6, 13);
+CREATE FUNCTION regress.history(tbl regclass, id uuid) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT string_agg(coalesce(h.changes #>> '{old,body}', h.changes #>> '{old,title}', h.changes #>> '{old,eta}', '-'), ' ' ORDER BY h.id)
+		FROM wrk.history(tbl, id::text) h);
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE;
+END $$;
+:ann
+SELECT (SELECT body FROM copilot.messages m WHERE m.id = regress.id('a', 5, 13)), (SELECT title FROM copilot.tasks t WHERE t.id = regress.id('a', 6, 13));
+SELECT regress.history('copilot.messages', regress.id('a', 5, 13)), regress.history('copilot.tasks', regress.id('a', 6, 13)),
+	regress.history('copilot.projects', regress.id('a', 4, 1)) <> 'WK404';
+COMMIT;
+:ada
+SELECT regress.history('copilot.messages', regress.id('a', 5, 13)), regress.history('copilot.tasks', regress.id('a', 6, 13));
+COMMIT;
 -- the channel's events: of this tenant's log, and only there
 SELECT DISTINCT e.channels = ARRAY['tenant:' || e.tenant_id || ':audit'], e.class
 FROM wrk.event e WHERE e.type = 'audit.appended';
