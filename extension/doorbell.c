@@ -1,6 +1,7 @@
 /*
  * doorbell.c
- *	  Tells listeners that events were committed: an empty NOTIFY wrk_event.
+ *	  Tells listeners that events were committed: an empty NOTIFY wrk_event.  Jobs
+ *	  are rung for alike, with more to say: doorbell_queue.c.
  *
  * NOTIFY takes a lock that every notifying transaction of the cluster holds
  * through its commit, so writers must not do it themselves.  With the library
@@ -88,6 +89,7 @@ startup_shmem(void)
 			DoorbellSlot *slot = &doorbell_shared->slots[i];
 
 			SpinLockInit(&slot->mutex);
+			pg_atomic_init_u64(&slot->queues_pending, 0);
 			pg_atomic_init_u32(&slot->pending, 0);
 			pg_atomic_init_u64(&slot->commits, 0);
 			pg_atomic_init_u64(&slot->rings, 0);
@@ -227,12 +229,27 @@ doorbell_ring_now(void)
 	return true;
 }
 
+static void
+notify_in_transaction(void)
+{
+	if (bell_wanted)
+		Async_Notify(DOORBELL_CHANNEL, "");
+	doorbell_queues_notify();
+}
+
+static void
+forget_marks(void)
+{
+	bell_wanted = launcher_wanted = false;
+	doorbell_queues_forget();
+}
+
 /*
  * A transaction notifies itself if no worker does it.  One that is prepared need
  * not where the library is preloaded: whoever finishes it rings or notifies.
  * Elsewhere PREPARE ends in the server's refusal to prepare a transaction that
- * has notified.  A savepoint that took the events back is not noticed: a spare
- * ring is harmless.
+ * has notified.  A savepoint that took events or jobs back is not noticed: a
+ * spare ring is harmless.
  */
 static void
 doorbell_xact_callback(XactEvent event, void *arg)
@@ -240,24 +257,26 @@ doorbell_xact_callback(XactEvent event, void *arg)
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
-			rings_itself = bell_wanted && !worker_lives();
+			rings_itself = (bell_wanted || doorbell_queues_marked()) && !worker_lives();
 			if (rings_itself)
-				Async_Notify(DOORBELL_CHANNEL, "");
+				notify_in_transaction();
 			break;
 		case XACT_EVENT_PRE_PREPARE:
-			if (bell_wanted && doorbell_shared == NULL)
-				Async_Notify(DOORBELL_CHANNEL, "");
+			if (doorbell_shared == NULL)
+				notify_in_transaction();
 			break;
 		case XACT_EVENT_COMMIT:
 			if (bell_wanted && !rings_itself)
 				(void) doorbell_ring_now();
+			if (!rings_itself)
+				doorbell_queues_ring(own_slot);
 			if (launcher_wanted)
 				wake_launcher();
-			bell_wanted = launcher_wanted = false;
+			forget_marks();
 			break;
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
-			bell_wanted = launcher_wanted = false;
+			forget_marks();
 			break;
 		default:
 			break;
@@ -315,14 +334,20 @@ database_needed_alone(Node *stmt)
 	}
 }
 
-/* who prepared the transaction may have emitted; that is not known any more */
+/* who prepared the transaction may have emitted or left jobs; that is not known any more
+ */
 static void
 ring_for_prepared(void)
 {
 	if (!OidIsValid(get_namespace_oid("wrk", true)))
 		return;
-	if (!worker_lives() || !doorbell_ring_now())
+	if (worker_lives() && doorbell_ring_now())
+		doorbell_queues_ring_any(own_slot);
+	else
+	{
 		Async_Notify(DOORBELL_CHANNEL, "");
+		Async_Notify(DOORBELL_QUEUE_CHANNEL, "");
+	}
 }
 
 static void

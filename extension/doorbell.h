@@ -9,12 +9,17 @@
 
 /* what listeners LISTEN to; the payload is empty */
 #define DOORBELL_CHANNEL "wrk_event"
+/* what workers LISTEN to; the payload is the name of a queue, empty for all of them */
+#define DOORBELL_QUEUE_CHANNEL "wrk_job"
 
 /* from _PG_init: settings, and if preloaded shared memory and the launcher */
 extern void doorbell_init(void);
 
 /* if this transaction commits, the bell will ring */
 extern void doorbell_mark(void);
+
+/* the same for who works on a queue of jobs */
+extern void doorbell_queue_mark(const char *queue);
 
 /*
  * Rings for what is committed already, if a worker serves this database; what a

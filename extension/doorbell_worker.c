@@ -141,11 +141,13 @@ slot_for(Oid dboid)
 		DoorbellSlot *slot = &doorbell_shared->slots[unused];
 
 		memset(&launches[unused], 0, sizeof(Launch));
+		pg_atomic_write_u64(&slot->queues_pending, 0);
 		pg_atomic_write_u32(&slot->pending, 0);
 		pg_atomic_write_u64(&slot->commits, 0);
 		pg_atomic_write_u64(&slot->rings, 0);
 		SpinLockAcquire(&slot->mutex);
 		slot->hold_until = 0;
+		memset(slot->queues, 0, sizeof(slot->queues));
 		slot->dboid = dboid;
 		SpinLockRelease(&slot->mutex);
 	}
@@ -229,7 +231,9 @@ tend_slot(int i, TimestampTz now)
 	Launch *launch = &launches[i];
 	/* a commit may have found the worker alive and then gone: ring for it, named or not
 	 */
-	bool wanted = launch->named || (launch->exists && pg_atomic_read_u32(&slot->pending));
+	bool wanted =
+		launch->named || (launch->exists && (pg_atomic_read_u32(&slot->pending) ||
+											 pg_atomic_read_u64(&slot->queues_pending)));
 
 	if (launch->bell != NULL && has_stopped(&launch->bell))
 		note_death(launch, now);
@@ -361,13 +365,23 @@ take_slot(DoorbellSlot *slot)
 	return taken;
 }
 
-static void
+/* rings for what was committed since the last time; false if there is nothing */
+static bool
 ring(DoorbellSlot *slot)
 {
+	bool events = pg_atomic_exchange_u32(&slot->pending, 0) == 1;
+	uint64 queues = doorbell_queues_take(slot);
+
+	if (!events && queues == 0)
+		return false;
 	StartTransactionCommand();
-	Async_Notify(DOORBELL_CHANNEL, "");
+	if (events)
+		Async_Notify(DOORBELL_CHANNEL, "");
+	doorbell_queues_notify_bits(slot, queues);
 	CommitTransactionCommand();
-	pg_atomic_fetch_add_u64(&slot->rings, 1);
+	if (events)
+		pg_atomic_fetch_add_u64(&slot->rings, 1);
+	return true;
 }
 
 /* whether wrk_copilot.databases still names our database */
@@ -405,14 +419,14 @@ doorbell_worker_main(Datum arg)
 
 	/* for those who found no worker, and to learn at once whether we are wanted */
 	pg_atomic_write_u32(&slot->pending, 1);
+	doorbell_queues_ring_any(slot);
 	ConfigReloadPending = true;
 	while (!ShutdownRequestPending)
 	{
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		if (pg_atomic_exchange_u32(&slot->pending, 0) == 1)
+		if (ring(slot))
 		{
-			ring(slot);
 			sleep_ms(RING_GAP_MS);
 			continue;
 		}

@@ -100,12 +100,10 @@ COMMENT ON FUNCTION wrk.job_queue_set(text, integer, interval, interval, interva
 
 CREATE FUNCTION wrk.job_ring(queue text)
 RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
-AS $$
-	SELECT pg_notify('wrk_job', queue)
-$$;
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'wrk_job_ring';
 COMMENT ON FUNCTION wrk.job_ring(text) IS
-'if this transaction commits, who listens to channel wrk_job is told the name of the queue, once however often it is called';
+'if this transaction commits, who listens to channel wrk_job is told the name of the queue, once however often it is called; by the background worker where it runs, which rings once for many transactions. An empty name stands for all queues';
 
 CREATE FUNCTION wrk.job_enqueue(queue text, payload jsonb, key text DEFAULT NULL, delay interval DEFAULT NULL,
 								priority integer DEFAULT 0, tenant_id text DEFAULT wrk.tenant_id())

@@ -33,6 +33,7 @@
 #include "doorbell.h"
 #include "event.h"
 #include "identity.h"
+#include "job.h"
 #include "jwt_key.h"
 #include "rbac.h"
 #include "status.h"
@@ -55,6 +56,7 @@ _PG_init(void)
 	audit_init();
 	status_init();
 	status_import_init();
+	job_init();
 	doorbell_init();
 	wrk_reserve_guc_prefix("wrk_copilot");
 }
