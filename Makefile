@@ -33,7 +33,7 @@ C_STEMS   += doorbell doorbell_worker maintenance
 C_STEMS   += doorbell_queue job
 C_STEMS   += channel rpc
 C_STEMS   += protection
-C_STEMS   += audit audit_store audit_config audit_changes audit_trigger
+C_STEMS   += audit audit_store audit_writer audit_config audit_changes audit_trigger
 C_STEMS   += history history_row history_log history_state history_write history_revert history_blame
 
 SQL_STEMS  = wrk_copilot
@@ -83,6 +83,7 @@ REGRESS   += tenancy
 REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
 REGRESS   += protection
+REGRESS   += audit_writer
 REGRESS   += status status_define status_tricks
 REGRESS   += history history_revert
 REGRESS   += copilot_audit

@@ -13,7 +13,10 @@
 #include "utils/builtins.h"
 #include "utils/bytea.h"
 #include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/numeric.h"
 
 #include "blueprint_diff.h"
 #include "json_tree.h"
@@ -64,12 +67,12 @@ set_output(OutputSettings settings)
 static OutputSettings
 log_settings(void)
 {
-	return (OutputSettings){1,
-							BYTEA_OUTPUT_HEX,
-							USE_ISO_DATES,
-							DATEORDER_YMD,
-							INTSTYLE_POSTGRES,
-							pg_tzset("GMT")};
+	static pg_tz *utc = NULL; /* the server keeps what it has loaded */
+
+	if (utc == NULL)
+		utc = pg_tzset("GMT");
+	return (OutputSettings){
+		1, BYTEA_OUTPUT_HEX, USE_ISO_DATES, DATEORDER_YMD, INTSTYLE_POSTGRES, utc};
 }
 
 char *
@@ -98,6 +101,58 @@ audit_column_text(AuditConfig *config, Relation rel, TupleTableSlot *row,
 	return OutputFunctionCall(writer, value);
 }
 
+static JsonNode *
+text_json(const struct varlena *text)
+{
+	return json_new_text((JsonText){VARDATA_ANY(text), (int) VARSIZE_ANY_EXHDR(text)});
+}
+
+static JsonNode *
+number_json(Numeric number)
+{
+	JsonNode *node = json_new_null();
+
+	node->kind = JSON_NUMBER;
+	node->u.number = number;
+	return node;
+}
+
+/* the value as to_jsonb() has it, without its detour over text; NULL: ask to_jsonb() */
+static JsonNode *
+plain_json(Datum value, Oid type)
+{
+	Numeric number;
+
+	switch (type)
+	{
+		case TEXTOID:
+		case VARCHAROID:
+			return text_json(PG_DETOAST_DATUM_PACKED(value));
+		case BOOLOID:
+			return json_new_bool(DatumGetBool(value));
+		case INT2OID:
+			return json_new_int(DatumGetInt16(value));
+		case INT4OID:
+			return json_new_int(DatumGetInt32(value));
+		case INT8OID:
+			return json_new_int(DatumGetInt64(value));
+		case NUMERICOID:
+			number = DatumGetNumeric(value);
+			return numeric_is_nan(number) || numeric_is_inf(number) ? NULL
+																	: number_json(number);
+		case DATEOID:
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return json_new_string(JsonEncodeDateTime(NULL, value, type, NULL));
+		case UUIDOID:
+			return json_new_string(DatumGetCString(DirectFunctionCall1(uuid_out, value)));
+		case JSONBOID:
+			return json_from_jsonb(DatumGetJsonbP(value));
+		default:
+			return NULL;
+	}
+}
+
 /* NULL for SQL NULL */
 static JsonNode *
 column_json(AuditConfig *config, Relation rel, TupleTableSlot *row, AttrNumber column)
@@ -106,11 +161,10 @@ column_json(AuditConfig *config, Relation rel, TupleTableSlot *row, AttrNumber c
 	Oid type = TupleDescAttr(RelationGetDescr(rel), column - 1)->atttypid;
 	bool isnull;
 	Datum value = slot_getattr(row, column, &isnull);
+	JsonNode *node = isnull ? NULL : plain_json(value, type);
 
-	if (isnull)
-		return NULL;
-	if (type == JSONBOID)
-		return json_from_jsonb(DatumGetJsonbP(value));
+	if (isnull || node != NULL)
+		return node;
 	if (!OidIsValid(writer->fn_oid))
 		wrk_json_writer(writer, type, config->context);
 	return json_from_jsonb(DatumGetJsonbP(FunctionCall1(writer, value)));

@@ -5,29 +5,27 @@
  * A row goes straight into the partition and its indexes, without planner and
  * executor, because every change of every audited table pays for it.  The log is
  * ours; it has no checks and generated columns, and no triggers that are meant for
- * us.  Which partition that is, is found by name (audit.sql makes them), once for
- * each month and whenever the log's partitions have changed.
+ * us.  What the rows of one identity have in common is made once.
  *
  * Must stay true: the id is taken while the row it tells of is locked, and the
  * sequence caches none, so the ids of one row's changes rise.
  */
 #include "audit.h"
 
-#include "access/htup_details.h"
-#include "access/table.h"
+#include "access/toast_internals.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
-#include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "audit_writer.h"
 #include "identity.h"
+#include "wrk_json.h"
 
 /* columns of wrk.audit_log */
 enum LogColumn
@@ -52,98 +50,20 @@ enum LogColumn
 	LOG_NCOLUMNS = LOG_REQUEST_ID
 };
 
-/* what this backend knows of the log */
-typedef struct LogStore
+/* who did it, as columns of a row; its context is a child of TopTransactionContext */
+typedef struct Actor
 {
-	Oid log; /* InvalidOid: nothing is known */
-	Oid sequence;
-	Oid partition;    /* where rows of the month go */
-	TimestampTz from; /* the month */
-	TimestampTz upto;
-} LogStore;
+	MemoryContext context; /* NULL: there is none */
+	uint64 identity;       /* version of the identity it was made of */
+	Oid session_user;
+	Datum values[LOG_NCOLUMNS];
+	bool nulls[LOG_NCOLUMNS];
+} Actor;
 
-static LogStore store;
-
-static void
-log_changed(Datum arg, Oid relid)
-{
-	if (relid == InvalidOid || relid == store.log || relid == store.partition)
-		store.log = InvalidOid;
-}
-
-void
-audit_store_init(void)
-{
-	CacheRegisterRelcacheCallback(log_changed, (Datum) 0);
-}
+static Actor actor;
 
 
-/* ---------- where a row goes ---------- */
-
-/* beginning of the month, UTC, that is so many months after that of the time */
-static TimestampTz
-month_of(TimestampTz time, int later, struct pg_tm *tm)
-{
-	Timestamp result;
-	fsec_t fsec;
-
-	if (timestamp2tm(time, NULL, tm, &fsec, NULL, NULL) != 0)
-		elog(ERROR, "time of an audit row out of range");
-	tm->tm_mon += later;
-	if (tm->tm_mon > MONTHS_PER_YEAR)
-	{
-		tm->tm_mon -= MONTHS_PER_YEAR;
-		tm->tm_year++;
-	}
-	tm->tm_mday = 1;
-	tm->tm_hour = tm->tm_min = tm->tm_sec = 0;
-	if (tm2timestamp(tm, 0, NULL, &result) != 0)
-		elog(ERROR, "month of an audit row out of range");
-	return result;
-}
-
-static void
-load_store(TimestampTz now)
-{
-	LogStore fresh;
-	struct pg_tm tm;
-	Oid partition;
-
-	fresh.log = wrk_relation("audit_log");
-	fresh.sequence = wrk_relation("audit_log_id_seq");
-	fresh.upto = month_of(now, 1, &tm);
-	fresh.from = month_of(now, 0, &tm);
-	partition = get_relname_relid(psprintf("audit_log_%04d_%02d", tm.tm_year, tm.tm_mon),
-								  get_rel_namespace(fresh.log));
-	if (!OidIsValid(partition) || !get_rel_relispartition(partition) ||
-		get_partition_parent(partition, true) != fresh.log)
-		partition = wrk_relation("audit_log_default");
-	fresh.partition = partition;
-	store = fresh;
-}
-
-/* opens and locks the partition that takes rows of now */
-static Relation
-open_partition(TimestampTz now)
-{
-	for (;;)
-	{
-		Relation rel;
-
-		if (!OidIsValid(store.log) || now < store.from || now >= store.upto)
-			load_store(now);
-		rel = try_table_open(store.partition, RowExclusiveLock);
-		/* waiting for the lock may have brought news */
-		if (rel != NULL && OidIsValid(store.log))
-			return rel;
-		if (rel != NULL)
-			table_close(rel, RowExclusiveLock);
-		store.log = InvalidOid;
-	}
-}
-
-
-/* ---------- writing ---------- */
+/* ---------- who did it ---------- */
 
 static Datum
 roles_array(const Identity *who)
@@ -159,20 +79,81 @@ roles_array(const Identity *who)
 	return PointerGetDatum(construct_array(roles, n, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* forgets who did it; what there is of it goes with the transaction */
 static void
-put_actor(Datum *values, bool *nulls)
+forget_actor(void)
 {
-	const Identity *who = identity_current();
+	actor.context = NULL;
+}
+
+static void
+role_changed(Datum arg, int cacheid, uint32 hash)
+{
+	forget_actor();
+}
+
+static void
+actor_xact_callback(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		forget_actor();
+}
+
+void
+audit_store_init(void)
+{
+	CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
+	RegisterXactCallback(actor_xact_callback, NULL);
+	audit_writer_init();
+}
+
+static void
+fill_actor(Datum *values, bool *nulls, const Identity *who)
+{
+	char *db_user = GetUserNameFromId(GetSessionUserId(), true);
 
 	wrk_put_text(values, nulls, LOG_USER_ID, who ? who->user_id : NULL);
 	wrk_put_text(values, nulls, LOG_SESSION_ID, who ? who->session_id : NULL);
 	wrk_put_text(values, nulls, LOG_VIA, who ? who->via : NULL);
 	wrk_put_text(values, nulls, LOG_ACTOR, who ? who->actor : NULL);
-	wrk_put_text(values, nulls, LOG_DB_USER, GetUserNameFromId(GetSessionUserId(), true));
-	if (nulls[LOG_DB_USER - 1])
-		wrk_put_text(values, nulls, LOG_DB_USER, ""); /* dropped meanwhile */
+	wrk_put_text(values, nulls, LOG_DB_USER,
+				 db_user ? db_user : ""); /* dropped meanwhile */
 	values[LOG_ROLES - 1] = roles_array(who);
 }
+
+static void
+make_actor(const Identity *who)
+{
+	MemoryContext context = AllocSetContextCreate(
+		TopTransactionContext, "wrk audit actor", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	if (actor.context != NULL)
+		MemoryContextDelete(actor.context);
+	forget_actor();
+	memset(actor.nulls, false, sizeof(actor.nulls));
+	actor.identity = identity_version();
+	actor.session_user = GetSessionUserId();
+	fill_actor(actor.values, actor.nulls, who);
+	actor.context = context;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+put_actor(Datum *values, bool *nulls)
+{
+	const Identity *who = identity_current();
+
+	if (actor.context == NULL || actor.identity != identity_version() ||
+		actor.session_user != GetSessionUserId())
+		make_actor(who);
+	memcpy(values, actor.values, sizeof(actor.values));
+	memcpy(nulls, actor.nulls, sizeof(actor.nulls));
+}
+
+
+/* ---------- writing ---------- */
 
 static void
 put_jsonb(Datum *values, bool *nulls, int column, Jsonb *doc)
@@ -182,16 +163,34 @@ put_jsonb(Datum *values, bool *nulls, int column, Jsonb *doc)
 		values[column - 1] = JsonbPGetDatum(doc);
 }
 
+/*
+ * A diff and its inverse say nearly the same twice, so they are compressed, which
+ * the server would only do with long rows.  It costs little beside making them.
+ */
+static void
+put_changes(Datum *values, bool *nulls, Jsonb *changes)
+{
+	JsonbValue diff;
+	Datum compressed;
+
+	put_jsonb(values, nulls, LOG_CHANGES, changes);
+	if (changes == NULL || !wrk_json_get(changes, "diff", &diff))
+		return;
+	compressed = toast_compress_datum(values[LOG_CHANGES - 1], InvalidCompressionMethod);
+	if (DatumGetPointer(compressed) != NULL)
+		values[LOG_CHANGES - 1] = compressed;
+}
+
 int64
 audit_store(const AuditEntry *entry, const char *request_id)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Relation rel = open_partition(now);
-	int64 id = nextval_internal(store.sequence, false);
+	AuditWriter *writer = audit_writer_open(now);
+	int64 id = nextval_internal(writer->sequence, false);
 	Datum values[LOG_NCOLUMNS];
-	bool nulls[LOG_NCOLUMNS] = {false};
-	HeapTuple tuple;
+	bool nulls[LOG_NCOLUMNS];
 
+	put_actor(values, nulls);
 	values[LOG_ID - 1] = Int64GetDatum(id);
 	values[LOG_CREATED_AT - 1] = TimestampTzGetDatum(now);
 	values[LOG_XID - 1] =
@@ -201,14 +200,10 @@ audit_store(const AuditEntry *entry, const char *request_id)
 	wrk_put_text(values, nulls, LOG_ACTION, entry->action);
 	wrk_put_text(values, nulls, LOG_RESOURCE_TYPE, entry->resource_type);
 	wrk_put_text(values, nulls, LOG_RESOURCE_ID, entry->resource_id);
-	put_jsonb(values, nulls, LOG_CHANGES, entry->changes);
+	put_changes(values, nulls, entry->changes);
 	put_jsonb(values, nulls, LOG_METADATA, entry->metadata);
-	put_actor(values, nulls);
 	wrk_put_text(values, nulls, LOG_REQUEST_ID, request_id);
-
-	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-	CatalogTupleInsert(rel, tuple);
-	heap_freetuple(tuple);
-	table_close(rel, NoLock);
+	audit_writer_insert(writer, values, nulls);
+	audit_writer_done(writer);
 	return id;
 }

@@ -94,6 +94,26 @@ typedef void WrkJsonAction;
 	makeJsonLexContextCstringLen((json), (len), (encoding), true)
 #endif
 
+/* the entries of a row for all indexes of its table; 16 added an argument */
+#if PG_VERSION_NUM >= 160000
+#define wrk_insert_index_tuples(result, slot, estate) \
+	((void) ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL, \
+								  false))
+#else
+#define wrk_insert_index_tuples(result, slot, estate) \
+	((void) ExecInsertIndexTuples((result), (slot), (estate), false, false, NULL, NIL))
+#endif
+
+/* since 17 a BRIN index keeps a page pinned from row to row, unless it is told not to */
+#if PG_VERSION_NUM >= 170000
+#define wrk_index_insert_cleanup(result) \
+	for (int wrk_i = 0; wrk_i < (result)->ri_NumIndices; wrk_i++) \
+	index_insert_cleanup((result)->ri_IndexRelationDescs[wrk_i], \
+						 (result)->ri_IndexRelationInfo[wrk_i])
+#else
+#define wrk_index_insert_cleanup(result) ((void) 0)
+#endif
+
 /* 15 replaced the global ThisTimeLineID by a function */
 static inline TimeLineID
 wrk_timeline(void)

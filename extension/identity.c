@@ -46,6 +46,7 @@
 
 static char *identity_string = NULL;           /* the setting, as the server keeps it */
 static const Identity *identity_parsed = NULL; /* the same, parsed; NULL = nobody */
+static uint64 identity_changes = 0;            /* how often it became another */
 static bool identity_writing = false;          /* identity_set() is at work */
 static char *pinned_tenant = NULL;             /* first tenant of this transaction */
 static bool holdable_declared = false; /* DECLARE ... WITH HOLD in this transaction */
@@ -194,6 +195,13 @@ static void
 identity_assign_hook(const char *newval, void *extra)
 {
 	identity_parsed = extra;
+	identity_changes++;
+}
+
+uint64
+identity_version(void)
+{
+	return identity_changes;
 }
 
 /* a second tenant in one transaction would let one read what the other wrote */

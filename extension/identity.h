@@ -39,6 +39,9 @@ extern const Identity *identity_current(void);
 /* the same for those who only show it or ask about its scopes, which are good anywhere */
 extern const Identity *identity_presented(void);
 
+/* another number whenever the identity may have become another, for what is made of it */
+extern uint64 identity_version(void);
+
 /*
  * Makes id the identity until this transaction ends.  Errors: forbidden when
  * another tenant was set in this transaction, bad_request for a value with
