@@ -64,6 +64,7 @@ COPILOT   += undo
 COPILOT   += audit
 COPILOT   += history
 COPILOT   += notifications
+COPILOT   += router
 COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)

@@ -12,10 +12,11 @@ SELECT copilot.install();
 \pset tuples_only on
 SELECT m.name, m.version, (SELECT string_agg(label, ' | ' ORDER BY position) FROM wrk.state s WHERE s.machine = m.name)
 FROM wrk.state_machine m ORDER BY 1;
--- admins may take every step that is anybody's, and every step of a version is announced
+-- admins may take every step that is anybody's; every step of a version is announced and has its consequences
 SELECT machine, from_state, to_state FROM wrk.transition WHERE NOT roles @> '{admin,ops_admin}';
 SELECT count(*) AS silent FROM wrk.transition WHERE machine = 'automation_version'
-	AND after IS DISTINCT FROM '{copilot.automation_version_announce(pg_catalog.jsonb)}';
+	AND after IS DISTINCT FROM
+	'{copilot.automation_version_announce(pg_catalog.jsonb),copilot.automation_version_entered(pg_catalog.jsonb)}';
 
 -- one line an answer: the step or the error; what is refused is rolled back, what is done stays
 CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$

@@ -90,6 +90,8 @@ BEGIN
 	IF NEW.blueprint_version = OLD.blueprint_version THEN
 		was.blueprint_json := NEW.blueprint_json;
 	END IF;
+	-- nor does it say anything of a version that its machine has another one
+	was.status_machine_version := NEW.status_machine_version;
 	IF NEW IS NOT DISTINCT FROM was THEN
 		RETURN NEW;
 	END IF;

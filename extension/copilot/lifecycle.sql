@@ -164,6 +164,13 @@ $$;
 COMMENT ON FUNCTION copilot.declared_machines() IS
 'definitions of the machines quote, workflow_binding, billing_period and client_health, for tables still to come';
 
+CREATE FUNCTION copilot.version_hooks()
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '["copilot.automation_version_announce", "copilot.automation_version_entered"]'::jsonb;
+COMMENT ON FUNCTION copilot.version_hooks() IS
+'part of copilot.machines(): what runs after every step of an automation version, in this order';
+
 CREATE FUNCTION copilot.machines()
 RETURNS SETOF jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -173,14 +180,14 @@ AS $$
 			|| CASE WHEN t ? 'roles' THEN jsonb_build_object(
 				'roles', (t -> 'roles') || '["ops_admin", "admin"]') ELSE '{}' END
 			|| CASE m ->> 'name' WHEN 'automation_version' THEN jsonb_build_object(
-				'after', 'copilot.automation_version_announce') ELSE '{}' END ORDER BY n)
+				'after', copilot.version_hooks()) ELSE '{}' END ORDER BY n)
 		FROM jsonb_array_elements(m -> 'transitions') WITH ORDINALITY o (t, n)))
 	FROM (SELECT copilot.automation_version_machine()
 		  UNION ALL SELECT copilot.work_machines()
 		  UNION ALL SELECT copilot.declared_machines()) AS d (m)
 $$;
 COMMENT ON FUNCTION copilot.machines() IS
-'the product''s machines, complete: admins may take every step that names roles, every step of an automation version is announced';
+'the product''s machines, complete: admins may take every step that names roles, every step of an automation version is announced and has its consequences';
 
 CREATE FUNCTION copilot.define_machines()
 RETURNS void
@@ -189,6 +196,7 @@ AS $$
 DECLARE
 	machine jsonb;
 BEGIN
+	PERFORM copilot.route_old_machine();
 	FOR machine IN SELECT copilot.machines() LOOP
 		-- one that was defined before, and changed by the installation since, stays changed
 		IF NOT EXISTS (SELECT FROM wrk.state_machine m
@@ -200,6 +208,35 @@ END
 $$;
 COMMENT ON FUNCTION copilot.define_machines() IS
 'part of copilot.install(): the product''s state machines. For the owner of the extension';
+
+CREATE FUNCTION copilot.route_old_machine()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- as installations from before the router have it, changed by them or not
+	hook jsonb := '"copilot.automation_version_announce"';
+	newest jsonb := (SELECT m.definition FROM wrk.state_machine m
+					 WHERE m.name = 'automation_version' ORDER BY m.version DESC LIMIT 1);
+BEGIN
+	IF newest IS NULL OR EXISTS (SELECT FROM wrk.state_machine m WHERE m.name = 'automation_version'
+		AND m.definition::text LIKE '%copilot.automation_version_entered%') THEN
+		RETURN;
+	END IF;
+	-- first the product's, so that what an installation has made of it stays the newest
+	PERFORM wrk.define_state_machine(m) FROM copilot.machines() m WHERE m ->> 'name' = 'automation_version';
+	PERFORM wrk.define_state_machine(jsonb_set(newest, '{transitions}', (
+		SELECT jsonb_agg(CASE WHEN t -> 'after' = hook
+			THEN t || jsonb_build_object('after', copilot.version_hooks()) ELSE t END ORDER BY n)
+		FROM jsonb_array_elements(newest -> 'transitions') WITH ORDINALITY o (t, n))));
+	-- the states are the same: whatever is on its way goes on by the new version
+	IF wrk.status_config('copilot.automation_versions') IS NOT NULL THEN
+		PERFORM wrk.migrate_status('copilot.automation_versions');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION copilot.route_old_machine() IS
+'part of copilot.define_machines(): where the machine automation_version is from before the router, gives it a version with the router, otherwise as the installation has it, and moves its rows there';
 
 CREATE FUNCTION copilot.enable_all_status()
 RETURNS void
@@ -307,8 +344,8 @@ COMMENT ON FUNCTION copilot.automation_version_history(jsonb) IS
 'call automation_version.history {id}: {changes: [{change_id, from, to, reason, by, name, imported, at, seconds}]} oldest first; from is null for the beginning, seconds (how long it stayed) for the present. Errors: WK400, WK404';
 
 REVOKE ALL ON FUNCTION copilot.automation_version_machine(), copilot.work_machines(),
-	copilot.declared_machines(), copilot.machines(), copilot.define_machines(),
-	copilot.enable_all_status(),
+	copilot.declared_machines(), copilot.version_hooks(), copilot.machines(), copilot.define_machines(),
+	copilot.route_old_machine(), copilot.enable_all_status(),
 	copilot.intake_is_complete(jsonb), copilot.checklist_is_done(jsonb),
 	copilot.automation_version_transition(jsonb),
 	copilot.automation_version_available_transitions(jsonb),
