@@ -28,8 +28,6 @@
 
 #include "base64url.h"
 
-/* the longest signature is that of the longest RSA key allowed, with room to spare */
-#define MAX_SIGNATURE_LEN 1100
 #define MAX_KID_LEN 256
 #define MEMO_LEN 512
 
@@ -329,12 +327,12 @@ jws_refuse_signature(const char *why)
 
 /* ---------- making ---------- */
 
-/* writes at most MAX_SIGNATURE_LEN bytes and returns how many, 0 if OpenSSL fails */
+/* writes at most JWS_MAX_SIGNATURE_LEN bytes and returns how many, 0 if OpenSSL fails */
 static size_t
 sign_with_pkey(Jwk *key, const JwsAlg *alg, const char *input, size_t len, uint8 *out)
 {
 	EVP_MD_CTX *ctx = start_signature(key, alg, true);
-	uint8 raw[MAX_SIGNATURE_LEN];
+	uint8 raw[JWS_MAX_SIGNATURE_LEN];
 	size_t raw_len = sizeof(raw);
 	bool ok =
 		ctx != NULL && EVP_DigestSign(ctx, raw, &raw_len, (const uint8 *) input, len) > 0;
@@ -381,12 +379,10 @@ make_header(const Jwk *key, const JwsAlg *alg)
 	return header;
 }
 
-char *
-jws_sign(char *payload, Jwk *key, const JwsAlg *alg)
+size_t
+jws_sign_bytes(const void *bytes, size_t len, Jwk *key, const JwsAlg *alg,
+			   uint8 *signature)
 {
-	StringInfo header;
-	StringInfoData token;
-	uint8 signature[MAX_SIGNATURE_LEN];
 	size_t signature_len;
 
 	if (!jwk_permits(key, alg))
@@ -394,22 +390,32 @@ jws_sign(char *payload, Jwk *key, const JwsAlg *alg)
 	if (!key->can_sign)
 		JWK_REFUSE(errmsg("key has no private half"),
 				   errhint("Member \"d\" is missing."));
-	header = make_header(key, alg);
+	if (key->kty == JWK_OCT)
+	{
+		compute_mac(key, alg, bytes, len, signature);
+		return alg->digest_len;
+	}
+	signature_len = sign_with_pkey(key, alg, bytes, len, signature);
+	if (signature_len == 0)
+		JWK_REFUSE(errmsg("key does not sign"),
+				   errdetail_internal("%s", openssl_failure()));
+	return signature_len;
+}
+
+char *
+jws_sign(char *payload, Jwk *key, const JwsAlg *alg)
+{
+	StringInfo header = make_header(key, alg);
+	StringInfoData token;
+	uint8 signature[JWS_MAX_SIGNATURE_LEN];
+	size_t signature_len;
+
 	initStringInfo(&token);
 	append_encoded_text(&token, header->data);
 	appendStringInfoChar(&token, '.');
 	append_encoded_text(&token, payload);
 
-	if (key->kty == JWK_OCT)
-	{
-		compute_mac(key, alg, token.data, token.len, signature);
-		signature_len = alg->digest_len;
-	}
-	else
-		signature_len = sign_with_pkey(key, alg, token.data, token.len, signature);
-	if (signature_len == 0)
-		JWK_REFUSE(errmsg("key does not sign"),
-				   errdetail_internal("%s", openssl_failure()));
+	signature_len = jws_sign_bytes(token.data, token.len, key, alg, signature);
 	appendStringInfoChar(&token, '.');
 	append_base64url(&token, signature, signature_len);
 	return token.data;

@@ -8,6 +8,9 @@
 #include "jose_json.h"
 #include "jwk.h"
 
+/* the longest signature is that of the longest RSA key allowed, with room to spare */
+#define JWS_MAX_SIGNATURE_LEN 1100
+
 /* longer tokens are refused before anything else is done with them */
 #define JWS_MAX_LEN (16 * 1024)
 
@@ -44,5 +47,12 @@ extern JsonbValue *jws_claims(const Jws *jws);
 /* palloc'd compact token of a text; the key must be able to sign with alg, else
  * bad_request */
 extern char *jws_sign(char *payload, Jwk *key, const JwsAlg *alg);
+
+/*
+ * The signature of any bytes, of at most JWS_MAX_SIGNATURE_LEN; returns its length.
+ * Error: bad_request if the key cannot sign with alg.
+ */
+extern size_t jws_sign_bytes(const void *bytes, size_t len, Jwk *key, const JwsAlg *alg,
+							 uint8 *signature);
 
 #endif /* WRK_JWS_H */

@@ -136,6 +136,31 @@ snapshot_sees(const XidSnapshot *snap, uint64 xid)
 	return snapshot_next_unseen(snap, xid) != xid;
 }
 
+void
+snapshot_append_current(StringInfo buf)
+{
+	XidSnapshot *snap =
+		snapshot_from_datum(DirectFunctionCall1(pg_current_snapshot, (Datum) 0));
+	uint64 own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	bool insert_own = own != 0 && own < snap->xmax && snapshot_sees(snap, own);
+	const char *separator = "";
+
+	appendStringInfo(buf, UINT64_FORMAT ":" UINT64_FORMAT ":",
+					 insert_own ? Min(own, snap->xmin) : snap->xmin, snap->xmax);
+	for (int i = 0; i <= snap->nxip; i++)
+	{
+		if (insert_own && (i == snap->nxip || own < snap->xip[i]))
+		{
+			appendStringInfo(buf, "%s" UINT64_FORMAT, separator, own);
+			separator = ",";
+			insert_own = false;
+		}
+		if (i < snap->nxip)
+			appendStringInfo(buf, "%s" UINT64_FORMAT, separator, snap->xip[i]);
+		separator = ",";
+	}
+}
+
 
 /* ---------- positions ---------- */
 
@@ -165,32 +190,6 @@ static char *
 epoch(void)
 {
 	return psprintf("%016" INT64_MODIFIER "x-%u", GetSystemIdentifier(), wrk_timeline());
-}
-
-/* appends the current snapshot with our own transaction among the unfinished */
-static void
-append_current_snapshot(StringInfo buf)
-{
-	XidSnapshot *snap =
-		snapshot_from_datum(DirectFunctionCall1(pg_current_snapshot, (Datum) 0));
-	uint64 own = U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-	bool insert_own = own != 0 && own < snap->xmax && snapshot_sees(snap, own);
-	const char *separator = "";
-
-	appendStringInfo(buf, UINT64_FORMAT ":" UINT64_FORMAT ":",
-					 insert_own ? Min(own, snap->xmin) : snap->xmin, snap->xmax);
-	for (int i = 0; i <= snap->nxip; i++)
-	{
-		if (insert_own && (i == snap->nxip || own < snap->xip[i]))
-		{
-			appendStringInfo(buf, "%s" UINT64_FORMAT, separator, own);
-			separator = ",";
-			insert_own = false;
-		}
-		if (i < snap->nxip)
-			appendStringInfo(buf, "%s" UINT64_FORMAT, separator, snap->xip[i]);
-		separator = ",";
-	}
 }
 
 /* the snapshot's text in a position; error if it is none, NULL if of another epoch */
@@ -244,7 +243,7 @@ wrk_position(PG_FUNCTION_ARGS)
 						errhint("Ask the primary.")));
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "%s.", epoch());
-	append_current_snapshot(&buf);
+	snapshot_append_current(&buf);
 	position_make_durable();
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(buf.data, buf.len));
 }

@@ -10,6 +10,7 @@
 #define WRK_POSITION_H
 
 #include "wrk_copilot.h"
+#include "lib/stringinfo.h"
 
 /* One palloc'd block.  Transaction ids are 64 bits wide and never wrap. */
 typedef struct XidSnapshot
@@ -25,6 +26,12 @@ extern XidSnapshot *snapshot_parse(const char *text);
 
 /* the same of an SQL value of type pg_snapshot */
 extern XidSnapshot *snapshot_from_datum(Datum snapshot);
+
+/*
+ * Appends the active snapshot, with our own transaction among the unfinished, as
+ * "xmin:xmax:xip,...".
+ */
+extern void snapshot_append_current(StringInfo buf);
 
 /* whether the transaction was finished when the snapshot was taken */
 extern bool snapshot_sees(const XidSnapshot *snapshot, uint64 xid);
