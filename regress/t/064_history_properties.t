@@ -20,25 +20,26 @@ my $node = wrk_node('main', preload => 0);
 my $setup = slurp_file("$FindBin::RealBin/../json_random.sql");
 my $laws = slurp_file("$FindBin::RealBin/../properties/history.sql");
 my $start = sprintf 'SELECT setseed(%.9f);', ($seed % 1000000000) / 1000000000;
-my $make = "SELECT count(pg_temp.make_history(i, 30)) FROM generate_series(1, $rows) i;";
+my @sql = ($setup, $laws, $start);
 
-# a law for every row, in the order of the rows
-sub try_law
+# a law for every row, in the order of the rows; statistics, or else every look at the log reads all of it
+for (my $first = 1; $first <= $rows; $first += 40)
 {
-	my ($law) = @_;
-	return "SELECT count($law(i)) FROM generate_series(1, $rows) i;";
+	my $last = $first + 39 < $rows ? $first + 39 : $rows;
+	my @steps = ('pg_temp.make_history(i, 30)', map { "$_(i)" } qw(check_as_of check_diff check_blame check_revert check_undo_all));
+
+	# one transaction, for its identity says which tenant's rows are asked for
+	push @sql, 'BEGIN;', (map { "SELECT count($_) FROM generate_series($first, $last) i;" } @steps), 'COMMIT;',
+		'ANALYZE version, item, wrk.audit_log;';
 }
 
 note("seed $seed");
-# one transaction, for its identity says which tenant's rows are asked for
-$node->safe_psql('wrk', join("\n", $setup, $laws, $start, 'BEGIN;', $make,
-	(map { try_law($_) } qw(check_as_of check_diff check_blame check_revert check_undo_all)), 'COMMIT'));
+$node->safe_psql('wrk', join("\n", @sql));
 
 my %tried = map { split /\|/ } split /\n/, $node->safe_psql('wrk', 'SELECT what, sum(n) FROM tried GROUP BY what');
 note("$_: $tried{$_}") for sort keys %tried;
 my %least = ('versions' => 20, 'leaves' => 10, 'changes that made them' => 2, 'steps back' => 20, 'reverts' => 5,
-	'reverts that change something' => 0.5, 'reverts with conflicts' => 1, 'reverts that do both' => 0.1,
-	'edges that keep a node' => 0.01);
+	'reverts that change something' => 0.5, 'reverts with conflicts' => 1, 'reverts that do both' => 0.1);
 cmp_ok($tried{$_} // 0, '>=', $rows * $least{$_}, "tried: $_") for sort keys %least;
 
 is($node->safe_psql('wrk', 'SELECT law, count(*) FROM broken GROUP BY law'), '', 'no law is broken')
