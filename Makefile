@@ -68,6 +68,7 @@ COPILOT   += audit
 COPILOT   += history
 COPILOT   += notifications
 COPILOT   += router
+COPILOT   += execution bindings run_events usage
 COPILOT   += projects messages tasks lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -102,6 +103,7 @@ REGRESS   += blueprint_merge
 REGRESS   += blueprint_import
 REGRESS   += copilot_blueprint
 REGRESS   += copilot_undo
+REGRESS   += copilot_execution flow_27_run_webhook flow_28_usage_alerts
 REGRESS   += copilot_history
 REGRESS   += attack
 REGRESS   += lint

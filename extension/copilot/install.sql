@@ -108,6 +108,7 @@ BEGIN
 	PERFORM copilot.make_notifications();
 	PERFORM copilot.define_machines();
 	PERFORM copilot.enable_all_status();
+	PERFORM copilot.make_execution();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
 	PERFORM copilot.enable_all_audit();
