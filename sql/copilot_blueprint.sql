@@ -400,7 +400,7 @@ UPDATE copilot.automation_versions SET blueprint_version = 700 WHERE id = regres
 ALTER TABLE copilot.automation_versions ENABLE TRIGGER USER;
 SELECT copilot.blueprint_retention();
 SELECT count(*), min(version), max(version) FROM copilot.blueprint_changes WHERE automation_version_id = regress.v1();
-SELECT name, function, every FROM wrk.maintenance WHERE name LIKE 'copilot.%';
+SELECT name, function, every FROM wrk.maintenance WHERE name = 'copilot.blueprint_retention';
 
 -- ---------- the next version ----------
 

@@ -151,7 +151,8 @@ BEGIN
 	SELECT r.run_id INTO stranger FROM unnest(reports) r
 	WHERE r.started_at < now() - copilot.run_horizon() ORDER BY 1 LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'run "%" began more than % ago', stranger, copilot.run_horizon() USING ERRCODE = 'WK4S9';
+		RAISE EXCEPTION 'run "%" began more than % days ago', stranger,
+			extract(day FROM copilot.run_horizon()) USING ERRCODE = 'WK4S9';
 	END IF;
 	SELECT r.run_id INTO stranger FROM unnest(reports) r
 	WHERE greatest(r.started_at, r.occurred_at, r.finished_at) > now() + interval '1 day' ORDER BY 1 LIMIT 1;
