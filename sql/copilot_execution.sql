@@ -116,6 +116,16 @@ SELECT regress.version('paused');
 SELECT regress.version('live');
 SELECT regress.version('blocked');
 SELECT regress.version('live');
+-- ... whoever has it stop and go on, though no binding is theirs to switch
+CREATE FUNCTION regress.bindings() RETURNS SETOF text LANGUAGE sql AS $$
+	SELECT concat_ws(' ', workflow_ref, status, CASE WHEN held THEN 'held' END) FROM copilot.workflow_bindings ORDER BY created_at
+$$;
+:ann
+SELECT wrk.transition('copilot.automation_versions', regress.id('a', 3, 1)::text, 'paused') ->> 'to';
+SELECT regress.bindings();
+SELECT wrk.transition('copilot.automation_versions', regress.id('a', 3, 1)::text, 'previous') ->> 'to';
+SELECT regress.bindings();
+COMMIT;
 -- every step is in the history; one that no rule of the caller's makes is marked
 SELECT c.from_state, c.to_state, c.reason, c.imported FROM wrk.state_change c JOIN regress.binding b ON b.id::text = c.row_id AND b.name = 'one' WHERE c.entity = 'workflow_binding' ORDER BY c.id;
 
