@@ -78,7 +78,7 @@ DATA       = $(wildcard extension/updates/*.sql)
 DATA_built = $(SCRIPT)
 
 # audit begins with an empty log
-REGRESS    = audit
+REGRESS    = audit audit_retention
 REGRESS   += identity api_key
 REGRESS   += jwt jwt_refusals jwt_key
 REGRESS   += webhook

@@ -40,7 +40,7 @@ typedef struct Grown
 } Grown;
 
 static List *grown = NIL;
-static Jsonb *note = NULL;
+static const AuditNote *note = NULL;
 static char *request_id_setting = NULL;
 static int keep_setting = -1; /* minutes; read by SQL */
 
@@ -49,19 +49,21 @@ PG_FUNCTION_INFO_V1(wrk_audit);
 
 /* ---------- what this transaction has appended ---------- */
 
-Jsonb *
-audit_set_note(Jsonb *metadata)
+const AuditNote *
+audit_set_note(const AuditNote *said)
 {
-	Jsonb *before = note;
+	const AuditNote *before = note;
 
-	note = metadata;
+	note = said;
 	return before;
 }
 
 Jsonb *
-audit_note(void)
+audit_note(const char *resource_type)
 {
-	return note;
+	if (note == NULL || strcmp(note->resource_type, resource_type) != 0)
+		return NULL;
+	return note->metadata;
 }
 
 static void

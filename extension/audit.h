@@ -37,13 +37,21 @@ extern void audit_init(void);
  */
 extern int64 audit_write(const AuditEntry *entry);
 
+/* Metadata of changes of rows that the log calls so; the caller owns both. */
+typedef struct AuditNote
+{
+	const char *resource_type;
+	Jsonb *metadata;
+} AuditNote;
+
 /*
- * Metadata of the row changes that are recorded from now on, NULL for none, which
- * must stay allocated.  Returns what was said before, to be said again also after an
- * error.
+ * Of the changes that are recorded from now on, NULL for none.  Returns what was said
+ * before, to be said again also after an error.
  */
-extern Jsonb *audit_set_note(Jsonb *note);
-extern Jsonb *audit_note(void);
+extern const AuditNote *audit_set_note(const AuditNote *note);
+
+/* the metadata for a change of a row, NULL if there is none */
+extern Jsonb *audit_note(const char *resource_type);
 
 /* ---------- audit_store.c ---------- */
 

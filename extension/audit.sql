@@ -62,7 +62,7 @@ BEGIN
 		SELECT part || i.suffix AS name, i.definition, i.purpose FROM (VALUES
 			('_tenant_idx', '(tenant_id, id)', 'log of a tenant'),
 			('_resource_idx', '(resource_id, resource_type, tenant_id, id)', 'history of a row'),
-			('_xid_idx', 'USING brin (xid) WITH (pages_per_range = 16)',
+			('_xid_idx', 'USING brin (xid) WITH (pages_per_range = 16, autosummarize = on)',
 			 'what came after a snapshot; see wrk.seal()')) AS i (suffix, definition, purpose)
 	LOOP
 		EXECUTE format('CREATE INDEX %I ON wrk.%I %s', index.name, part, index.definition);

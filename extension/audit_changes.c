@@ -75,6 +75,26 @@ log_settings(void)
 		1, BYTEA_OUTPUT_HEX, USE_ISO_DATES, DATEORDER_YMD, INTSTYLE_POSTGRES, utc};
 }
 
+/* the value's text as the log has it: one value has one, whoever writes it */
+static char *
+log_text(FmgrInfo *writer, Datum value)
+{
+	OutputSettings session = output_settings();
+	char *result;
+
+	set_output(log_settings());
+	PG_TRY();
+	{
+		result = OutputFunctionCall(writer, value);
+	}
+	PG_FINALLY();
+	{
+		set_output(session);
+	}
+	PG_END_TRY();
+	return result;
+}
+
 char *
 audit_column_text(AuditConfig *config, Relation rel, TupleTableSlot *row,
 				  AttrNumber column)
@@ -98,7 +118,7 @@ audit_column_text(AuditConfig *config, Relation rel, TupleTableSlot *row,
 						  &function, &is_varlena);
 		fmgr_info_cxt(function, writer, config->context);
 	}
-	return OutputFunctionCall(writer, value);
+	return log_text(writer, value);
 }
 
 static JsonNode *

@@ -58,6 +58,7 @@ DECLARE
 	before timestamptz;
 	month timestamptz;
 	partition_name name;
+	sealed bigint;
 	gone bigint := 0;
 	old bigint;
 BEGIN
@@ -69,7 +70,13 @@ BEGIN
 	END IF;
 	before := date_trunc('month', now() - keep);
 	-- what is not sealed has left no trace yet
-	WHILE wrk.seal() > 0 LOOP
+	LOOP
+		sealed := wrk.seal();
+		IF sealed IS NULL THEN
+			RAISE EXCEPTION 'somebody else is sealing the audit log' USING ERRCODE = '55P03',
+				HINT = 'Try again later.';
+		END IF;
+		EXIT WHEN sealed = 0;
 	END LOOP;
 	FOR partition_name, month IN
 		SELECT c.relname, to_timestamp(right(c.relname, 7), 'YYYY_MM')
@@ -90,7 +97,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION wrk.audit_retention(interval) IS
-'drops the months of the audit log that ended more than keep ago, after sealing them, records that in wrk.audit_dropped and as fact audit.retention, and returns how many rows they had. keep: at least one month; default: setting wrk_copilot.audit_keep; NULL: for ever. Errors: WK400, 55P03 when somebody has been reading for more than 5 s';
+'drops the months of the audit log that ended more than keep ago, after sealing them, records that in wrk.audit_dropped and as fact audit.retention, and returns how many rows they had. keep: at least one month; default: setting wrk_copilot.audit_keep; NULL: for ever. Errors: WK400, 55P03 when somebody else is sealing, or has been reading for more than 5 s';
 
 CREATE FUNCTION wrk.audit_keep()
 RETURNS bigint

@@ -77,7 +77,7 @@ write_change(AuditConfig *config, Relation rel, TupleTableSlot *before,
 	entry.tenant_id = audit_column_text(config, rel, row, config->tenant);
 	if (entry.announce && entry.tenant_id != NULL)
 		event_check_tenant(entry.tenant_id);
-	entry.metadata = audit_note();
+	entry.metadata = audit_note(config->resource);
 	(void) audit_write(&entry);
 }
 

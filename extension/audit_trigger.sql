@@ -97,7 +97,8 @@ BEGIN
 		'history', history, 'announce', announce));
 	PERFORM wrk.audit_config_check(tbl, config);
 	PERFORM wrk.audit_partitions();
-	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_audit AFTER INSERT OR UPDATE OR DELETE ON %s'
+	-- before any other trigger that may change the row again: ids rise as changes were made
+	EXECUTE format('CREATE OR REPLACE TRIGGER "00_wrk_audit" AFTER INSERT OR UPDATE OR DELETE ON %s'
 		' FOR EACH ROW EXECUTE FUNCTION wrk.audit_trigger(%L)', tbl, config);
 	EXECUTE format('CREATE OR REPLACE TRIGGER wrk_audit_truncate AFTER TRUNCATE ON %s'
 		' FOR EACH STATEMENT EXECUTE FUNCTION wrk.audit_trigger()', tbl);
@@ -106,7 +107,7 @@ $$;
 COMMENT ON FUNCTION wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean) IS
 'has every change of a row appended to wrk.audit_log with who made it and what it was before; calling it again replaces what was said before.
 resource_type: what the log calls the rows (a-z, 0-9, _ and -), by default the table''s name; no other table may have it.
-include or exclude: columns to record, all by default; an UPDATE of no such column is not recorded. redact: columns of which only is said that they changed. Generated columns are left out.
+include or exclude: columns to record, all by default; an UPDATE of no such column is not recorded. Exclude what every UPDATE changes (updated_at, a version): to revert an older change would be in conflict with it. redact: columns of which only is said that they changed. Generated columns are left out.
 id_column must not be NULL in any row. tenant_column: by default tenant_id if the table has it, else rows belong to no tenant.
 action_column: an UPDATE that changes it is called <resource_type>.<column>.<new value>, others <resource_type>.updated.
 history: who may read the history of a row: auditors (who may read the log; default) or readers (whoever sees the row as it is now; choose it only if that is right for older values as well).

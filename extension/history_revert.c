@@ -375,12 +375,14 @@ static bool
 write_revert(Revert *revert)
 {
 	JsonbParseState *state = NULL;
-	Jsonb *before;
+	AuditNote note = {revert->row->config->resource};
+	const AuditNote *before;
 	volatile bool changed = false;
 
 	wrk_json_begin_object(&state);
 	wrk_json_pair_int64(&state, "reverts", revert->change);
-	before = audit_set_note(wrk_json_finish_object(&state));
+	note.metadata = wrk_json_finish_object(&state);
+	before = audit_set_note(&note);
 	PG_TRY();
 	{
 		changed = revert->op == AUDIT_INSERT   ? revert_insert(revert)

@@ -95,6 +95,25 @@ SELECT ratio, due FROM aud.doc;
 RESET extra_float_digits;
 RESET timezone;
 RESET datestyle;
+\echo -- nor has one row two names, whoever writes it
+CREATE TABLE aud.slot (id timestamptz PRIMARY KEY, v int);
+SELECT wrk.enable_audit('aud.slot');
+SET timezone TO 'Asia/Tokyo';
+INSERT INTO aud.slot VALUES ('2026-03-04 05:06:07 UTC', 1);
+SET timezone TO 'America/New_York';
+UPDATE aud.slot SET v = 2;
+RESET timezone;
+SELECT op, id FROM aud.news();
+\echo -- a trigger that changes the row again does so afterwards
+CREATE FUNCTION aud.again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE aud.slot SET v = 10 WHERE v = 3;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER "0again" AFTER UPDATE ON aud.slot FOR EACH ROW EXECUTE FUNCTION aud.again();
+UPDATE aud.slot SET v = 3;
+SELECT changes FROM aud.news();
 \echo -- TRUNCATE
 TRUNCATE aud.doc;
 SELECT * FROM aud.news();

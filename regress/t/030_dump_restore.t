@@ -13,7 +13,9 @@ use Test::More;
 use Wrk;
 
 my $tenant = '00000000-0000-4000-8000-00000000000a';
-my $old = wrk_node('old', install => 1);
+# no sealing between one comparison and the next
+my $quiet = "wrk_copilot.maintenance_interval = 0\n";
+my $old = wrk_node('old', install => 1, conf => $quiet);
 
 $old->safe_psql('wrk', "SELECT wrk.jwt_key_import('" . key_jwk() . "')");
 my $api_key = $old->safe_psql('wrk', "SELECT wrk.api_key_create('$tenant', NULL, '{ops}')");
@@ -54,7 +56,7 @@ $old->safe_psql('wrk', "UPDATE invoice SET total = total + 1 WHERE id = 1");
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/wrk.dump';
 $old->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $old->connstr('wrk') ], 'the database can be dumped');
 
-my $new = wrk_node('new', extension => 0);
+my $new = wrk_node('new', extension => 0, conf => $quiet);
 $new->command_ok(
 	[ 'pg_restore', '--exit-on-error', '-d', $new->connstr('wrk'), $dump ],
 	'and restored without an error into a fresh server');
