@@ -106,6 +106,7 @@ BEGIN
 	PERFORM copilot.make_messages();
 	PERFORM copilot.make_tasks();
 	PERFORM copilot.make_notifications();
+	PERFORM copilot.make_builds();
 	PERFORM copilot.define_machines();
 	PERFORM copilot.enable_all_status();
 	PERFORM copilot.make_execution();

@@ -104,6 +104,8 @@ BEGIN
 	CREATE INDEX IF NOT EXISTS notification_deliveries_digest_idx
 		ON copilot.notification_deliveries (tenant_id, user_id, channel, digest_until)
 		WHERE sent_at IS NULL AND digest_until IS NOT NULL;
+	CREATE INDEX IF NOT EXISTS notification_deliveries_late_idx
+		ON copilot.notification_deliveries (digest_until) WHERE sent_at IS NULL AND digest_until IS NOT NULL;
 	COMMENT ON TABLE copilot.notification_deliveries IS
 		'what is, or was, to be sent elsewhere; for the workers of queue notifications';
 	COMMENT ON COLUMN copilot.notification_deliveries.digest_until IS 'end of the time its digest collects; NULL: sent by itself';
@@ -121,6 +123,13 @@ BEGIN
 	-- a queue that is there may have been set otherwise by the installation
 	PERFORM wrk.job_queue_set(q.name) FROM unnest('{build-requests,ai-ingestion,notifications,usage-sync}'::text[]) q (name)
 	WHERE NOT EXISTS (SELECT FROM wrk.job_queue j WHERE j.name = q.name);
+	PERFORM copilot.put_call('notification.list', 'copilot.notification_list(jsonb)');
+	PERFORM copilot.put_call('notification.unread_count', 'copilot.notification_unread_count(jsonb)');
+	PERFORM copilot.put_call('notification.mark_read', 'copilot.notification_mark_read(jsonb)');
+	PERFORM copilot.put_call('notification.mark_all_read', 'copilot.notification_mark_all_read(jsonb)');
+	PERFORM copilot.put_call('notification.preferences', 'copilot.notification_preferences_get(jsonb)');
+	PERFORM copilot.put_call('notification.set_preference', 'copilot.notification_preference_set(jsonb)');
+	PERFORM wrk.maintenance_register('copilot.notification_sweep', 'copilot.notification_sweep()', '10 minutes');
 END
 $$;
 COMMENT ON FUNCTION copilot.register_notifications() IS
