@@ -47,6 +47,8 @@ BEGIN
 	COMMENT ON COLUMN copilot.builds.requested_by IS 'from the identity; null for the system';
 	CREATE OR REPLACE TRIGGER queue BEFORE INSERT ON copilot.builds
 		FOR EACH ROW EXECUTE FUNCTION copilot.build_queue();
+	CREATE OR REPLACE TRIGGER "check" AFTER INSERT ON copilot.builds
+		FOR EACH ROW EXECUTE FUNCTION copilot.build_check();
 	PERFORM copilot.put_touch('builds');
 	PERFORM wrk.enable_tenancy('copilot.builds');
 	PERFORM copilot.put_permissions('automation_version', 'tenant', '{build}', '{ops,ops_admin,admin,system}');
@@ -75,14 +77,14 @@ AS $$
 DECLARE
 	version record;
 BEGIN
-	SELECT v.status, v.blueprint_version, v.automation_id INTO version FROM copilot.automation_versions v
-	WHERE v.tenant_id = NEW.tenant_id AND v.id = NEW.automation_version_id FOR KEY SHARE;
+	SELECT v.blueprint_version, v.automation_id INTO version FROM copilot.automation_versions v
+	WHERE v.tenant_id = NEW.tenant_id AND v.id = NEW.automation_version_id AND v.status = 'build_in_progress'
+	FOR KEY SHARE;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION 'automation version not found' USING ERRCODE = 'WK404';
-	END IF;
-	IF version.status <> 'build_in_progress' THEN
-		RAISE EXCEPTION 'a version in status "%" is not built', version.status USING ERRCODE = 'WK422',
-			HINT = 'Only what is in Build in Progress is.';
+		-- policies come first: whoever may not ask learns nothing of the version
+		NEW.blueprint_version := 0;
+		NEW.job_id := 0;
+		RETURN NEW;
 	END IF;
 	NEW.blueprint_version := version.blueprint_version;
 	NEW.job_id := wrk.job_enqueue('build-requests', jsonb_build_object('build_id', NEW.id,
@@ -93,7 +95,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.build_queue() IS
-'trigger of builds: queues the job of a new build, whose payload is {build_id, automation_id, automation_version_id, blueprint_version}. Errors: WK404 not_found, WK422 invalid_transition for a version that is not in Build in Progress';
+'trigger of builds: queues the job of a new build, whose payload is {build_id, automation_id, automation_version_id, blueprint_version}; no job for a version that cannot be built';
+
+CREATE FUNCTION copilot.build_check()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NEW.job_id = 0 THEN
+		RAISE EXCEPTION 'only a version in Build in Progress is built' USING ERRCODE = 'WK422';
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION copilot.build_check() IS
+'trigger of builds, behind the policies: refuses a build without a job. Error: WK422 invalid_transition';
 
 CREATE FUNCTION copilot.build_give_up(tenant uuid, version uuid)
 RETURNS void
@@ -122,7 +138,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.build_request(uuid, uuid) IS
-'has a version built that is in Build in Progress, unless it is being built already; returns the job of queue build-requests. For the system: nobody may call it. Errors: WK404, WK422';
+'has a version built that is in Build in Progress, unless it is being built already; returns the job of queue build-requests. For the system: nobody may call it. Errors: WK422, 23503 for no such version';
 
 CREATE FUNCTION copilot.call_build_request(params jsonb)
 RETURNS jsonb
@@ -289,7 +305,7 @@ $$;
 COMMENT ON FUNCTION copilot.build_fail(bigint, bigint, text, boolean) IS
 'an attempt to build has failed; returns what became of the job, see wrk.job_fail(). With the last attempt, or with retry false, the build has failed, and who requested it and the builders are notified (alert). For the holder of the job, as copilot.build_report(). Errors: WK401, WK404, WK409';
 
-REVOKE ALL ON FUNCTION copilot.make_builds(), copilot.build_queue(), copilot.build_give_up(uuid, uuid),
+REVOKE ALL ON FUNCTION copilot.make_builds(), copilot.build_queue(), copilot.build_check(), copilot.build_give_up(uuid, uuid),
 	copilot.build_request(uuid, uuid), copilot.call_build_request(jsonb), copilot.build_let_go(uuid),
 	copilot.build_list(jsonb), copilot.build_held(bigint, bigint),
 	copilot.build_report(bigint, bigint, integer, text), copilot.build_tell(uuid, text, text),

@@ -94,7 +94,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM copilot.want_own_user();
-	PERFORM copilot.check_params(params);
+	PERFORM copilot.check_params(params, VARIADIC '{}');
 	RETURN copilot.notification_unread();
 END
 $$;
@@ -156,7 +156,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM copilot.want_own_user();
-	PERFORM copilot.check_params(params);
+	PERFORM copilot.check_params(params, VARIADIC '{}');
 	RETURN jsonb_build_object('preferences', (
 		SELECT jsonb_agg(jsonb_build_object('kind', k.kind, 'channels', p.channels, 'digest', p.digest,
 			'own', EXISTS (SELECT FROM copilot.notification_preferences o
