@@ -32,9 +32,11 @@ SELECT action, tenant_id, resource_id ~ '^(audit_log_2020_02|default@)' AS resou
 	metadata ->> 'ids_sha256' IN (SELECT encode(sha256(convert_to(ids::text, 'UTF8')), 'hex') FROM wrk.audit_dropped) AS sha
 FROM wrk.audit_log WHERE action = 'audit.retention' ORDER BY id;
 \echo -- the default partition is guarded again, and so is the record
+BEGIN;
 INSERT INTO wrk.audit_log (created_at, xid, op, action, resource_type, roles, db_user)
 VALUES ('2019-07-01 UTC', 1, 'f', 'old.fact', 'thing', '{}', 'x');
 SELECT try('DELETE FROM wrk.audit_log_default');
+ROLLBACK;
 SELECT try('DELETE FROM wrk.audit_dropped');
 
 DROP FUNCTION try(text);
