@@ -69,7 +69,9 @@ COPILOT   += history
 COPILOT   += notifications notification_calls delivery builds
 COPILOT   += router
 COPILOT   += execution bindings run_events usage
-COPILOT   += projects messages tasks lifecycle install
+COPILOT   += projects messages threads
+COPILOT   += tasks task_rules
+COPILOT   += lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
 FRAGMENTS  = $(SQL_STEMS:%=extension/%.sql) $(COPILOT:%=extension/copilot/%.sql)
@@ -108,6 +110,7 @@ REGRESS   += copilot_blueprint
 REGRESS   += copilot_undo
 REGRESS   += copilot_execution flow_27_run_webhook flow_28_usage_alerts
 REGRESS   += copilot_history
+REGRESS   += flow_31_system_tasks
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale

@@ -69,6 +69,7 @@ BEGIN
 		WHERE s.before IS DISTINCT FROM '?' ORDER BY s.id, w.n
 	LOOP
 		PERFORM wrk.transition('copilot.automation_versions', step.id::text, step.code, 'on the way');
+		UPDATE copilot.tasks SET status = 'done' WHERE automation_version_id = step.id AND status = 'open';
 	END LOOP;
 END $$;
 COMMIT;

@@ -177,8 +177,12 @@ export const steps = [
   },
 ];
 
+// what was made when the build began
+const checklistDone = `UPDATE copilot.tasks SET status = 'done'
+  WHERE automation_version_id = '${northwind.revision}' AND kind = 'build_checklist'; `;
+
 // one step in the life of the revision: who makes it, what of, and the state it leads to
-const step = (person, role, what, becomes, { ask = becomes, reason = null } = {}) => ({
+const step = (person, role, what, becomes, { ask = becomes, reason = null, first = '' } = {}) => ({
   person,
   what: `${person.name} ${what}`,
   becomes,
@@ -186,7 +190,7 @@ const step = (person, role, what, becomes, { ask = becomes, reason = null } = {}
     northwind,
     person,
     role,
-    `SELECT wrk.transition('copilot.automation_versions', '${northwind.revision}', '${ask}', ${quote(reason)})`,
+    `${first}SELECT wrk.transition('copilot.automation_versions', '${northwind.revision}', '${ask}', ${quote(reason)})`,
   ),
 });
 
@@ -197,7 +201,7 @@ export const life = [
   step(clara, 'client', 'says no', 'needs_pricing', { reason: 'Too expensive' }),
   step(oskar, 'ops', 'makes a better offer', 'awaiting_client_approval'),
   step(clara, 'client', 'approves', 'build_in_progress'),
-  step(bruno, 'builder', 'hands it over to QA', 'qa_testing'),
+  step(bruno, 'builder', 'hands it over to QA', 'qa_testing', { first: checklistDone }),
   step(quinn, 'qa', 'fails it', 'build_in_progress', { reason: 'Dates are read wrong' }),
   step(bruno, 'builder', 'hands it over again', 'qa_testing'),
   step(quinn, 'qa', 'passes it', 'ready_to_launch'),

@@ -47,6 +47,7 @@ BEGIN
 	PERFORM copilot.put_touch('tasks');
 	PERFORM wrk.enable_tenancy('copilot.tasks');
 	PERFORM copilot.make_task_rights();
+	PERFORM copilot.make_task_rules();
 END
 $$;
 COMMENT ON FUNCTION copilot.make_tasks() IS 'part of copilot.install(): table tasks';
@@ -183,12 +184,55 @@ BEGIN
 		RAISE EXCEPTION 'this task is not for this role to change' USING ERRCODE = 'WK403';
 	END IF;
 	RETURN result;
+EXCEPTION WHEN unique_violation THEN
+	RAISE EXCEPTION 'the system has made this task anew' USING ERRCODE = 'WK409',
+		HINT = 'Work on the open one.';
 END
 $$;
 COMMENT ON FUNCTION copilot.task_update(jsonb) IS
-'call task.update {id, title, description, status, assignee_id, due_at, priority}: the task; what is absent stays, null empties description, assignee_id and due_at. Errors: WK400, WK403, WK404';
+'call task.update {id, title, description, status, assignee_id, due_at, priority}: the task; what is absent stays, null empties description, assignee_id and due_at. Errors: WK400, WK403, WK404, WK409 for reopening a task of the system that it has made anew';
+
+CREATE FUNCTION copilot.task_list(params jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	page record;
+	want record;
+	result jsonb;
+BEGIN
+	PERFORM copilot.check_params(params, 'project_id', 'automation_version_id', 'assignee_id', 'kind', 'status',
+								 'after', 'limit');
+	page := copilot.want_page(params);
+	SELECT copilot.want_uuid(params, 'project_id') AS project, copilot.want_uuid(params, 'automation_version_id') AS version,
+		copilot.want_uuid(params, 'assignee_id') AS assignee,
+		copilot.want_choice(params, 'kind', 'build_checklist', 'credentials_issue', 'general_todo', 'client_retention') AS kind,
+		copilot.want_choice(params, 'status', 'open', 'in_progress', 'done', 'cancelled') AS status
+	INTO want;
+	WITH found AS (
+		SELECT t.* FROM copilot.tasks t
+		WHERE (t.created_at, t.id) < (page.before_time, page.before_id)
+			AND (want.project IS NULL OR t.project_id = want.project)
+			AND (want.version IS NULL OR t.automation_version_id = want.version)
+			AND (want.assignee IS NULL OR t.assignee_id = want.assignee)
+			AND (want.kind IS NULL OR t.kind = want.kind)
+			AND (want.status IS NULL OR t.status = want.status)
+		ORDER BY t.created_at DESC, t.id DESC LIMIT page.page_size + 1),
+	shown AS (
+		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
+	SELECT jsonb_build_object(
+		'tasks', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
+		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
+			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
+	INTO result FROM shown s;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION copilot.task_list(jsonb) IS
+'call task.list {project_id, automation_version_id, assignee_id, kind, status, after, limit}: {tasks, next} newest first, those the caller sees; next is null on the last page. Error: WK400';
 
 REVOKE ALL ON FUNCTION copilot.make_tasks(), copilot.task_complete(), copilot.make_task_rights(),
-	copilot.check_assignee(uuid), copilot.task_create(jsonb), copilot.task_update(jsonb) FROM PUBLIC;
+	copilot.check_assignee(uuid), copilot.task_create(jsonb), copilot.task_update(jsonb),
+	copilot.task_list(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.check_assignee(uuid), copilot.task_create(jsonb),
-	copilot.task_update(jsonb) TO wrk_member;
+	copilot.task_update(jsonb), copilot.task_list(jsonb) TO wrk_member;
