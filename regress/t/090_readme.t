@@ -22,7 +22,7 @@ sub run_block
 
 open my $readme, '<', "$FindBin::RealBin/../../README.md" or die "README.md: $!";
 my $text = do { local $/; <$readme> };
-my ($setup, $sign, $tables, $member, $states) = $text =~ /```sql\n(.*?)```/gs;
+my ($setup, $sign, $tables, $member, $states, $audit) = $text =~ /```sql\n(.*?)```/gs;
 
 # what a reader fills in
 my ($jwk) = key_jwk();
@@ -55,6 +55,19 @@ is($node->safe_psql('wrk', "SELECT from_state, to_state FROM wrk.state_change WH
 	'draft|sent', 'that a row goes through');
 $node->psql('wrk', "UPDATE invoice SET status = 'paid' WHERE id = 1", stderr => \my $refused);
 like($refused, qr/only an identity may take invoice from "sent" to "paid"/, 'and for nobody else');
+
+# as somebody with role ops; the change it takes back is whatever became of the invoice
+$audit =~ s/(.*?;)\n/$1\nBEGIN; SELECT wrk.impersonate('acme', 'u', '{ops}');\n/s;
+my ($recorded, $revert) = $audit =~ /(.*)(SELECT wrk\.revert.*)/s;
+($error, my $told) = run_block("$recorded COMMIT;");
+is($error, '', 'what became of a row');
+like($told, qr/\|u\|invoice\.status\.paid\|/, 'and who did it');
+$node->safe_psql('wrk', 'UPDATE invoice SET total = 90 WHERE id = 1');
+my $change = $node->safe_psql('wrk', 'SELECT max(id) FROM wrk.audit_log');
+$revert =~ s/4711/$change/;
+is((run_block($revert))[0], '', 'a change is taken back');
+is($node->safe_psql('wrk', 'SELECT total FROM invoice WHERE id = 1'), $node->safe_psql('wrk',
+	"SELECT (changes #>> '{old,total}')::numeric FROM wrk.audit_log WHERE id = $change"), 'and the row is what it was');
 
 $node->stop;
 done_testing();
