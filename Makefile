@@ -122,6 +122,7 @@ ISOLATION += status_bulk
 ISOLATION += status_definition
 ISOLATION += blueprint_apply
 ISOLATION += blueprint_undo
+ISOLATION += run_ingest
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 

@@ -20,18 +20,19 @@ COMMENT ON FUNCTION copilot.run_horizon() IS
 
 CREATE FUNCTION copilot.run_event_problem(e jsonb)
 RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-	SELECT CASE
+DECLARE
+	times text := concat_ws(' ', e ->> 'occurred_at', e ->> 'started_at', e ->> 'finished_at');
+BEGIN
+	RETURN CASE
 		WHEN jsonb_typeof(e) <> 'object' THEN 'it is no object'
 		WHEN jsonb_typeof(e -> 'run_id') IS DISTINCT FROM 'string' OR length(e ->> 'run_id') NOT BETWEEN 1 AND 200
 			THEN '"run_id" must be a string of 1 to 200 characters'
 		WHEN (e ->> 'status' IN ('running', 'succeeded', 'failed', 'cancelled')) IS NOT TRUE
 			THEN '"status" must be one of running, succeeded, failed, cancelled'
-		WHEN coalesce(e ->> 'occurred_at', e ->> 'finished_at', e ->> 'started_at') IS NULL
-			THEN 'one of "occurred_at", "started_at" and "finished_at" is required'
-		WHEN EXISTS (SELECT FROM unnest(ARRAY['occurred_at', 'started_at', 'finished_at']) t
-			WHERE e ->> t !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$')
+		WHEN times = '' THEN 'one of "occurred_at", "started_at" and "finished_at" is required'
+		WHEN times !~ '^(\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)( |$))+$'
 			THEN 'times must be ISO 8601 with a zone'
 		WHEN jsonb_typeof(e -> 'units') NOT IN ('number', 'null') THEN '"units" must be a number'
 		WHEN (e ->> 'units')::numeric NOT BETWEEN 0 AND 1000000000 OR scale(trim_scale((e ->> 'units')::numeric)) > 6
@@ -39,7 +40,8 @@ AS $$
 		WHEN jsonb_typeof(e -> 'error') NOT IN ('string', 'null') OR length(e ->> 'error') > 2000
 			THEN '"error" must be a string of at most 2000 characters'
 		WHEN jsonb_typeof(e -> 'test') NOT IN ('boolean', 'null') THEN '"test" must be true or false'
-		WHEN pg_column_size(e -> 'data') > 65536 THEN '"data" is larger than 64 kB' END
+		WHEN pg_column_size(e -> 'data') > 65536 THEN '"data" is larger than 64 kB' END;
+END
 $$;
 COMMENT ON FUNCTION copilot.run_event_problem(jsonb) IS
 'what is wrong with a report of a run, NULL for nothing; whether times exist is for their cast to say';
@@ -131,7 +133,7 @@ BEGIN
 	SELECT jsonb_agg(copilot.run_event_open(e) ORDER BY n) INTO events
 	FROM jsonb_array_elements(events) WITH ORDINALITY o (e, n);
 	IF EXISTS (SELECT FROM jsonb_array_elements(events) e
-		WHERE copilot.as_uuid(e ->> 'workflow_binding_id') <> binding) THEN
+		WHERE lower(e ->> 'workflow_binding_id') <> binding::text) THEN
 		RAISE EXCEPTION 'a run event is of another workflow binding' USING ERRCODE = 'WK400';
 	END IF;
 	RETURN events;
@@ -232,24 +234,37 @@ END
 $$;
 COMMENT ON FUNCTION copilot.run_message(bytea) IS 'the body of a webhook as JSON, NULL if it is none';
 
-CREATE FUNCTION copilot.run_binding_named(headers jsonb, message jsonb)
+CREATE FUNCTION copilot.run_header_binding(headers jsonb)
 RETURNS uuid
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
 AS $$
-	SELECT coalesce(
-		(SELECT copilot.as_uuid(h.value) FROM jsonb_each_text(CASE jsonb_typeof(headers) WHEN 'object' THEN headers END) h
-		 WHERE lower(h.key) = 'x-workflow-binding-id' LIMIT 1),
-		copilot.as_uuid(copilot.run_event_open(CASE jsonb_typeof(message) WHEN 'array' THEN message -> 0 ELSE message END)
-			->> 'workflow_binding_id'))
+BEGIN
+	RETURN (SELECT copilot.as_uuid(h.value)
+			FROM jsonb_each_text(CASE jsonb_typeof(headers) WHEN 'object' THEN headers END) h
+			WHERE lower(h.key) = 'x-workflow-binding-id' LIMIT 1);
+END
 $$;
-COMMENT ON FUNCTION copilot.run_binding_named(jsonb, jsonb) IS
-'the binding a webhook says it is of: header X-Workflow-Binding-Id, else "workflow_binding_id" of its first report';
+COMMENT ON FUNCTION copilot.run_header_binding(jsonb) IS
+'the binding that header X-Workflow-Binding-Id names, NULL for none';
+
+CREATE FUNCTION copilot.run_body_binding(message jsonb)
+RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN copilot.as_uuid(copilot.run_event_open(
+		CASE jsonb_typeof(message) WHEN 'array' THEN message -> 0 ELSE message END) ->> 'workflow_binding_id');
+END
+$$;
+COMMENT ON FUNCTION copilot.run_body_binding(jsonb) IS
+'the binding that the first report of a body names, NULL for none';
 
 CREATE FUNCTION copilot.ingest_run_event(headers jsonb, raw_body bytea, binding uuid DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+	wanted uuid := coalesce(binding, copilot.run_header_binding(headers));
 	message jsonb;
 	bound record;
 	secrets text[];
@@ -258,9 +273,13 @@ BEGIN
 		RAISE EXCEPTION 'a webhook about runs has % bytes', length(raw_body) USING ERRCODE = 'WK413',
 			DETAIL = 'At most 1048576 are accepted.';
 	END IF;
-	message := copilot.run_message(raw_body);
-	SELECT b.tenant_id, b.id, b.automation_version_id INTO bound FROM copilot.workflow_bindings b
-	WHERE b.id = coalesce(binding, copilot.run_binding_named(headers, message));
+	-- a body that nobody vouches for yet is read only if nothing else says whose it is
+	IF wanted IS NULL THEN
+		message := copilot.run_message(raw_body);
+		wanted := copilot.run_body_binding(message);
+	END IF;
+	SELECT b.tenant_id, b.id, b.automation_version_id INTO bound
+	FROM copilot.workflow_bindings b WHERE b.id = wanted;
 	secrets := ARRAY(SELECT s.secret FROM copilot.workflow_binding_secrets s
 		WHERE s.tenant_id = bound.tenant_id AND s.workflow_binding_id = bound.id
 			AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
@@ -270,6 +289,7 @@ BEGIN
 		secrets := ARRAY[encode(sha256(uuid_send(gen_random_uuid())), 'hex')];
 	END IF;
 	PERFORM wrk.webhook_verify(headers, raw_body, secrets);
+	message := coalesce(message, copilot.run_message(raw_body));
 	IF message IS NULL THEN
 		RAISE EXCEPTION 'the body of the webhook is no JSON' USING ERRCODE = 'WK400';
 	END IF;
@@ -425,7 +445,7 @@ REVOKE ALL ON FUNCTION copilot.run_horizon(), copilot.run_event_problem(jsonb), 
 	copilot.run_events_refuse(jsonb), copilot.run_events_read(jsonb),
 	copilot.run_events_given(uuid, jsonb, integer), copilot.run_reports_check(uuid, copilot.run_report[]),
 	copilot.run_store(uuid, uuid, uuid, jsonb), copilot.run_message(bytea),
-	copilot.run_binding_named(jsonb, jsonb), copilot.ingest_run_event(jsonb, bytea, uuid),
+	copilot.run_header_binding(jsonb), copilot.run_body_binding(jsonb), copilot.ingest_run_event(jsonb, bytea, uuid),
 	copilot.ingest_run_event(jsonb, text, uuid), copilot.run_ingest(uuid, jsonb),
 	copilot.ingest_run_events(uuid, jsonb), copilot.call_run_ingest(jsonb), copilot.run_retention(),
 	copilot.call_run_list(jsonb), copilot.call_run_get(jsonb) FROM PUBLIC;

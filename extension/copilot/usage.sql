@@ -5,14 +5,19 @@
 -- in the calendar month (UTC) it began in; trials count nowhere.  Deleting old runs
 -- takes nothing off: what was used was used.
 
-CREATE FUNCTION copilot.usage_period(at timestamptz, OUT period_start date, OUT period_end date)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
-AS $$
-	SELECT date_trunc('month', at AT TIME ZONE 'UTC')::date,
-		(date_trunc('month', at AT TIME ZONE 'UTC') + interval '1 month')::date
-$$;
-COMMENT ON FUNCTION copilot.usage_period(timestamptz) IS
-'the period of usage a time is in: a calendar month in UTC, its first day and the first day after it';
+CREATE FUNCTION copilot.usage_period_start(at timestamptz)
+RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN date_trunc('month', at AT TIME ZONE 'UTC')::date;
+COMMENT ON FUNCTION copilot.usage_period_start(timestamptz) IS
+'first day of the period of usage that a time is in: a calendar month in UTC';
+
+CREATE FUNCTION copilot.usage_period_end(at timestamptz)
+RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (date_trunc('month', at AT TIME ZONE 'UTC') + interval '1 month')::date;
+COMMENT ON FUNCTION copilot.usage_period_end(timestamptz) IS
+'first day after the period of usage that a time is in';
 
 CREATE FUNCTION copilot.usage_add(deltas jsonb)
 RETURNS void
@@ -47,15 +52,15 @@ DECLARE
 BEGIN
 	EXECUTE format($query$
 		SELECT jsonb_agg(to_jsonb(d)) FROM (
-			SELECT r.tenant_id, r.automation_version_id, p.period_start, p.period_end, sum(r.sign) AS runs,
+			SELECT r.tenant_id, r.automation_version_id, copilot.usage_period_start(r.started_at) AS period_start,
+				copilot.usage_period_end(r.started_at) AS period_end, sum(r.sign) AS runs,
 				coalesce(sum(r.sign) FILTER (WHERE r.status = 'succeeded'), 0) AS succeeded,
 				coalesce(sum(r.sign) FILTER (WHERE r.status = 'failed'), 0) AS failed,
 				coalesce(sum(r.sign) FILTER (WHERE r.status = 'cancelled'), 0) AS cancelled,
 				coalesce(sum(r.sign * r.units) FILTER (WHERE r.status = 'succeeded'), 0) AS units,
 				coalesce(sum(r.sign * greatest(extract(epoch FROM r.finished_at - r.started_at), 0))
 					FILTER (WHERE r.status <> 'running'), 0) AS seconds
-			FROM (%s) r CROSS JOIN LATERAL copilot.usage_period(r.started_at) p
-			WHERE NOT r.test GROUP BY 1, 2, 3, 4) d
+			FROM (%s) r WHERE NOT r.test GROUP BY 1, 2, 3, 4) d
 		WHERE (d.runs, d.succeeded, d.failed, d.cancelled, d.units, d.seconds) <> (0, 0, 0, 0, 0, 0)
 		$query$, runs) INTO deltas;
 	IF deltas IS NOT NULL THEN
@@ -271,12 +276,14 @@ $$;
 COMMENT ON FUNCTION copilot.call_usage_remove_threshold(jsonb) IS
 'call usage.remove_threshold {id}: {id}; its alerts go with it. Errors: WK400, WK403, WK404';
 
-REVOKE ALL ON FUNCTION copilot.usage_period(timestamptz), copilot.usage_add(jsonb), copilot.usage_count(),
+REVOKE ALL ON FUNCTION copilot.usage_period_start(timestamptz), copilot.usage_period_end(timestamptz),
+	copilot.usage_add(jsonb), copilot.usage_count(),
 	copilot.usage_of(jsonb, text), copilot.usage_notify(jsonb), copilot.usage_alert(),
 	copilot.usage_check_thresholds(), copilot.usage_set_threshold(uuid, text, numeric),
 	copilot.usage_remove_threshold(uuid), copilot.usage(uuid, date, date), copilot.call_usage_get(jsonb),
 	copilot.call_usage_set_threshold(jsonb), copilot.call_usage_remove_threshold(jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION copilot.usage_period(timestamptz), copilot.usage_check_thresholds(),
+GRANT EXECUTE ON FUNCTION copilot.usage_period_start(timestamptz), copilot.usage_period_end(timestamptz),
+	copilot.usage_check_thresholds(),
 	copilot.usage_set_threshold(uuid, text, numeric), copilot.usage_remove_threshold(uuid),
 	copilot.usage(uuid, date, date), copilot.call_usage_get(jsonb),
 	copilot.call_usage_set_threshold(jsonb), copilot.call_usage_remove_threshold(jsonb) TO wrk_member;
