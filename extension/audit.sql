@@ -60,8 +60,10 @@ BEGIN
 	EXECUTE format('ALTER TABLE wrk.%I ADD CONSTRAINT %I PRIMARY KEY (id)', part, part || '_pkey');
 	FOR index IN
 		SELECT part || i.suffix AS name, i.definition, i.purpose FROM (VALUES
-			('_tenant_idx', '(tenant_id, id)', 'log of a tenant'),
-			('_resource_idx', '(resource_id, resource_type, tenant_id, id)', 'history of a row'),
+			-- no two entries are alike, so looking for duplicates is in vain
+			('_tenant_idx', '(tenant_id, id) WITH (deduplicate_items = off)', 'log of a tenant'),
+			('_resource_idx', '(resource_id, resource_type, tenant_id, id) WITH (deduplicate_items = off)',
+			 'history of a row'),
 			('_xid_idx', 'USING brin (xid) WITH (pages_per_range = 16, autosummarize = on)',
 			 'what came after a snapshot; see wrk.seal()')) AS i (suffix, definition, purpose)
 	LOOP
