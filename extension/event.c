@@ -157,7 +157,8 @@ event_init(void)
 int64
 event_write(const EventRow *row)
 {
-	const Identity *who = identity_current();
+	/* also at the end of the transaction, when no method runs any more */
+	const Identity *who = identity_presented();
 	int64 id;
 	int slot;
 	Relation rel;

@@ -4,12 +4,15 @@ CREATE TABLE wrk.rpc (
 	method text PRIMARY KEY CHECK (method ~ '^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$'),
 	function text NOT NULL,
 	roles text[],
-	description text
+	description text,
+	once text[]
 );
 COMMENT ON TABLE wrk.rpc IS 'functions that may be called from outside, by their public name';
 COMMENT ON COLUMN wrk.rpc.function IS
 'function (params jsonb) returns jsonb; run as wrk_member, so it must be executable by that role';
 COMMENT ON COLUMN wrk.rpc.roles IS 'roles of which a caller needs one; NULL: every authenticated identity';
+COMMENT ON COLUMN wrk.rpc.once IS
+'members of the answer, a new secret for instance, that are given once and not kept: who calls again with the same key gets the answer without them';
 CREATE TRIGGER function_name BEFORE INSERT OR UPDATE ON wrk.rpc
 	FOR EACH ROW EXECUTE FUNCTION wrk.function_name('function');
 COMMENT ON TRIGGER function_name ON wrk.rpc IS 'keeps the full name of a function that is there';
@@ -203,7 +206,7 @@ BEGIN
 		event_id := wrk.rpc_event_id();
 		PERFORM wrk.rpc_event_key(NULL);
 		IF key IS NOT NULL THEN
-			PERFORM wrk.key_answer(key, result);
+			PERFORM wrk.key_answer(key, CASE WHEN entry.once IS NULL THEN result ELSE result - entry.once END);
 		END IF;
 	END IF;
 	IF entered THEN
