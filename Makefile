@@ -62,6 +62,7 @@ SQL_STEMS += blueprint_import
 SQL_STEMS += lint
 
 COPILOT    = base identity automations
+COPILOT   += sessions login access access_calls api_keys
 COPILOT   += blueprints blueprint_edit
 COPILOT   += undo
 COPILOT   += audit
@@ -96,6 +97,7 @@ REGRESS   += seal_tree seal
 REGRESS   += status status_define status_tricks
 REGRESS   += history history_revert
 REGRESS   += copilot_audit
+REGRESS   += copilot_access
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += copilot_notifications
 REGRESS   += flow_21_build_request flow_22_build_worker
@@ -123,6 +125,7 @@ ISOLATION += status_definition
 ISOLATION += blueprint_apply
 ISOLATION += blueprint_undo
 ISOLATION += run_ingest
+ISOLATION += copilot_session
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 

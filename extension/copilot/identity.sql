@@ -93,6 +93,11 @@ BEGIN
 	);
 	COMMENT ON TABLE copilot.user_roles IS
 		'roles of a person in a tenant; issuers of credentials put them into the claim "roles"';
+	-- a tenant that goes takes them along at once, whoever granted them to whom
+	IF NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = 'copilot.user_roles'::regclass
+				   AND k.confrelid = 'copilot.tenants'::regclass) THEN
+		ALTER TABLE copilot.user_roles ADD FOREIGN KEY (tenant_id) REFERENCES copilot.tenants ON DELETE CASCADE;
+	END IF;
 	PERFORM wrk.enable_tenancy('copilot.user_roles');
 	-- whoever may manage roles may hand out those of the ordinary work; the rest takes an admin
 	PERFORM copilot.put_policy('user_roles', 'grant_role', 'who may hand out roles',

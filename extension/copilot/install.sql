@@ -97,6 +97,10 @@ BEGIN
 	PERFORM copilot.make_tenants();
 	PERFORM copilot.make_users();
 	PERFORM copilot.make_user_roles();
+	PERFORM copilot.make_sessions();
+	PERFORM copilot.make_login();
+	PERFORM copilot.make_access();
+	PERFORM copilot.make_api_keys();
 	PERFORM copilot.make_automations();
 	PERFORM copilot.make_automation_versions();
 	PERFORM copilot.make_projects();
