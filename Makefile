@@ -50,6 +50,7 @@ SQL_STEMS += channel rpc gateway
 SQL_STEMS += job job_work
 SQL_STEMS += audit audit_trigger audit_retention
 SQL_STEMS += seal_tree seal_key seal seal_verify seal_proof
+SQL_STEMS += lock
 SQL_STEMS += history
 SQL_STEMS += protection
 SQL_STEMS += status_define status
@@ -72,6 +73,7 @@ COPILOT   += router
 COPILOT   += execution bindings run_events usage
 COPILOT   += projects messages threads
 COPILOT   += tasks task_rules
+COPILOT   += locks
 COPILOT   += lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -92,6 +94,7 @@ REGRESS   += position event event_trigger event_rotate maintenance
 REGRESS   += gateway
 REGRESS   += job
 REGRESS   += protection
+REGRESS   += lock
 REGRESS   += audit_writer
 REGRESS   += seal_tree seal
 REGRESS   += status status_define status_tricks
@@ -119,6 +122,7 @@ REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  = jwt_key_rotation
 ISOLATION += rbac_change
 ISOLATION += history_revert
+ISOLATION += lock_race
 ISOLATION += status_race
 ISOLATION += status_bulk
 ISOLATION += status_definition

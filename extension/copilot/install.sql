@@ -109,6 +109,7 @@ BEGIN
 	PERFORM copilot.make_blueprints();
 	PERFORM copilot.make_messages();
 	PERFORM copilot.make_tasks();
+	PERFORM copilot.make_locks();
 	PERFORM copilot.make_notifications();
 	PERFORM copilot.make_builds();
 	PERFORM copilot.define_machines();
