@@ -10,7 +10,7 @@ MODULE_big = wrk_copilot
 # One stem is one module: extension/STEM.c and extension/STEM.sql, sql/STEM.sql tests it.
 # A line each, so that two additions do not meet in one line; SQL in order of need.
 C_STEMS    = wrk_copilot wrk_json
-C_STEMS   += table_cache
+C_STEMS   += table_cache table_insert
 C_STEMS   += identity identity_sql api_key
 C_STEMS   += session
 C_STEMS   += base64url jose_json jwk jws jwt jwt_claims jwt_key

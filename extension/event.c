@@ -17,7 +17,6 @@
 #include "access/toast_compression.h"
 #include "access/detoast.h"
 #include "access/xact.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "miscadmin.h"
@@ -32,6 +31,7 @@
 #include "event_check.h"
 #include "event_store.h"
 #include "identity.h"
+#include "table_insert.h"
 
 /*
  * One of these for each open (sub)transaction that has emitted or been given a
@@ -145,7 +145,8 @@ event_init(void)
 		"Greatest number of events looked at to replay one channel.",
 		"Whoever has been away for more, of all tenants together, reads the current state"
 		" again.",
-		&event_max_replay_scan, 1000000, 1000, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
+		&event_max_replay_scan, 1000000, 1000, PG_INT32_MAX, PGC_SUSET, 0, NULL, NULL,
+		NULL);
 	RegisterXactCallback(event_xact_callback, NULL);
 	RegisterSubXactCallback(event_subxact_callback, NULL);
 	event_store_init();
@@ -187,7 +188,7 @@ event_write(const EventRow *row)
 	values[EVENT_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-	CatalogTupleInsert(rel, tuple);
+	table_insert(rel, tuple);
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
 

@@ -16,7 +16,6 @@
 #include "access/genam.h"
 #include "access/stratnum.h"
 #include "access/table.h"
-#include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
@@ -28,6 +27,7 @@
 
 #include "event.h"
 #include "identity.h"
+#include "table_insert.h"
 
 /* columns of wrk.state_change */
 enum ChangeColumn
@@ -108,7 +108,7 @@ status_record(const StatusStep *step, bool imported)
 	values[CHANGE_CREATED_AT - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 
 	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
-	CatalogTupleInsert(rel, tuple);
+	table_insert(rel, tuple);
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
 	last_change = id;

@@ -158,6 +158,16 @@ BEGIN READ ONLY;
 SELECT wrk.emit('a', '{}', '{tenant:acme}', tenant_id => 'acme');
 ROLLBACK;
 
+-- whoever administers the database may index what events hold
+CREATE INDEX event_oddity ON wrk.event ((payload ->> 'n')) WHERE type = 'odd.thing';
+SELECT count(wrk.emit(t, jsonb_build_object('n', n), '{tenant:acme}', tenant_id => 'acme'))
+FROM (VALUES (1, 'odd.thing'), (2, 'odd.thing'), (3, 'usual.thing')) AS v (n, t);
+SET enable_seqscan = off;
+EXPLAIN (COSTS off) SELECT payload FROM wrk.event WHERE type = 'odd.thing' AND payload ->> 'n' = '2' AND slot = 0;
+SELECT payload FROM wrk.event WHERE type = 'odd.thing' AND payload ->> 'n' = '2';
+RESET enable_seqscan;
+DROP INDEX wrk.event_oddity;
+
 -- without a worker for this database the transaction rings itself: once, and only if it commits
 SELECT mode, worker_pid FROM wrk.doorbell_status();
 SELECT wrk.doorbell_mode();
