@@ -102,6 +102,8 @@ BEGIN
 	);
 	CREATE INDEX IF NOT EXISTS run_events_started_idx
 		ON copilot.run_events (tenant_id, automation_version_id, started_at, id);
+	CREATE INDEX IF NOT EXISTS run_events_status_idx
+		ON copilot.run_events (tenant_id, automation_version_id, status, started_at, id);
 	COMMENT ON TABLE copilot.run_events IS 'runs of workflows, one row each: what is known of it by now';
 	COMMENT ON COLUMN copilot.run_events.run_id IS 'what the engine calls the run';
 	COMMENT ON COLUMN copilot.run_events.test IS 'a trial: seen, but not counted';

@@ -403,11 +403,17 @@ BEGIN
 	wanted_status := copilot.want_choice(params, 'status', 'running', 'succeeded', 'failed', 'cancelled');
 	page := copilot.want_page(params);
 	PERFORM copilot.check_thread(NULL, version);
+	-- one arm with and one without a status: each finds its page in its own index
 	WITH found AS (
-		SELECT r.* FROM copilot.run_events r
-		WHERE r.automation_version_id = version AND (r.started_at, r.id) < (page.before_time, page.before_id)
-			AND (wanted_status IS NULL OR r.status = wanted_status)
-		ORDER BY r.started_at DESC, r.id DESC LIMIT page.page_size + 1),
+		(SELECT r.* FROM copilot.run_events r
+		 WHERE wanted_status IS NULL AND r.automation_version_id = version
+			AND (r.started_at, r.id) < (page.before_time, page.before_id)
+		 ORDER BY r.started_at DESC, r.id DESC LIMIT page.page_size + 1)
+		UNION ALL
+		(SELECT r.* FROM copilot.run_events r
+		 WHERE r.status = wanted_status AND r.automation_version_id = version
+			AND (r.started_at, r.id) < (page.before_time, page.before_id)
+		 ORDER BY r.started_at DESC, r.id DESC LIMIT page.page_size + 1)),
 	shown AS (
 		SELECT f.* FROM found f ORDER BY f.started_at DESC, f.id DESC LIMIT page.page_size)
 	SELECT jsonb_build_object(
