@@ -77,8 +77,12 @@ SELECT regress.call('binding.create', jsonb_build_object('automation_version_id'
 FROM unnest('{"{}","{\"engine\": \"N8N\", \"workflow_ref\": \"x\"}","{\"engine\": \"n8n\", \"workflow_ref\": \"\"}","{\"engine\": 1, \"workflow_ref\": \"x\"}"}'::jsonb[]) p;
 SELECT regress.call('binding.rotate_secret', jsonb_build_object('id', id, 'overlap_hours', 721)), regress.call('binding.transition', jsonb_build_object('id', id, 'to', 'error')) FROM regress.binding WHERE name = 'one';
 SELECT regress.attempt(format('SELECT copilot.binding_rotate_secret(%L, %L)', id, o)) FROM regress.binding, unnest('{-1 hour,31 days,NULL}'::interval[]) o WHERE name = 'one';
--- the same key makes one binding
-SELECT copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'keyed', 'k') = copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'keyed', 'k');
+-- the same key makes one binding, and its secret is shown once and kept nowhere else
+SELECT a - 'secret' = b, a ? 'secret', b ? 'secret' FROM copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'keyed', 'k') a, copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'keyed', 'k') b;
+SELECT a.result - 'secret' = b.result, a.result ? 'secret', b.result ? 'secret' FROM jsonb_build_object('automation_version_id', regress.id('a', 3, 1), 'engine', 'n8n', 'workflow_ref', 'called') p,
+	LATERAL wrk.rpc_call('binding.create', p, 'k2') a, LATERAL wrk.rpc_call('binding.create', p, 'k2') b;
+SELECT a.result - 'secret' = b.result, a.result ? 'secret', b.result ? 'secret' FROM regress.binding, jsonb_build_object('id', id) p,
+	LATERAL wrk.rpc_call('binding.rotate_secret', p, 'k3') a, LATERAL wrk.rpc_call('binding.rotate_secret', p, 'k3') b WHERE name = 'one';
 ROLLBACK;
 -- the tables say the same: no secret is read, no run, usage or alert written, by any member
 :otto

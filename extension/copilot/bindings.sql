@@ -121,7 +121,7 @@ BEGIN
 	VALUES (version, engine, workflow_ref) RETURNING b.* INTO made;
 	answer := copilot.answer(to_jsonb(made)) || jsonb_build_object('secret', copilot.binding_add_secret(made.id));
 	IF key IS NOT NULL THEN
-		PERFORM wrk.key_answer(key, answer);
+		PERFORM wrk.key_answer(key, answer - 'secret');
 	END IF;
 	RETURN answer;
 EXCEPTION WHEN unique_violation THEN
@@ -129,7 +129,7 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 COMMENT ON FUNCTION copilot.binding_create(uuid, text, text, text) IS
-'binds a version to a workflow of an engine: the binding, inactive, with the secret of its webhooks, which is shown this once. Once per key. Errors: WK400, WK403, WK404, WK409 (bound already, or the version is archived)';
+'binds a version to a workflow of an engine: the binding, inactive, with the secret of its webhooks, which is shown this once. Once per key; who calls again with it gets the binding without the secret. Errors: WK400, WK403, WK404, WK409 (bound already, or the version is archived)';
 
 -- ---------- a version starts and stops ----------
 

@@ -281,6 +281,8 @@ BEGIN
 	PERFORM copilot.put_call('binding.get', 'copilot.call_binding_get(jsonb)');
 	PERFORM copilot.put_call('binding.transition', 'copilot.call_binding_transition(jsonb)');
 	PERFORM copilot.put_call('binding.rotate_secret', 'copilot.call_binding_rotate_secret(jsonb)');
+	-- an answer that is kept for whoever calls again would keep the secret, too
+	UPDATE wrk.rpc SET once = '{secret}' WHERE method IN ('binding.create', 'binding.rotate_secret');
 	PERFORM copilot.put_call('run.ingest', 'copilot.call_run_ingest(jsonb)', '{system}');
 	PERFORM copilot.put_call('run.list', 'copilot.call_run_list(jsonb)');
 	PERFORM copilot.put_call('run.get', 'copilot.call_run_get(jsonb)');
