@@ -115,6 +115,7 @@ BEGIN
 	PERFORM copilot.define_machines();
 	PERFORM copilot.enable_all_status();
 	PERFORM copilot.make_execution();
+	PERFORM copilot.make_billing();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
 	PERFORM copilot.enable_all_audit();

@@ -115,13 +115,17 @@ VALUES ('{
 		{"code": "signed", "label": "Signed", "terminal": true},
 		{"code": "rejected", "label": "Rejected"}],
 	"transitions": [
-		{"from": "draft", "to": "sent", "label": "Send", "roles": ["ops"]},
-		{"from": "sent", "to": "draft", "label": "Withdraw", "roles": ["ops"]},
-		{"from": "sent", "to": "signed", "label": "Sign",
-		 "roles": ["client", "system"]},
+		{"from": "draft", "to": "sent", "label": "Send", "roles": ["ops"],
+		 "guard": "copilot.quote_is_open", "after": "copilot.quote_entered"},
+		{"from": "sent", "to": "draft", "label": "Withdraw", "roles": ["ops"],
+		 "guard": "copilot.quote_is_open"},
+		{"from": "sent", "to": "signed", "label": "Sign", "roles": ["client", "system"],
+		 "guard": "copilot.quote_is_open", "after": "copilot.quote_entered"},
 		{"from": "sent", "to": "rejected", "label": "Reject", "needs_reason": true,
-		 "roles": ["client", "system"]},
-		{"from": "rejected", "to": "draft", "label": "Revise", "roles": ["ops"]}]
+		 "roles": ["client", "system"],
+		 "guard": "copilot.quote_is_open", "after": "copilot.quote_entered"},
+		{"from": "rejected", "to": "draft", "label": "Revise", "roles": ["ops"],
+		 "guard": "copilot.quote_is_open"}]
 }'::jsonb), ('{
 	"name": "workflow_binding",
 	"title": "Life of a workflow binding",
@@ -143,8 +147,8 @@ VALUES ('{
 		{"code": "draft", "label": "Draft", "initial": true},
 		{"code": "finalized", "label": "Finalized", "terminal": true}],
 	"transitions": [
-		{"from": "draft", "to": "finalized", "label": "Finalize",
-		 "roles": ["system"]}]
+		{"from": "draft", "to": "finalized", "label": "Finalize", "roles": ["system"],
+		 "guard": "copilot.billing_period_is_over"}]
 }'), ('{
 	"name": "client_health",
 	"title": "Health of a client",
