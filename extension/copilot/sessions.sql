@@ -29,7 +29,6 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM wrk.token_key_ensure();
 	CREATE TABLE IF NOT EXISTS copilot.sessions (
 		tenant_id uuid NOT NULL,
 		id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -73,6 +72,8 @@ BEGIN
 	PERFORM wrk.enable_tenancy('copilot.sessions');
 	PERFORM wrk.enable_tenancy('copilot.refresh_tokens');
 	PERFORM copilot.make_session_rights();
+	-- recorded: the log has its months by now
+	PERFORM wrk.token_key_ensure();
 END
 $$;
 COMMENT ON FUNCTION copilot.make_sessions() IS 'part of copilot.install(): tables sessions and refresh_tokens';
