@@ -77,6 +77,9 @@ SELECT regress.call('binding.create', jsonb_build_object('automation_version_id'
 FROM unnest('{"{}","{\"engine\": \"N8N\", \"workflow_ref\": \"x\"}","{\"engine\": \"n8n\", \"workflow_ref\": \"\"}","{\"engine\": 1, \"workflow_ref\": \"x\"}"}'::jsonb[]) p;
 SELECT regress.call('binding.rotate_secret', jsonb_build_object('id', id, 'overlap_hours', 721)), regress.call('binding.transition', jsonb_build_object('id', id, 'to', 'error')) FROM regress.binding WHERE name = 'one';
 SELECT regress.attempt(format('SELECT copilot.binding_rotate_secret(%L, %L)', id, o)) FROM regress.binding, unnest('{-1 hour,31 days,NULL}'::interval[]) o WHERE name = 'one';
+-- a secret that no webhook could be verified with is none
+SELECT regress.attempt(format('INSERT INTO copilot.workflow_binding_secrets (workflow_binding_id, secret) SELECT id, %L FROM regress.binding WHERE name = %L', s, 'one'))
+FROM unnest(ARRAY['short', 'whsec_short and no base64', 'whsec_AAAA', repeat('x', 1025)]) s;
 -- the same key makes one binding, and its secret is shown once and kept nowhere else
 SELECT a - 'secret' = b, a ? 'secret', b ? 'secret' FROM copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'keyed', 'k') a, copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'keyed', 'k') b;
 SELECT a.result - 'secret' = b.result, a.result ? 'secret', b.result ? 'secret' FROM jsonb_build_object('automation_version_id', regress.id('a', 3, 1), 'engine', 'n8n', 'workflow_ref', 'called') p,

@@ -51,7 +51,9 @@ BEGIN
 		tenant_id uuid NOT NULL REFERENCES copilot.tenants ON DELETE CASCADE,
 		id uuid NOT NULL DEFAULT gen_random_uuid(),
 		workflow_binding_id uuid NOT NULL,
-		secret text NOT NULL CHECK (length(secret) BETWEEN 16 AND 1024),
+		-- what wrk.webhook_verify() can use: a bad one would refuse the good ones' webhooks, too
+		secret text NOT NULL CHECK (octet_length(secret) BETWEEN 16 AND 1024 AND (secret !~ '^whsec_'
+			OR secret ~ '^whsec_([A-Za-z0-9+/]{4}){6,}([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$')),
 		expires_at timestamptz,
 		created_by uuid DEFAULT wrk.user_id()::uuid,
 		created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -156,7 +158,15 @@ BEGIN
 	PERFORM copilot.put_touch('usage_aggregates');
 	PERFORM wrk.enable_tenancy('copilot.usage_aggregates');
 	GRANT SELECT ON copilot.usage_aggregates TO wrk_member;
+END
+$$;
+COMMENT ON FUNCTION copilot.make_usage() IS 'part of copilot.make_execution(): table usage_aggregates';
 
+CREATE FUNCTION copilot.make_usage_alerts()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
 	CREATE TABLE IF NOT EXISTS copilot.usage_thresholds (
 		tenant_id uuid NOT NULL REFERENCES copilot.tenants ON DELETE CASCADE,
 		id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -207,8 +217,8 @@ BEGIN
 		FOR EACH ROW EXECUTE FUNCTION copilot.usage_alert();
 END
 $$;
-COMMENT ON FUNCTION copilot.make_usage() IS
-'part of copilot.make_execution(): tables usage_aggregates, usage_thresholds and usage_alerts';
+COMMENT ON FUNCTION copilot.make_usage_alerts() IS
+'part of copilot.make_execution(): tables usage_thresholds and usage_alerts';
 
 CREATE FUNCTION copilot.make_execution_rights()
 RETURNS void
@@ -257,6 +267,7 @@ BEGIN
 	PERFORM copilot.make_bindings();
 	PERFORM copilot.make_run_events();
 	PERFORM copilot.make_usage();
+	PERFORM copilot.make_usage_alerts();
 	PERFORM copilot.make_execution_rights();
 	-- no event of its own: workflow_binding.updated says "status"
 	PERFORM wrk.enable_status('copilot.workflow_bindings', 'workflow_binding',
@@ -296,4 +307,4 @@ COMMENT ON FUNCTION copilot.make_execution() IS
 'part of copilot.install(): workflow bindings, their runs and usage, with their rights, events, audit and calls';
 
 REVOKE ALL ON FUNCTION copilot.make_bindings(), copilot.make_run_events(), copilot.make_usage(),
-	copilot.make_execution_rights(), copilot.make_execution() FROM PUBLIC;
+	copilot.make_usage_alerts(), copilot.make_execution_rights(), copilot.make_execution() FROM PUBLIC;

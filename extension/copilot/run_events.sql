@@ -372,12 +372,11 @@ DECLARE
 BEGIN
 	-- a day later than reports are refused: none of these can come again
 	DELETE FROM copilot.run_events r USING (
-		SELECT o.tenant_id, o.id FROM copilot.usage_aggregates a
-		JOIN copilot.run_events o ON o.tenant_id = a.tenant_id AND o.automation_version_id = a.automation_version_id
-			AND o.started_at < least(a.period_end::timestamp AT TIME ZONE 'UTC',
-									 now() - copilot.run_horizon() - interval '1 day')
-			AND o.started_at >= a.period_start::timestamp AT TIME ZONE 'UTC'
-		WHERE a.period_start < now() - copilot.run_horizon() LIMIT 10000) old
+		SELECT o.tenant_id, o.id FROM copilot.automation_versions v CROSS JOIN LATERAL (
+			SELECT e.tenant_id, e.id FROM copilot.run_events e
+			WHERE e.tenant_id = v.tenant_id AND e.automation_version_id = v.id
+				AND e.started_at < now() - copilot.run_horizon() - interval '1 day' LIMIT 10000) o
+		LIMIT 10000) old
 	WHERE r.tenant_id = old.tenant_id AND r.id = old.id;
 	GET DIAGNOSTICS gone = ROW_COUNT;
 	RETURN gone;
