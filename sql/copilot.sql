@@ -86,9 +86,9 @@ ROLLBACK;
 
 -- the lock counter counts changes, and nothing else does
 :ann
-UPDATE copilot.automation_versions SET intake_progress = 40 WHERE id = regress.id('a', 3, 1)
+UPDATE copilot.automation_versions SET requirements = '{"goals": {"problem": "Mail"}}' WHERE id = regress.id('a', 3, 1)
 RETURNING version, intake_progress, updated_at > created_at AS touched;
-UPDATE copilot.automation_versions SET intake_progress = 40 WHERE id = regress.id('a', 3, 1)
+UPDATE copilot.automation_versions SET requirements = '{"goals": {"problem": "Mail"}}' WHERE id = regress.id('a', 3, 1)
 RETURNING version, intake_progress;
 SAVEPOINT s;
 UPDATE copilot.automation_versions SET version = 100;

@@ -53,7 +53,7 @@ WHERE id = regress.v1() RETURNING blueprint_version, version;
 :ann
 UPDATE copilot.automation_versions SET blueprint_json = jsonb_set(blueprint_json, '{title}', '"Invoices"')
 WHERE id = regress.v1() RETURNING blueprint_version, version;
-UPDATE copilot.automation_versions SET intake_progress = 10 WHERE id = regress.v1() RETURNING blueprint_version, version;
+UPDATE copilot.automation_versions SET requirements = '{"goals": {"problem": "Mail"}}' WHERE id = regress.v1() RETURNING blueprint_version, version;
 UPDATE copilot.automation_versions SET blueprint_json = blueprint_json WHERE id = regress.v1() RETURNING blueprint_version, version;
 COMMIT;
 SELECT * FROM regress.news();
@@ -405,7 +405,7 @@ SELECT name, function, every FROM wrk.maintenance WHERE name = 'copilot.blueprin
 -- ---------- the next version ----------
 
 :ann
-SELECT regress.try(format('SELECT result - ''{id,created_at,updated_at,status_changed_at}''::text[] FROM wrk.rpc_call(''automation_version.create_version'', ''{"automation_id": "%s"}'')', a))
+SELECT regress.try(format('SELECT result - ''{id,based_on,created_at,updated_at,status_changed_at}''::text[] FROM wrk.rpc_call(''automation_version.create_version'', ''{"automation_id": "%s"}'')', a))
 FROM unnest(ARRAY[regress.id('a', 2, 1), regress.id('a', 2, 1), regress.id('b', 2, 1), regress.id('a', 2, 9)]) a;
 SELECT regress.try($$SELECT result FROM wrk.rpc_call('automation_version.create_version', '{}')$$);
 COMMIT;

@@ -47,7 +47,11 @@ $$;
 -- ---------- whose history ----------
 
 :ann
+SELECT copilot.automation_version_capture(regress.v1(), '{"goals": {"problem": "Mail"}}') ->> 'intake_progress';
+COMMIT;
+-- the rest of the intake, which the log has nothing of: progress is computed
 UPDATE copilot.automation_versions SET intake_progress = 100 WHERE id = regress.v1();
+:ann
 SELECT copilot.blueprint_apply(regress.v1(), 1, '{"meta": {"set": [[["title"], "Invoices"]]}, "nodes": {"added": [{"id": "n2", "label": "Read", "at": {"x": 1, "y": 2}}]}}') ->> 'version';
 COMMIT;
 :otto
@@ -152,7 +156,7 @@ $$;
 SELECT * FROM regress.blame('automation_version', regress.v1(), '{"path": ["blueprint_json"]}');
 SELECT * FROM regress.blame('automation_version', regress.v1(), '{"path": ["blueprint_json", "nodes", "n1"]}');
 SELECT * FROM regress.blame('automation_version', regress.v1(), '{"path": ["status"]}');
-SELECT count(*) FROM regress.blame('automation_version', regress.v1()) b WHERE b ~ 'status_reason|intake_progress';
+SELECT count(*) FROM regress.blame('automation_version', regress.v1()) b WHERE b ~ 'status_reason|requirements';
 SELECT * FROM regress.blame('automation_version', regress.v1(), '{"path": ["blueprint_json", "nodes", "n9"]}');
 SELECT * FROM regress.blame('automation_version', regress.v1(), '{"path": ["nonsense"]}');
 COMMIT;
@@ -196,8 +200,16 @@ COMMIT;
 SELECT regress.revert(7);
 SELECT regress.revert(7, 'ours');
 SELECT copilot.blueprint_get(jsonb_build_object('id', regress.v1())) -> 'document';
+-- answers are taken back as long as they may be given
 SELECT regress.revert(2);
-SELECT intake_progress FROM copilot.automation_versions WHERE id = regress.v1();
+ROLLBACK;
+BEGIN;
+SELECT wrk.status_import();
+UPDATE copilot.automation_versions SET status = 'intake_in_progress' WHERE id = regress.v1();
+SELECT wrk.status_import(false), regress.act('ann');
+SET LOCAL ROLE wrk_member;
+SELECT regress.revert(2);
+SELECT requirements, intake_progress FROM copilot.automation_versions WHERE id = regress.v1();
 ROLLBACK;
 -- a status goes back if there is a step that leads there, for those whose step it is
 :otto

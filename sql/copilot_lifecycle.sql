@@ -16,7 +16,7 @@ FROM wrk.state_machine m ORDER BY 1;
 SELECT machine, from_state, to_state FROM wrk.transition WHERE NOT roles @> '{admin,ops_admin}';
 SELECT count(*) AS silent FROM wrk.transition WHERE machine = 'automation_version'
 	AND after IS DISTINCT FROM
-	'{copilot.automation_version_announce(pg_catalog.jsonb),copilot.automation_version_entered(pg_catalog.jsonb)}';
+	'{copilot.automation_version_entered(pg_catalog.jsonb),copilot.automation_version_announce(pg_catalog.jsonb)}';
 
 -- one line an answer: the step or the error; what is refused is rolled back, what is done stays
 CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
@@ -38,7 +38,9 @@ INSERT INTO regress.looked SELECT coalesce(max(id), 0) FROM wrk.event;
 -- nothing is priced before the intake is complete
 :ann
 SELECT regress.go(1, 'needs_pricing');
+COMMIT;
 UPDATE copilot.automation_versions SET intake_progress = 100 WHERE id = regress.id('a', 3, 1);
+:ann
 SELECT regress.go(1, 'needs_pricing');
 -- nor does the client price, or approve what is not priced
 SELECT regress.go(1, 'awaiting_client_approval');

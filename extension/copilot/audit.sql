@@ -48,7 +48,7 @@ BEGIN
 	PERFORM wrk.enable_audit('copilot.automations', 'automation', exclude => '{updated_at}',
 		history => 'readers', announce => true);
 	PERFORM wrk.enable_audit('copilot.automation_versions', 'automation_version',
-		exclude => '{updated_at,version,status_changed_at,status_machine_version,blueprint_version}',
+		exclude => '{updated_at,version,status_changed_at,status_machine_version,blueprint_version,intake_progress}',
 		action_column => 'status', history => 'readers', announce => true);
 	PERFORM wrk.enable_audit('copilot.projects', 'project',
 		exclude => '{updated_at,status_machine_version}',

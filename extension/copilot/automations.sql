@@ -21,13 +21,17 @@ BEGIN
 		PRIMARY KEY (tenant_id, id),
 		FOREIGN KEY (tenant_id, created_by) REFERENCES copilot.tenant_users
 	);
+	ALTER TABLE copilot.automations ADD COLUMN IF NOT EXISTS
+		archived_reason text CHECK (length(archived_reason) <= 2000);
 	CREATE INDEX IF NOT EXISTS automations_recent_idx
 		ON copilot.automations (tenant_id, created_at, id);
 	COMMENT ON TABLE copilot.automations IS 'automations of a tenant; what they do is in their versions';
+	COMMENT ON COLUMN copilot.automations.archived_at IS 'when it was archived, all its versions with it; see copilot.automation_archive()';
 	PERFORM copilot.put_touch('automations');
 	PERFORM wrk.enable_tenancy('copilot.automations');
-	GRANT SELECT, INSERT (name, description), UPDATE (name, description, archived_at)
+	GRANT SELECT, INSERT (name, description), UPDATE (name, description)
 		ON copilot.automations TO wrk_member;
+	REVOKE UPDATE (archived_at) ON copilot.automations FROM wrk_member; -- older installations gave it
 END
 $$;
 COMMENT ON FUNCTION copilot.make_automations() IS 'part of copilot.install(): table automations';
@@ -59,18 +63,28 @@ BEGIN
 		FOREIGN KEY (tenant_id, automation_id) REFERENCES copilot.automations ON DELETE CASCADE,
 		FOREIGN KEY (tenant_id, created_by) REFERENCES copilot.tenant_users
 	);
+	ALTER TABLE copilot.automation_versions ADD COLUMN IF NOT EXISTS based_on uuid;
+	IF NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conname = 'automation_versions_based_on_fkey'
+		AND c.conrelid = 'copilot.automation_versions'::regclass) THEN
+		ALTER TABLE copilot.automation_versions ADD CONSTRAINT automation_versions_based_on_fkey
+			FOREIGN KEY (tenant_id, automation_id, based_on)
+			REFERENCES copilot.automation_versions (tenant_id, automation_id, id);
+	END IF;
 	CREATE INDEX IF NOT EXISTS automation_versions_status_idx
 		ON copilot.automation_versions (tenant_id, status, status_changed_at);
+	CREATE INDEX IF NOT EXISTS automation_versions_recent_idx
+		ON copilot.automation_versions (tenant_id, created_at, id);
 	COMMENT ON TABLE copilot.automation_versions IS 'versions of an automation, each on its way through the lifecycle';
 	COMMENT ON COLUMN copilot.automation_versions.number IS 'which version of its automation this is, from 1';
+	COMMENT ON COLUMN copilot.automation_versions.based_on IS 'version of the automation whose blueprint and answers it began with';
 	COMMENT ON COLUMN copilot.automation_versions.version IS 'counts the changes of this row, for optimistic locking; kept by a trigger';
 	COMMENT ON COLUMN copilot.automation_versions.status_reason IS 'why the last change of status was made; given together with it, never changed without';
-	COMMENT ON COLUMN copilot.automation_versions.blueprint_json IS 'the design: nodes, edges, sections; too large for row events, which leave it out';
+	COMMENT ON COLUMN copilot.automation_versions.blueprint_json IS 'the design: nodes, edges and what else its editor keeps; too large for row events, which leave it out';
 	CREATE OR REPLACE TRIGGER count_version BEFORE UPDATE ON copilot.automation_versions
 		FOR EACH ROW EXECUTE FUNCTION copilot.automation_version_count();
 	PERFORM wrk.enable_tenancy('copilot.automation_versions');
 	-- which steps of the status are whose is for its state machine to say
-	GRANT SELECT, INSERT (automation_id, number, intake_progress, blueprint_json),
+	GRANT SELECT, INSERT (automation_id, number, blueprint_json, based_on),
 		UPDATE (status, status_reason, intake_progress, blueprint_json)
 		ON copilot.automation_versions TO wrk_member;
 	GRANT UPDATE (status, status_reason) ON copilot.automation_versions TO wrk_service;
@@ -241,44 +255,12 @@ $$;
 COMMENT ON FUNCTION copilot.automation_version_get(jsonb) IS
 'call automation_version.get {id}: the version with its blueprint and the name of its automation. Errors: WK400, WK404';
 
-CREATE FUNCTION copilot.automation_version_create(params jsonb)
-RETURNS jsonb
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
-AS $$
-DECLARE
-	wanted uuid;
-	result jsonb;
-BEGIN
-	PERFORM copilot.check_params(params, 'automation_id');
-	wanted := copilot.want_uuid(params, 'automation_id', true);
-	IF NOT EXISTS (SELECT FROM copilot.automations a WHERE a.id = wanted) THEN
-		RAISE EXCEPTION 'automation not found' USING ERRCODE = 'WK404';
-	END IF;
-	IF NOT wrk.can('create', 'automation_version') THEN
-		RAISE EXCEPTION 'versions are not for this role to create' USING ERRCODE = 'WK403';
-	END IF;
-	-- two at once would take the same number
-	PERFORM pg_advisory_xact_lock(hashtextextended('copilot.automations ' || wanted, 0));
-	INSERT INTO copilot.automation_versions AS v (automation_id, number, blueprint_json)
-	SELECT wanted, coalesce(max(o.number), 0) + 1,
-		coalesce((array_agg(o.blueprint_json ORDER BY o.number DESC))[1], '{}')
-	FROM copilot.automation_versions o WHERE o.automation_id = wanted
-	RETURNING copilot.answer(to_jsonb(v)) INTO result;
-	RETURN result;
-EXCEPTION WHEN unique_violation THEN
-	RAISE EXCEPTION 'somebody else has just created a version' USING ERRCODE = 'WK409';
-END
-$$;
-COMMENT ON FUNCTION copilot.automation_version_create(jsonb) IS
-'call automation_version.create_version {automation_id}: the new version, at the beginning of its life, with the blueprint of the newest one. Errors: WK400, WK403, WK404, WK409';
-
 REVOKE ALL ON FUNCTION copilot.make_automations(), copilot.make_automation_versions(),
 	copilot.make_automation_rights(), copilot.automation_version_count(),
 	copilot.automation_version_announce(jsonb), copilot.project_of_automation(text),
 	copilot.automation_of_version(text), copilot.may_join_automation_version(text),
 	copilot.want_automation_version(jsonb),
-	copilot.automation_version_get(jsonb), copilot.automation_version_create(jsonb) FROM PUBLIC;
+	copilot.automation_version_get(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.project_of_automation(text), copilot.automation_of_version(text),
 	copilot.may_join_automation_version(text), copilot.automation_version_get(jsonb),
-	copilot.want_automation_version(jsonb),
-	copilot.automation_version_create(jsonb) TO wrk_member;
+	copilot.want_automation_version(jsonb) TO wrk_member;

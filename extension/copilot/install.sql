@@ -16,7 +16,7 @@ BEGIN
 		exclude => ARRAY['status_machine_version']);
 	PERFORM wrk.enable_events('copilot.automation_versions', 'automation_version',
 		channels => ARRAY['automation_version:{id}'],
-		exclude => ARRAY['blueprint_json', 'status_machine_version']);
+		exclude => ARRAY['blueprint_json', 'requirements', 'status_machine_version']);
 	-- the same rule as the policy "readable" of the table
 	PERFORM wrk.enable_events('copilot.messages', 'message', channels => thread,
 		audience => jsonb_build_object('column', 'type', 'map', jsonb_build_object(
@@ -107,6 +107,7 @@ BEGIN
 	PERFORM copilot.make_project_members();
 	PERFORM copilot.make_automation_rights();
 	PERFORM copilot.make_blueprints();
+	PERFORM copilot.make_intake();
 	PERFORM copilot.make_messages();
 	PERFORM copilot.make_tasks();
 	PERFORM copilot.make_locks();
@@ -118,6 +119,7 @@ BEGIN
 	PERFORM copilot.make_billing();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
+	PERFORM copilot.register_automations();
 	PERFORM copilot.enable_all_audit();
 END
 $$;

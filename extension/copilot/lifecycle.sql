@@ -171,7 +171,8 @@ COMMENT ON FUNCTION copilot.declared_machines() IS
 CREATE FUNCTION copilot.version_hooks()
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '["copilot.automation_version_announce", "copilot.automation_version_entered"]'::jsonb;
+-- the last event of a step is the one that tells of it, whatever followed from it
+RETURN '["copilot.automation_version_entered", "copilot.automation_version_announce"]'::jsonb;
 COMMENT ON FUNCTION copilot.version_hooks() IS
 'part of copilot.machines(): what runs after every step of an automation version, in this order';
 

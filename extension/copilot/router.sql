@@ -29,7 +29,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_version_entered(jsonb) IS
-'after every step of an automation version, behind copilot.automation_version_announce(): has a quote made for what needs pricing, the build begun of what is approved, bindings follow what is launched or stopped, and tells those whose turn it is. Nobody may call it: it is the consequence of a step';
+'after every step of an automation version, before copilot.automation_version_announce(): has a quote made for what needs pricing, the build begun of what is approved, bindings follow what is launched or stopped, and tells those whose turn it is. Nobody may call it: it is the consequence of a step';
 
 CREATE FUNCTION copilot.route_to(function_name text, step jsonb)
 RETURNS void
