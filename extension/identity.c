@@ -332,6 +332,13 @@ identity_xact_callback(XactEvent event, void *arg)
 	}
 }
 
+static void
+show_claims(const Jsonb *claims)
+{
+	(void) set_config_option("request.jwt.claims", wrk_json_text(claims), PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
+}
+
 /*
  * Shows the identity where policies written for PostgREST look for it.  An output
  * only: anybody may set that parameter, so nothing of ours ever reads it.
@@ -340,9 +347,14 @@ static void
 mirror_identity(const Identity *id)
 {
 	JsonbParseState *state = NULL;
-	Jsonb *claims;
 
 	wrk_json_begin_object(&state);
+	/* policies that read the mirror know nothing of scopes: they see nobody */
+	if (id->scopes != NULL)
+	{
+		show_claims(wrk_json_finish_object(&state));
+		return;
+	}
 	wrk_json_pair_text(&state, "sub", id->user_id);
 	wrk_json_pair_text(&state, "tenant_id", id->tenant_id);
 	wrk_json_pair_text(&state, "sid", id->session_id);
@@ -353,9 +365,7 @@ mirror_identity(const Identity *id)
 	wrk_json_end_array(&state);
 	if (id->expires_at != 0)
 		wrk_json_pair_int64(&state, "exp", id->expires_at);
-	claims = wrk_json_finish_object(&state);
-	(void) set_config_option("request.jwt.claims", wrk_json_text(claims), PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, ERROR, false);
+	show_claims(wrk_json_finish_object(&state));
 }
 
 /* set locally: undone with the subtransaction, seen by parallel workers */
@@ -387,8 +397,7 @@ identity_set(const Identity *id)
 		refuse_holdable();
 	pin_tenant(id->tenant_id);
 	store_identity(id);
-	/* policies that read the mirror know nothing of scopes */
-	if (mirror_claims && id->scopes == NULL)
+	if (mirror_claims)
 		mirror_identity(id);
 }
 

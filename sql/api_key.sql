@@ -184,6 +184,13 @@ SELECT wrk.authenticate(:'calls') ->> 'scopes';
 SELECT result FROM wrk.rpc_call('regression.count');
 SELECT wrk.tenant_id();
 ROLLBACK;
+-- what shows claims to others shows none of it
+SET wrk_copilot.mirror_claims = on;
+BEGIN;
+SELECT wrk.impersonate('acme', 'robot', '{ops}') IS NULL, current_setting('request.jwt.claims')::jsonb ->> 'sub';
+SELECT wrk.authenticate(:'scoped') IS NULL, current_setting('request.jwt.claims');
+ROLLBACK;
+RESET wrk_copilot.mirror_claims;
 -- a gateway lets it make its calls and hear nothing
 SELECT wrk.gateway_open(:'scoped') -> 'channels', wrk.gateway_open(:'scoped') -> 'audience';
 SELECT result FROM wrk.gateway_call(:'scoped', 'regress.count', '{}');

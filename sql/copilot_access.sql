@@ -192,6 +192,13 @@ SELECT action, metadata FROM wrk.audit_log WHERE action LIKE 'member.%' ORDER BY
 :ada
 SELECT regress.call('member.activate', jsonb_build_object('user_id', :'ann_id'));
 COMMIT;
+SELECT copilot.session_begin(:'globex', :'otto_id') AS s \gset
+BEGIN;
+DELETE FROM copilot.messages WHERE tenant_id = :'globex';
+DELETE FROM copilot.tenant_users WHERE tenant_id = :'globex' AND user_id = :'otto_id';
+SELECT regress.who(:'s'::jsonb ->> 'access_token');
+ROLLBACK;
+SELECT regress.who(:'s'::jsonb ->> 'access_token');
 SELECT copilot.session_begin(:'globex', :'gil_id') AS s \gset
 UPDATE copilot.tenants SET status = 'suspended' WHERE id = :'globex';
 SELECT regress.who(:'s'::jsonb ->> 'access_token');
@@ -557,7 +564,7 @@ SELECT regress.with(:'gil_token', m, jsonb_build_object('id', :'ci'::jsonb ->> '
 SELECT regress.with(:'gil_token', 'apikey.rotate', '{"id": "none"}');
 SELECT jsonb_array_length(regress.with(:'gil_token', 'apikey.list')::jsonb -> 'keys') = (SELECT count(*) FROM wrk.api_key WHERE tenant_id = :'globex');
 :ada
-SELECT string_agg(k ->> 'label' || CASE WHEN k ? 'key' OR k::text ~ 'sha256' THEN ' with secrets' ELSE '' END, ', ') FROM jsonb_array_elements(regress.call('apikey.list')::jsonb -> 'keys') k;
+SELECT string_agg(k ->> 'label' || CASE WHEN k ? 'key' OR k::text ~ 'sha256' THEN ' with secrets' ELSE '' END, ', ' ORDER BY k ->> 'label') FROM jsonb_array_elements(regress.call('apikey.list')::jsonb -> 'keys') k;
 SELECT (k ->> 'last_used_at')::timestamptz > now() - interval '1 minute' FROM jsonb_array_elements(regress.call('apikey.list')::jsonb -> 'keys') k WHERE k ->> 'label' = 'ci';
 -- walked in pages each key comes once
 WITH RECURSIVE page (n, answer) AS (

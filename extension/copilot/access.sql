@@ -92,7 +92,7 @@ BEGIN
 		FOR EACH ROW EXECUTE FUNCTION copilot.invitation_send();
 	CREATE OR REPLACE TRIGGER revoke_invitations AFTER UPDATE OF status ON copilot.tenant_users
 		FOR EACH ROW WHEN (NEW.status <> 'active') EXECUTE FUNCTION copilot.invitation_revoke_by();
-	CREATE OR REPLACE TRIGGER revoke_invitations AFTER DELETE ON copilot.user_roles
+	CREATE OR REPLACE TRIGGER revoke_invitations AFTER DELETE OR UPDATE ON copilot.user_roles
 		FOR EACH ROW WHEN (OLD.role IN ('ops_admin', 'cs_admin', 'admin'))
 		EXECUTE FUNCTION copilot.invitation_revoke_by();
 END

@@ -93,9 +93,10 @@ BEGIN
 	CREATE OR REPLACE TRIGGER end_sessions AFTER UPDATE OF status ON copilot.tenant_users
 		FOR EACH ROW WHEN (NEW.status <> 'active' AND OLD.status = 'active')
 		EXECUTE FUNCTION copilot.session_user_left();
-	CREATE OR REPLACE TRIGGER end_sessions_deleted AFTER DELETE ON copilot.tenant_users
+	-- before: afterwards the sessions have gone with their user
+	CREATE OR REPLACE TRIGGER end_sessions_deleted BEFORE DELETE ON copilot.tenant_users
 		FOR EACH ROW EXECUTE FUNCTION copilot.session_user_left();
-	CREATE OR REPLACE TRIGGER void_tokens AFTER DELETE ON copilot.user_roles
+	CREATE OR REPLACE TRIGGER void_tokens AFTER DELETE OR UPDATE ON copilot.user_roles
 		FOR EACH ROW EXECUTE FUNCTION copilot.session_role_taken();
 	CREATE OR REPLACE TRIGGER end_sessions AFTER UPDATE OF status ON copilot.tenants
 		FOR EACH ROW WHEN (NEW.status <> 'active' AND OLD.status = 'active')
@@ -338,7 +339,7 @@ BEGIN
 	PERFORM copilot.session_close_all(OLD.tenant_id, OLD.user_id, 'deactivated');
 	PERFORM wrk.api_key_revoke(k.id) FROM wrk.api_key k
 	WHERE k.tenant_id = OLD.tenant_id::text AND k.user_id = OLD.user_id::text AND k.revoked_at IS NULL;
-	RETURN NULL;
+	RETURN OLD;
 END
 $$;
 COMMENT ON FUNCTION copilot.session_user_left() IS
