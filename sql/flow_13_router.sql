@@ -44,9 +44,9 @@ SELECT * FROM regress.step('ann', 'needs_pricing', 'Too expensive');
 SELECT * FROM regress.step('otto', 'awaiting_client_approval');
 SELECT * FROM regress.step('ann', 'build_in_progress');
 SELECT * FROM regress.step('bob', 'qa_testing');
--- a failed test does not begin the build anew
+-- after a failed test it is built again
 SELECT * FROM regress.step('quinn', 'build_in_progress', 'Dates are read wrong');
--- nor does unblocking
+-- unblocking begins nothing anew
 SELECT * FROM regress.step('bob', 'blocked', 'No credentials');
 SELECT * FROM regress.step('otto', 'previous');
 SELECT * FROM regress.step('bob', 'qa_testing');
@@ -66,6 +66,37 @@ SELECT * FROM regress.step('otto', 'previous');
 SELECT * FROM regress.step('ann', 'live');
 SELECT * FROM regress.step('quinn', 'archived', 'x');
 ROLLBACK;
+
+-- and what really followed: a draft of a quote, the build and its tasks, bindings that run
+UPDATE copilot.automation_versions SET intake_progress = 100 WHERE id = regress.id('a', 3, 1);
+:ann
+SELECT regress.version('transition', 1, '{"to": "needs_pricing"}');
+COMMIT;
+SELECT 'quote', q.status FROM copilot.quotes q WHERE q.automation_version_id = regress.id('a', 3, 1);
+:otto
+SELECT event_id AS sent FROM wrk.rpc_call('automation_version.transition', jsonb_build_object('id', regress.id('a', 3, 1), 'to', 'awaiting_client_approval')) \gset
+COMMIT;
+:ann
+SELECT event_id AS approved FROM wrk.rpc_call('automation_version.transition', jsonb_build_object('id', regress.id('a', 3, 1), 'to', 'build_in_progress')) \gset
+COMMIT;
+SELECT 'quote', q.status FROM copilot.quotes q WHERE q.automation_version_id = regress.id('a', 3, 1);
+-- a call answers with its last event: that is the one that tells of the step, whatever followed from it
+SELECT e.type, e.payload ->> 'to' FROM wrk.event e WHERE e.id IN (:sent, :approved) ORDER BY e.id;
+SELECT 'task', t.kind, count(*) > 0 FROM copilot.tasks t WHERE t.automation_version_id = regress.id('a', 3, 1) AND t.rule IS NOT NULL GROUP BY t.kind ORDER BY 2;
+SELECT 'build', b.status FROM copilot.builds b WHERE b.automation_version_id = regress.id('a', 3, 1);
+SELECT regress.load(1, 'ready_to_launch');
+:otto
+INSERT INTO regress.known SELECT 'binding', (copilot.binding_create(regress.id('a', 3, 1), 'n8n', 'wf-1') ->> 'id')::uuid;
+SELECT regress.version('launch', 1);
+SELECT 'binding', b.status FROM copilot.workflow_bindings b;
+SELECT regress.version('pause', 1);
+SELECT 'binding', b.status FROM copilot.workflow_bindings b;
+SELECT regress.version('resume', 1);
+SELECT 'binding', b.status FROM copilot.workflow_bindings b;
+COMMIT;
+-- all of it is told as events of this tenant, and none of another
+SELECT DISTINCT split_part(e.channels[1], ':', 2) = regress.id('a', 0, 0)::text FROM wrk.event e, regress.looked l WHERE e.id > l.event;
+SELECT regress.load(1, 'intake_in_progress');
 
 -- a step and its consequences are one: where one of them fails, there was no step
 BEGIN;
@@ -104,7 +135,7 @@ ROLLBACK;
 SELECT copilot.automation_version_entered('{"to": "live"}');
 ROLLBACK;
 :ada
-SELECT copilot.route_to('quote_make', '{}');
+SELECT copilot.route_news('{}', false);
 ROLLBACK;
 SELECT count(*) FROM pg_proc p WHERE p.pronamespace = 'copilot'::regnamespace AND p.proname ~ '^route_|_entered$'
 	AND (has_function_privilege('wrk_member', p.oid, 'EXECUTE') OR has_function_privilege('wrk_gateway', p.oid, 'EXECUTE'));
@@ -132,6 +163,7 @@ SELECT copilot.define_machines();
 SELECT max(version) FROM wrk.state_machine WHERE name = 'automation_version';
 ROLLBACK;
 
+DELETE FROM wrk.job WHERE tenant_id = regress.id('a', 0, 0)::text;
 SET client_min_messages = warning;
 DROP SCHEMA regress CASCADE;
 DELETE FROM copilot.tenants;

@@ -64,8 +64,8 @@ BEGIN
 		FOR EACH ROW EXECUTE FUNCTION copilot.quote_derive();
 	CREATE OR REPLACE TRIGGER fix_terms BEFORE UPDATE ON copilot.quotes
 		FOR EACH ROW EXECUTE FUNCTION copilot.quote_fix_terms();
-	-- after the step is recorded and has had its other consequences
-	CREATE OR REPLACE TRIGGER zz_quote_follow AFTER UPDATE OF status ON copilot.automation_versions
+	-- before wrk_status_changed: the last event of a step is the one that tells of it
+	CREATE OR REPLACE TRIGGER quote_follow AFTER UPDATE OF status ON copilot.automation_versions
 		FOR EACH ROW WHEN (NEW.status <> OLD.status) EXECUTE FUNCTION copilot.quote_follow();
 	CREATE OR REPLACE TRIGGER write_lines AFTER INSERT OR UPDATE OF setup_fee, committed_units, tiers ON copilot.quotes
 		FOR EACH ROW EXECUTE FUNCTION copilot.quote_write_lines();

@@ -13,40 +13,25 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+	tenant uuid := step ->> 'tenant_id';
+	version uuid := step ->> 'id';
 	entered text := step ->> 'to';
 	back boolean := (step ->> 'returned')::boolean;
 BEGIN
 	IF entered = 'needs_pricing' AND NOT back THEN
-		PERFORM copilot.route_to('quote_make', step);
-	ELSIF entered = 'build_in_progress' AND step ->> 'from' = 'awaiting_client_approval' THEN
-		-- not after a failed test: its checklist and its access are there
-		PERFORM copilot.route_to('build_begin', step);
+		PERFORM copilot.quote_make(tenant, version);
+	ELSIF entered = 'build_in_progress' AND NOT back THEN
+		-- after a failed test as well: it is built again, by the checklist it has
+		PERFORM copilot.build_begin(tenant, version);
 	ELSIF entered IN ('live', 'paused', 'blocked', 'archived') THEN
 		-- what runs follows the status, on the way back as well
-		PERFORM copilot.route_to('binding_launch', step);
+		PERFORM copilot.binding_launch(tenant, version);
 	END IF;
 	PERFORM copilot.route_news(step, back);
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_version_entered(jsonb) IS
-'after every step of an automation version, before copilot.automation_version_announce(): has a quote made for what needs pricing, the build begun of what is approved, bindings follow what is launched or stopped, and tells those whose turn it is. Nobody may call it: it is the consequence of a step';
-
-CREATE FUNCTION copilot.route_to(function_name text, step jsonb)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
-AS $$
-DECLARE
-	-- by name, because these domains are made after this one; one that is not there yet has no part in it
-	target regprocedure := to_regprocedure(format('copilot.%I(uuid,uuid)', function_name));
-BEGIN
-	IF target IS NOT NULL THEN
-		EXECUTE format('SELECT copilot.%I($1, $2)', function_name)
-			USING (step ->> 'tenant_id')::uuid, (step ->> 'id')::uuid;
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION copilot.route_to(text, jsonb) IS
-'part of copilot.automation_version_entered(): calls copilot.FUNCTION(tenant, version) of the domain that has it';
+'after every step of an automation version, before copilot.automation_version_announce(): has a quote made for what needs pricing, what is to be built built, bindings follow what is launched or stopped, and tells those whose turn it is. Nobody may call it: it is the consequence of a step';
 
 -- ---------- who is told ----------
 
@@ -118,6 +103,6 @@ $$;
 COMMENT ON FUNCTION copilot.route_news(jsonb, boolean) IS
 'part of copilot.automation_version_entered(): notifies those to whom a step is news, but not whoever made it; payload {automation_id, change_id, from, to, reason}';
 
-REVOKE ALL ON FUNCTION copilot.automation_version_entered(jsonb), copilot.route_to(text, jsonb),
+REVOKE ALL ON FUNCTION copilot.automation_version_entered(jsonb),
 	copilot.route_messages(), copilot.route_people(uuid, uuid, text[]),
 	copilot.route_news(jsonb, boolean) FROM PUBLIC;
