@@ -141,6 +141,7 @@ ISOLATION += lock_race
 ISOLATION += status_race
 ISOLATION += status_bulk
 ISOLATION += status_definition
+ISOLATION += job_claim
 ISOLATION += blueprint_apply
 ISOLATION += blueprint_undo
 ISOLATION += run_ingest
