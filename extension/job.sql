@@ -62,7 +62,8 @@ COMMENT ON COLUMN wrk.job.token IS 'counts the claims; the holder of the last on
 COMMENT ON COLUMN wrk.job.attempts IS 'claims since it was made or retried by hand';
 COMMENT ON COLUMN wrk.job.due_at IS 'delayed: when it becomes ready; running: when the lease ends';
 COMMENT ON COLUMN wrk.job.worker IS 'who claimed it last';
-CREATE INDEX job_ready_idx ON wrk.job (queue, priority DESC, id) WHERE state = 'ready';
+-- what job_pick() compares with: a stretch of it has a beginning in both columns
+CREATE INDEX job_ready_idx ON wrk.job (queue, (- priority), id) WHERE state = 'ready';
 COMMENT ON INDEX wrk.job_ready_idx IS 'what can be claimed, in its order';
 CREATE INDEX job_due_idx ON wrk.job (queue, due_at) WHERE state IN ('delayed', 'running');
 COMMENT ON INDEX wrk.job_due_idx IS 'what waits for a time';

@@ -63,13 +63,15 @@ SET search_path TO pg_catalog, pg_temp SET enable_seqscan TO off SET enable_bitm
 SET enable_sort TO off SET plan_cache_mode TO force_generic_plan
 AS $$
 BEGIN
-	-- priority by priority, and no further than needed: each is a stretch of one index
-	SELECT array_agg(s.id), min(s.priority) INTO ids, last_priority
-	FROM (SELECT r.id, p.priority
-		FROM (SELECT low, 11 - o.i AS priority FROM unnest(lows) WITH ORDINALITY o (low, i)) p
+	-- priority by priority, and no further than needed: each is a stretch of one index.  Said
+	-- with "=" the planner could as well walk all jobs in the order of their ids
+	SELECT array_agg(s.id), min(- s.rank) INTO ids, last_priority
+	FROM (SELECT r.id, p.rank
+		FROM (SELECT low, (o.i - 11)::smallint AS rank FROM unnest(lows) WITH ORDINALITY o (low, i)) p
 		CROSS JOIN LATERAL (SELECT j.id FROM wrk.job j
-			WHERE j.queue = job_pick.queue AND j.state = 'ready' AND j.priority = p.priority::smallint AND j.id > p.low
-			ORDER BY j.id LIMIT n FOR UPDATE SKIP LOCKED) r
+			WHERE j.queue = job_pick.queue AND j.state = 'ready'
+				AND (- j.priority, j.id) > (p.rank, p.low) AND - j.priority <= p.rank
+			ORDER BY - j.priority, j.id LIMIT n FOR UPDATE SKIP LOCKED) r
 		LIMIT n) s;
 END
 $$;
