@@ -41,7 +41,7 @@ BEGIN
 	-- who lets go of it each time may be killed by it
 	UPDATE wrk.job j SET state = 'dead', due_at = NULL, finished_at = before,
 		last_error = format('lease of worker "%s" ended', j.worker)
-	WHERE j.id = ANY (ids) AND j.state = 'running' AND j.attempts >= most;
+	WHERE j.id = ANY (ids) AND coalesce(j.state, '') = 'running' AND j.attempts >= most;
 	GET DIAGNOSTICS lost = ROW_COUNT;
 	IF lost > 0 THEN
 		RAISE LOG 'queue "%" has % more dead jobs: their workers did not come back', queue, lost;
@@ -49,7 +49,7 @@ BEGIN
 	UPDATE wrk.job j SET state = 'ready', due_at = NULL,
 		last_error = CASE j.state WHEN 'running' THEN format('lease of worker "%s" ended', j.worker)
 								  ELSE j.last_error END
-	WHERE j.id = ANY (ids) AND j.state IN ('delayed', 'running');
+	WHERE j.id = ANY (ids) AND coalesce(j.state, '') IN ('delayed', 'running');
 	PERFORM wrk.job_ring(queue);
 	RETURN cardinality(ids);
 END
@@ -162,6 +162,9 @@ $$;
 COMMENT ON FUNCTION wrk.job_check_lease(interval) IS 'refuses a lease that is too short or too long. Error: WK400 bad_request';
 
 -- ---------- what the holder says ----------
+--
+-- coalesce() around the state keeps the planner from walking the index of what waits for
+-- a time, which it takes to be nearly empty, where it has the job's id.
 
 CREATE FUNCTION wrk.job_lost(id bigint, token bigint)
 RETURNS void
@@ -182,7 +185,7 @@ DECLARE
 	name text;
 BEGIN
 	SELECT j.queue INTO name FROM wrk.job j
-	WHERE j.id = job_hold.id AND j.token = job_hold.token AND j.state = 'running' FOR NO KEY UPDATE;
+	WHERE j.id = job_hold.id AND j.token = job_hold.token AND coalesce(j.state, '') = 'running' FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		PERFORM wrk.job_lost(id, token);
 	END IF;
@@ -201,7 +204,7 @@ DECLARE
 BEGIN
 	PERFORM wrk.job_check_lease(lease);
 	UPDATE wrk.job j SET due_at = upto
-	WHERE j.id = job_heartbeat.id AND j.token = job_heartbeat.token AND j.state = 'running';
+	WHERE j.id = job_heartbeat.id AND j.token = job_heartbeat.token AND coalesce(j.state, '') = 'running';
 	IF NOT FOUND THEN
 		PERFORM wrk.job_lost(id, token);
 	END IF;
@@ -222,13 +225,13 @@ BEGIN
 	UPDATE wrk.job j SET state = 'done', due_at = NULL, finished_at = clock_timestamp(),
 		result = job_complete.result, last_error = NULL
 	FROM wrk.job_queue q
-	WHERE j.id = job_complete.id AND j.token = job_complete.token AND j.state = 'running'
+	WHERE j.id = job_complete.id AND j.token = job_complete.token AND coalesce(j.state, '') = 'running'
 		AND q.name = j.queue AND q.keep_done > '0 s';
 	IF FOUND THEN
 		RETURN;
 	END IF;
 	-- of a queue that keeps none
-	DELETE FROM wrk.job j WHERE j.id = job_complete.id AND j.token = job_complete.token AND j.state = 'running';
+	DELETE FROM wrk.job j WHERE j.id = job_complete.id AND j.token = job_complete.token AND coalesce(j.state, '') = 'running';
 	IF NOT FOUND THEN
 		PERFORM wrk.job_lost(id, token);
 	END IF;
@@ -249,7 +252,7 @@ DECLARE
 BEGIN
 	SELECT j.queue, j.attempts, q.max_attempts, q.backoff, q.backoff_max INTO job
 	FROM wrk.job j JOIN wrk.job_queue q ON q.name = j.queue
-	WHERE j.id = job_fail.id AND j.token = job_fail.token AND j.state = 'running' FOR NO KEY UPDATE OF j;
+	WHERE j.id = job_fail.id AND j.token = job_fail.token AND coalesce(j.state, '') = 'running' FOR NO KEY UPDATE OF j;
 	IF NOT FOUND THEN
 		PERFORM wrk.job_lost(id, token);
 	END IF;

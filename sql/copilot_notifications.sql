@@ -25,6 +25,7 @@ CREATE FUNCTION regress.outbox() RETURNS TABLE (person text, channel text, due t
 	SELECT u.name, j.payload ->> 'channel', j.payload ->> 'digest_until', j.key IS NOT NULL
 	FROM wrk.job j JOIN copilot.users u ON u.id::text = j.payload ->> 'user_id' WHERE j.queue = 'notifications' ORDER BY j.id
 $$;
+DELETE FROM copilot.notifications;
 DELETE FROM wrk.job;
 CREATE TABLE regress.looked (id bigint);
 INSERT INTO regress.looked SELECT coalesce(max(id), 0) FROM wrk.event;

@@ -104,7 +104,7 @@ SELECT copilot.build_report(:job, 3, 50, repeat('x', 300));
 SELECT copilot.build_complete(:job, 3, '{"artifact": "s3://builds/1"}');
 COMMIT;
 SELECT b.status, b.percent, b.step, b.error, b.result, b.finished_at IS NOT NULL, j.state, j.result FROM copilot.builds b JOIN wrk.job j ON j.id = b.job_id WHERE j.id = :job;
-SELECT u.name, n.kind, n.title, n.resource_type, n.resource_id = regress.id('a', 3, 1)::text FROM copilot.notifications n JOIN copilot.users u ON u.id = n.user_id ORDER BY 1;
+SELECT u.name, n.kind, n.title, n.resource_type, n.resource_id = regress.id('a', 3, 1)::text FROM copilot.notifications n JOIN copilot.users u ON u.id = n.user_id WHERE n.resource_type = 'automation_version' ORDER BY 1;
 SELECT payload ->> 'channel' FROM wrk.job WHERE queue = 'notifications';
 SELECT v.status FROM copilot.automation_versions v WHERE v.id = regress.id('a', 3, 1);
 -- once
