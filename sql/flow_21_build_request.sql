@@ -36,11 +36,12 @@ UPDATE copilot.automation_versions SET status = 'build_in_progress' WHERE tenant
 COMMIT;
 
 -- the system asks when a version enters the build; again is no second build
+SELECT coalesce(max(id), 0) AS looked FROM wrk.event \gset
 SELECT copilot.build_request(regress.id('a', 0, 0), regress.id('a', 3, 1)) = copilot.build_request(regress.id('a', 0, 0), regress.id('a', 3, 1)) AS same;
 SELECT b.status, b.percent, b.requested_by, j.queue, j.state, j.tenant_id = b.tenant_id::text AS own, j.payload - 'build_id' AS payload, j.payload ->> 'build_id' = b.id::text AS its
 FROM copilot.builds b JOIN wrk.job j ON j.id = b.job_id;
 -- the event tells the thread of the version
-SELECT type, channels, payload #>> '{data,status}' FROM wrk.event WHERE type LIKE 'build.%' ORDER BY id;
+SELECT type, channels, payload #>> '{data,status}' FROM wrk.event WHERE type LIKE 'build.%' AND id > :looked ORDER BY id;
 
 -- whoever may, asks; but not while it is being built
 :bob
