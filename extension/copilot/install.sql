@@ -10,6 +10,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
 	thread text[] := ARRAY['project:{project_id}', 'automation_version:{automation_version_id}'];
+	room text[] := ARRAY['chat:{chat_id}', 'workspace:{workspace_id}'];
 	ops text[] := ARRAY(SELECT 'role:' || r FROM unnest(copilot.ops_roles()) r);
 BEGIN
 	PERFORM wrk.enable_events('copilot.projects', 'project', channels => ARRAY['project:{id}'],
@@ -18,9 +19,10 @@ BEGIN
 		channels => ARRAY['automation_version:{id}'],
 		exclude => ARRAY['blueprint_json', 'requirements', 'status_machine_version']);
 	-- the same rule as the policy "readable" of the table
-	PERFORM wrk.enable_events('copilot.messages', 'message', channels => thread,
+	PERFORM wrk.enable_events('copilot.messages', 'message', channels => thread || room,
+		exclude => ARRAY['thread_id', 'room_kind', 'chat_id', 'workspace_id'],
 		audience => jsonb_build_object('column', 'type', 'map', jsonb_build_object(
-			'client', '[]'::jsonb, 'system', '[]'::jsonb,
+			'client', '[]'::jsonb, 'system', '[]'::jsonb, 'chat', '[]'::jsonb,
 			'ops', ops || '{role:builder,role:qa,role:system}'::text[],
 			'internal_note', ops), 'default', ops));
 	-- the same rule as the policy "kind" of the table
@@ -108,7 +110,9 @@ BEGIN
 	PERFORM copilot.make_automation_rights();
 	PERFORM copilot.make_blueprints();
 	PERFORM copilot.make_intake();
+	PERFORM copilot.make_rooms();
 	PERFORM copilot.make_messages();
+	PERFORM copilot.make_message_reads();
 	PERFORM copilot.make_tasks();
 	PERFORM copilot.make_locks();
 	PERFORM copilot.make_notifications();
