@@ -51,10 +51,14 @@ wrk_protection_disabled(PG_FUNCTION_ARGS)
 {
 	AuditEntry entry = {.op = AUDIT_FACT};
 	JsonbParseState *state = NULL;
+	Oid table = PG_GETARG_OID(0);
 
 	entry.action = "protection.disabled";
 	entry.resource_type = "table";
-	entry.resource_id = own_table(PG_GETARG_OID(0));
+	entry.resource_id = own_table(table);
+	/* everybody may make these, as many as they like, and nobody else sees them */
+	if (get_rel_persistence(table) == RELPERSISTENCE_TEMP)
+		PG_RETURN_NULL();
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "protection",
 					   checked_protection(text_to_cstring(PG_GETARG_TEXT_PP(1))));

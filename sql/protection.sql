@@ -34,6 +34,11 @@ SELECT wrk.disable_tenancy('public.own');
 SELECT wrk.protection_disabled('public.own', 'tenancy');
 RESET ROLE;
 EXECUTE facts(:start);
+-- anybody can make temporary tables: of these there is nothing to tell
+SET ROLE regress_owner;
+CREATE TEMP TABLE own_temp (tenant_id text PRIMARY KEY);
+SELECT wrk.protection_disabled('own_temp', 'tenancy') IS NULL AS nothing;
+RESET ROLE;
 SELECT wrk.protection_disabled('public.own', 'everything');
 SELECT wrk.protection_disabled(0, 'tenancy');
 SELECT wrk.protection_disabled('public.own', NULL) IS NULL AS nothing;
