@@ -187,7 +187,10 @@ column_json(AuditConfig *config, Relation rel, TupleTableSlot *row, AttrNumber c
 		return node;
 	if (!OidIsValid(writer->fn_oid))
 		wrk_json_writer(writer, type, config->context);
-	return json_from_jsonb(DatumGetJsonbP(FunctionCall1(writer, value)));
+	value = FunctionCall1(writer, value);
+	/* a cast to json with settings of its own has put back those of the session */
+	set_output(log_settings());
+	return json_from_jsonb(DatumGetJsonbP(value));
 }
 
 

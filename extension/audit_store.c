@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -108,6 +109,28 @@ audit_store_init(void)
 	audit_writer_init();
 }
 
+/*
+ * A text from outside of SQL: a setting of the startup packet, the name of a role made
+ * in a database of another encoding.  Bytes that are no text here could be neither
+ * restored nor proven.
+ */
+static void
+put_outside_text(Datum *values, bool *nulls, int column, const char *text)
+{
+	char *clean;
+
+	if (text == NULL || pg_verifymbstr(text, strlen(text), true))
+	{
+		wrk_put_text(values, nulls, column, text);
+		return;
+	}
+	clean = pstrdup(text);
+	for (char *c = clean; *c != '\0'; c++)
+		if (IS_HIGHBIT_SET(*c))
+			*c = '?';
+	wrk_put_text(values, nulls, column, clean);
+}
+
 static void
 fill_actor(Datum *values, bool *nulls, const Identity *who)
 {
@@ -116,9 +139,9 @@ fill_actor(Datum *values, bool *nulls, const Identity *who)
 	wrk_put_text(values, nulls, LOG_USER_ID, who ? who->user_id : NULL);
 	wrk_put_text(values, nulls, LOG_SESSION_ID, who ? who->session_id : NULL);
 	wrk_put_text(values, nulls, LOG_VIA, who ? who->via : NULL);
-	wrk_put_text(values, nulls, LOG_ACTOR, who ? who->actor : NULL);
-	wrk_put_text(values, nulls, LOG_DB_USER,
-				 db_user ? db_user : ""); /* dropped meanwhile */
+	put_outside_text(values, nulls, LOG_ACTOR, who ? who->actor : NULL);
+	put_outside_text(values, nulls, LOG_DB_USER,
+					 db_user ? db_user : ""); /* dropped meanwhile */
 	values[LOG_ROLES - 1] = roles_array(who);
 }
 
@@ -202,8 +225,8 @@ audit_store(const AuditEntry *entry, const char *request_id)
 	wrk_put_text(values, nulls, LOG_RESOURCE_ID, entry->resource_id);
 	put_changes(values, nulls, entry->changes);
 	put_jsonb(values, nulls, LOG_METADATA, entry->metadata);
-	wrk_put_text(values, nulls, LOG_REQUEST_ID, request_id);
-	audit_writer_insert(writer, values, nulls);
+	put_outside_text(values, nulls, LOG_REQUEST_ID, request_id);
+	audit_writer_insert(writer, values, nulls, LOG_NCOLUMNS);
 	audit_writer_done(writer);
 	return id;
 }

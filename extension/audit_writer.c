@@ -242,14 +242,21 @@ audit_writer_open(TimestampTz now)
 }
 
 void
-audit_writer_insert(AuditWriter *writer, const Datum *values, const bool *nulls)
+audit_writer_insert(AuditWriter *writer, const Datum *values, const bool *nulls, int n)
 {
 	TupleTableSlot *slot = writer->slot;
-	int natts = slot->tts_tupleDescriptor->natts;
 
+	/* of another version, or with a column of somebody's own */
+	if (slot->tts_tupleDescriptor->natts != n)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("table \"wrk.%s\" has %d columns, not %d",
+						RelationGetRelationName(writer->rel),
+						slot->tts_tupleDescriptor->natts, n),
+				 errhint("Is the extension wrk_copilot of this database up to date?")));
 	ExecClearTuple(slot);
-	memcpy(slot->tts_values, values, sizeof(Datum) * natts);
-	memcpy(slot->tts_isnull, nulls, sizeof(bool) * natts);
+	memcpy(slot->tts_values, values, sizeof(Datum) * n);
+	memcpy(slot->tts_isnull, nulls, sizeof(bool) * n);
 	ExecStoreVirtualTuple(slot);
 	table_tuple_insert(writer->rel, slot, GetCurrentCommandId(true), 0, NULL);
 	GetPerTupleExprContext(writer->estate)->ecxt_scantuple = slot;

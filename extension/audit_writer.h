@@ -24,9 +24,9 @@ extern void audit_writer_init(void);
 /* the writer for rows of that time, locked until the transaction ends */
 extern AuditWriter *audit_writer_open(TimestampTz now);
 
-/* puts the row of values and nulls into the partition and its indexes */
+/* puts the row of n values and nulls into the partition and its indexes */
 extern void audit_writer_insert(AuditWriter *writer, const Datum *values,
-								const bool *nulls);
+								const bool *nulls, int n);
 
 /* to be called after each row; no error may be between, but one that is passed on */
 extern void audit_writer_done(AuditWriter *writer);

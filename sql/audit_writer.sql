@@ -335,6 +335,20 @@ SELECT count(*), count(*) FILTER (WHERE ((l.changes -> 'new') - 'j' - 'js')::tex
 FROM wrk.audit_log l JOIN awr.kind k ON k.id::text = l.resource_id WHERE l.resource_type = 'awr_kind';
 RESET timezone;
 RESET intervalstyle;
+\echo -- a cast to json with settings of its own does not bring back those of the session
+CREATE FUNCTION awr.mood_json(awr.mood) RETURNS json LANGUAGE sql SET timezone TO 'Asia/Tokyo' SET datestyle TO 'SQL, DMY'
+	SET extra_float_digits TO 0 AS $$ SELECT '"a mood"'::json $$;
+CREATE CAST (awr.mood AS json) WITH FUNCTION awr.mood_json(awr.mood);
+CREATE TABLE awr.feeling (id int PRIMARY KEY, m awr.mood, tz timestamptz, f float8, again awr.mood, iv interval);
+SELECT wrk.enable_audit('awr.feeling', 'awr_feeling');
+SET timezone TO 'America/New_York';
+SET extra_float_digits TO -10;
+SET intervalstyle TO iso_8601;
+INSERT INTO awr.feeling VALUES (1, 'glad', '2026-01-01 00:00Z', 0.1234567890123456, 'sad', '1 day');
+SELECT changes FROM wrk.audit_log WHERE resource_type = 'awr_feeling';
+RESET timezone;
+RESET extra_float_digits;
+RESET intervalstyle;
 \echo -- an edit of a document takes less room than what it says
 CREATE TABLE awr.doc (id int PRIMARY KEY, body jsonb);
 SELECT wrk.enable_audit('awr.doc', 'awr_doc');
@@ -342,6 +356,25 @@ INSERT INTO awr.doc SELECT 1, jsonb_build_object('nodes', jsonb_agg(jsonb_build_
 	'data', jsonb_build_object('label', 'Step ' || i, 'text', md5(i::text))))) FROM generate_series(1, 1000) i;
 UPDATE awr.doc SET body = jsonb_set(body, '{nodes,499,data,label}', '"Ask for approval"');
 SELECT changes, pg_column_size(changes) <= 300 AS small FROM wrk.audit_log WHERE resource_type = 'awr_doc' AND op = 'u';
+
+-- ---------- what is not as it should be ----------
+\echo -- a log with a column more is not written to by number
+BEGIN;
+ALTER TABLE wrk.audit_log ADD COLUMN extra text;
+DO $$
+BEGIN
+	INSERT INTO awr.doc VALUES (2);
+EXCEPTION WHEN datatype_mismatch THEN
+	RAISE NOTICE '%', replace(SQLERRM, wrk.audit_partition_name(now()), 'month');
+END
+$$;
+ROLLBACK;
+\echo -- bytes that are no text in this encoding: the startup packet can bring them
+\set bytes `printf 'r\303\251q_\377\303'`
+\set connection 'dbname=':DBNAME' options=\'-c wrk_copilot.request_id=':bytes'\''
+\c :connection
+INSERT INTO awr.doc VALUES (3);
+SELECT request_id FROM wrk.audit_log WHERE resource_type = 'awr_doc' AND resource_id = '3';
 
 SET client_min_messages = warning;
 DROP SCHEMA awr CASCADE;
