@@ -13,7 +13,7 @@ CREATE TABLE wrk.audit_dropped (
 	db_user text NOT NULL DEFAULT session_user
 );
 COMMENT ON TABLE wrk.audit_dropped IS 'what wrk.audit_retention() took out of the log';
-COMMENT ON COLUMN wrk.audit_dropped.part IS 'partition that was dropped; default, @ and a time: rows of the default partition';
+COMMENT ON COLUMN wrk.audit_dropped.part IS 'partition that was dropped; default, @ and the time it was done: rows of the default partition';
 COMMENT ON COLUMN wrk.audit_dropped.created_from IS 'created_at of the oldest row';
 COMMENT ON COLUMN wrk.audit_dropped.created_upto IS 'created_at of the newest row';
 COMMENT ON COLUMN wrk.audit_dropped.ids IS 'ids of the rows; fact audit.retention of the log has the SHA-256 of their text';
@@ -49,6 +49,21 @@ $$;
 COMMENT ON FUNCTION wrk.audit_drop_record(text, regclass, timestamptz) IS
 'part of wrk.audit_retention(): records the rows of a table that are older, and returns how many they are';
 
+CREATE FUNCTION wrk.audit_retention_again(before timestamptz)
+RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT wrk.audit(f.action, f.resource_type, f.resource_id,
+		jsonb_build_object('since', f.created_at) || f.metadata, tenant_id => NULL)
+	FROM wrk.audit_log f JOIN wrk.audit_dropped d ON d.part = f.resource_id
+	WHERE f.action = 'audit.retention' AND f.resource_type = 'audit_log' AND f.tenant_id IS NULL
+		AND f.created_at < before
+		AND f.metadata ->> 'ids_sha256' = encode(sha256(convert_to(d.ids::text, 'UTF8')), 'hex')
+	ORDER BY f.id
+$$;
+COMMENT ON FUNCTION wrk.audit_retention_again(timestamptz) IS
+'part of wrk.audit_retention(): facts audit.retention that are about to go are said again, with since, when that was first said; what the log does not say of wrk.audit_dropped is not believed';
+
 CREATE FUNCTION wrk.audit_retention(keep interval DEFAULT nullif(current_setting('wrk_copilot.audit_keep'), '-1')::interval)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
@@ -78,6 +93,7 @@ BEGIN
 		END IF;
 		EXIT WHEN sealed = 0;
 	END LOOP;
+	PERFORM wrk.audit_retention_again(before);
 	FOR partition_name, month IN
 		SELECT c.relname, to_timestamp(right(c.relname, 7), 'YYYY_MM')
 		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -87,7 +103,7 @@ BEGIN
 		gone := gone + wrk.audit_drop_record(partition_name, format('wrk.%I', partition_name)::regclass, 'infinity');
 		EXECUTE format('DROP TABLE wrk.%I', partition_name);
 	END LOOP;
-	old := wrk.audit_drop_record('default@' || before, 'wrk.audit_log_default', before);
+	old := wrk.audit_drop_record('default@' || clock_timestamp(), 'wrk.audit_log_default', before);
 	IF old > 0 THEN
 		ALTER TABLE wrk.audit_log_default DISABLE TRIGGER append_only;
 		DELETE FROM wrk.audit_log_default d WHERE d.created_at < before;
@@ -107,6 +123,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION wrk.audit_keep() IS
 'drops what setting wrk_copilot.audit_keep says need not be kept; run by the background worker';
-REVOKE ALL ON FUNCTION wrk.audit_drop_record(text, regclass, timestamptz), wrk.audit_retention(interval),
-	wrk.audit_keep() FROM PUBLIC;
+REVOKE ALL ON FUNCTION wrk.audit_drop_record(text, regclass, timestamptz), wrk.audit_retention_again(timestamptz),
+	wrk.audit_retention(interval), wrk.audit_keep() FROM PUBLIC;
 SELECT wrk.maintenance_register('wrk.audit_keep', 'wrk.audit_keep()', '1 day');

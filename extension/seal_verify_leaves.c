@@ -209,25 +209,19 @@ read_rows(Batch *batch)
 	MemoryContextSwitchTo(old_context);
 }
 
-/*
- * What retention says it has dropped.  Believed if the log itself says so, too, or did
- * until that was dropped in turn.
- */
+/* What retention says it has dropped.  Believed only if the log itself says so, too. */
 void
 seal_verify_read_dropped(Verifier *v)
 {
 	bool isnull;
 
-	seal_query(
-		"SELECT lower(r), upper(r) FROM wrk.audit_dropped d, unnest(d.ids) r"
-		" WHERE EXISTS (SELECT FROM wrk.audit_log f WHERE f.tenant_id IS NULL"
-		" AND f.resource_type = 'audit_log' AND f.resource_id = d.part"
-		" AND f.action = 'audit.retention' AND f.metadata ->> 'ids_sha256'"
-		" = encode(sha256(convert_to(d.ids::text, 'UTF8')), 'hex'))"
-		" OR EXISTS (SELECT FROM wrk.audit_dropped e WHERE e.dropped_at > d.dropped_at"
-		" AND d.dropped_at BETWEEN e.created_from AND e.created_upto)"
-		" ORDER BY 1",
-		0, NULL, NULL, true, 0);
+	seal_query("SELECT lower(r), upper(r) FROM wrk.audit_dropped d, unnest(d.ids) r"
+			   " WHERE EXISTS (SELECT FROM wrk.audit_log f WHERE f.tenant_id IS NULL"
+			   " AND f.resource_type = 'audit_log' AND f.resource_id = d.part"
+			   " AND f.action = 'audit.retention' AND f.metadata ->> 'ids_sha256'"
+			   " = encode(sha256(convert_to(d.ids::text, 'UTF8')), 'hex'))"
+			   " ORDER BY 1",
+			   0, NULL, NULL, true, 0);
 	v->dropped_ranges = palloc(sizeof(DroppedRange) * (SPI_processed + 1));
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

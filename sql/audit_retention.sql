@@ -31,6 +31,23 @@ SELECT part ~ '^(audit_log_2020_02|default@)' AS part, created_from, created_upt
 SELECT action, tenant_id, resource_id ~ '^(audit_log_2020_02|default@)' AS resource_id, metadata ->> 'rows' AS rows,
 	metadata ->> 'ids_sha256' IN (SELECT encode(sha256(convert_to(ids::text, 'UTF8')), 'hex') FROM wrk.audit_dropped) AS sha
 FROM wrk.audit_log WHERE action = 'audit.retention' ORDER BY id;
+\echo -- what says so goes in time, and is said again; not so what nobody had said
+BEGIN;
+SELECT wrk.audit_partition_make(timestamptz '2018-03-01 UTC');
+INSERT INTO wrk.audit_dropped (part, created_from, created_upto, row_count, ids)
+VALUES ('audit_log_2015_01', '2015-01-01 UTC', '2015-01-31 UTC', 1, '{[1,2)}'), ('audit_log_2015_02', '2015-02-01 UTC', '2015-02-28 UTC', 1, '{[2,3)}');
+INSERT INTO wrk.audit_log (created_at, xid, op, action, resource_type, resource_id, metadata, roles, db_user)
+SELECT '2018-03-01 UTC', 1, 'f', 'audit.retention', 'audit_log', d.part, jsonb_build_object('rows', 1,
+	'ids_sha256', encode(sha256(convert_to(d.ids::text, 'UTF8')), 'hex')), '{}', 'x' FROM wrk.audit_dropped d WHERE d.part = 'audit_log_2015_01';
+SELECT wrk.audit_retention('5 years');
+SELECT resource_id, metadata ->> 'rows' AS rows, metadata -> 'since' AS since,
+	metadata ->> 'ids_sha256' IN (SELECT encode(sha256(convert_to(ids::text, 'UTF8')), 'hex') FROM wrk.audit_dropped WHERE part = resource_id) AS sha
+FROM wrk.audit_log WHERE action = 'audit.retention' AND resource_id LIKE '%2015%' ORDER BY id;
+\echo -- twice in a month
+INSERT INTO wrk.audit_log (created_at, xid, op, action, resource_type, roles, db_user)
+VALUES ('2019-07-01 UTC', 1, 'f', 'old.fact', 'thing', '{}', 'x');
+SELECT wrk.audit_retention('5 years');
+ROLLBACK;
 \echo -- the default partition is guarded again, and so is the record
 BEGIN;
 INSERT INTO wrk.audit_log (created_at, xid, op, action, resource_type, roles, db_user)
