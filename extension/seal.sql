@@ -33,7 +33,7 @@ COMMENT ON COLUMN wrk.audit_seal.upto_at IS 'greatest created_at of its rows';
 COMMENT ON COLUMN wrk.audit_seal.root IS 'hash of the tree over all leaves so far';
 COMMENT ON COLUMN wrk.audit_seal.prev IS 'SHA-256 of the signed head before, zeros for the first';
 COMMENT ON COLUMN wrk.audit_seal.kid IS 'key that signed it, of wrk.seal_key';
-COMMENT ON COLUMN wrk.audit_seal.signature IS 'of the head: format, tenant, seq, size, root, prev, sealed_at, kid';
+COMMENT ON COLUMN wrk.audit_seal.signature IS 'of the head: format, tenant, seq, size, root, prev, SHA-256 of from_at, upto_at and ids, sealed_at, kid';
 CREATE INDEX audit_seal_id_idx ON wrk.audit_seal (tenant_id, max_id);
 COMMENT ON INDEX wrk.audit_seal_id_idx IS 'seal of a row';
 

@@ -149,6 +149,9 @@ pair_path(JsonbParseState **state, const SealHash *path, int len)
 static void
 put_head(JsonbParseState **state, const Seal *seal)
 {
+	SealHash rows;
+
+	seal_rows_hash(seal, &rows);
 	wrk_json_begin_object(state);
 	wrk_json_pair_text(state, "format", "wrk-seal-v1");
 	wrk_json_pair_text(state, "tenant", seal->tenant);
@@ -156,6 +159,7 @@ put_head(JsonbParseState **state, const Seal *seal)
 	wrk_json_pair_int64(state, "size", seal->size);
 	wrk_json_pair_text(state, "root", hex(&seal->root));
 	wrk_json_pair_text(state, "prev", hex(&seal->prev));
+	wrk_json_pair_text(state, "rows", hex(&rows));
 	wrk_json_pair_int64(state, "sealed_at", seal->sealed_at);
 	wrk_json_pair_text(state, "kid", seal->kid);
 	pair_base64url(state, "signature", seal->signature, seal->signature_len);

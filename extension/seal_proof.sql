@@ -5,7 +5,7 @@ RETURNS jsonb
 LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp SET jit TO off
 AS 'MODULE_PATHNAME', 'wrk_audit_head';
 COMMENT ON FUNCTION wrk.audit_head(text) IS
-'the signed head of the last seal of a tenant''s log (NULL: of what belongs to none), for an outsider to keep: {"format", "tenant", "seq", "size", "root", "prev", "sealed_at" (microseconds since 2000-01-01 UTC), "kid", "signature"}, hashes in hexadecimal, signature in base64url. What is signed: see extension/seal_store.c. Rights as wrk.audit_verify(). Errors: WK403 forbidden, WK404 not_found if nothing is sealed yet';
+'the signed head of the last seal of a tenant''s log (NULL: of what belongs to none), for an outsider to keep: {"format", "tenant", "seq", "size", "root", "prev", "rows", "sealed_at" (microseconds since 2000-01-01 UTC), "kid", "signature"}, hashes in hexadecimal, signature in base64url. What is signed: see extension/seal_store.c. Rights as wrk.audit_verify(). Errors: WK403 forbidden, WK404 not_found if nothing is sealed yet';
 
 CREATE FUNCTION wrk.audit_proof(id bigint)
 RETURNS jsonb

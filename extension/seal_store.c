@@ -4,9 +4,13 @@
  *
  * What is signed, the head of a seal, is the text "wrk-seal-v1", the tenant, the
  * number of the seal, the size of the log, its root, the SHA-256 of the head before
- * (zeros if there is none), the time in microseconds since 2000-01-01 UTC and the kid.
- * Each is a length of 4 bytes and then the bytes; integers have 8.  The highest byte
- * is first and texts are UTF-8, as in seal_encode.c.
+ * (zeros if there is none), the SHA-256 of what it says of its rows (from_at, upto_at
+ * and the ids, 8 bytes each), the time and the kid.  Each is a length of 4 bytes and
+ * then the bytes; integers have 8, times are microseconds since 2000-01-01 UTC.  The
+ * highest byte is first and texts are UTF-8, as in seal_encode.c.
+ *
+ * The ids are signed because a row that retention has dropped has nothing else to
+ * say which it was: any other could be passed off as it.
  *
  * Must stay true: what is read may have been tampered with.  Reading it never fails
  * and never trusts a length; what makes no sense becomes something that fits nothing.
@@ -15,6 +19,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "libpq/pqformat.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -97,10 +102,26 @@ ids_datum(const Seal *seal)
 /* ---------- seals ---------- */
 
 void
+seal_rows_hash(const Seal *seal, SealHash *hash)
+{
+	StringInfoData rows;
+
+	initStringInfo(&rows);
+	pq_sendint64(&rows, seal->from_at);
+	pq_sendint64(&rows, seal->upto_at);
+	for (int i = 0; i < seal->nids; i++)
+		pq_sendint64(&rows, seal->ids[i]);
+	seal_sha256(rows.data, rows.len, hash);
+	pfree(rows.data);
+}
+
+void
 seal_head_bytes(const Seal *seal, StringInfo buf)
 {
 	const char *format = "wrk-seal-v1";
+	SealHash rows;
 
+	seal_rows_hash(seal, &rows);
 	resetStringInfo(buf);
 	seal_put_text(buf, format, strlen(format));
 	seal_put_text(buf, seal->tenant, strlen(seal->tenant));
@@ -108,6 +129,7 @@ seal_head_bytes(const Seal *seal, StringInfo buf)
 	seal_put_int64(buf, seal->size);
 	seal_put_bytes(buf, seal->root.bytes, SEAL_HASH_LEN);
 	seal_put_bytes(buf, seal->prev.bytes, SEAL_HASH_LEN);
+	seal_put_bytes(buf, rows.bytes, SEAL_HASH_LEN);
 	seal_put_int64(buf, seal->sealed_at);
 	seal_put_text(buf, seal->kid, strlen(seal->kid));
 }

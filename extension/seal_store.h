@@ -60,6 +60,9 @@ typedef struct SealLog
 extern void seal_query(const char *query, int nargs, Oid *types, Datum *args,
 					   bool read_only, long limit);
 
+/* of what a seal says of its rows: their ids and times */
+extern void seal_rows_hash(const Seal *seal, SealHash *hash);
+
 /* what is signed, replacing what is in buf; see seal_store.c */
 extern void seal_head_bytes(const Seal *seal, StringInfo buf);
 extern void seal_hash(const Seal *seal, SealHash *hash);

@@ -177,7 +177,10 @@ FROM (VALUES
 	('head cut', $$UPDATE wrk.audit_head SET tail = '' WHERE tenant_id = 'seal'$$),
 	('head', $$UPDATE wrk.audit_head SET hash = sha256('') WHERE tenant_id = 'seal'$$),
 	('dropped by nobody', $$DELETE FROM wrk.audit_log WHERE id = pg_temp.id(3);
-		INSERT INTO wrk.audit_dropped (part, created_from, created_upto, row_count, ids) VALUES ('x', now(), now(), 1, int8multirange(int8range(0, NULL)))$$)
+		INSERT INTO wrk.audit_dropped (part, created_from, created_upto, row_count, ids) VALUES ('x', now(), now(), 1, int8multirange(int8range(0, 1000000000)))$$),
+	('dropped by nobody, and that again', $$DELETE FROM wrk.audit_log WHERE id = pg_temp.id(3);
+		INSERT INTO wrk.audit_dropped (part, created_from, created_upto, row_count, ids, dropped_at) VALUES
+			('x', '2001-01-01', '2001-01-02', 1, int8multirange(int8range(0, 1000000000)), '2002-01-01'), ('y', '2000-01-01', '2003-01-01', 0, '{}', '2004-01-01')$$)
 ) v (what, statement);
 
 -- sealing does not go on over what is missing
@@ -199,6 +202,10 @@ BEGIN;
 SELECT wrk.audit_retention('1 month');
 SELECT ok, seals, rows, unsealed, dropped, problem FROM wrk.audit_verify('old');
 SELECT ok, seals, rows, dropped FROM wrk.audit_verify('old', now() - interval '1 day');
+-- nor does it cover for what is taken away otherwise
+SELECT pg_temp.after($$DELETE FROM wrk.audit_log WHERE id = pg_temp.id(3);
+	UPDATE wrk.audit_seal SET ids[3] = (SELECT min(lower(ids)) FROM wrk.audit_dropped) WHERE tenant_id = 'seal' AND seq = 1;
+	UPDATE wrk.audit_seal SET min_id = ids[3] WHERE tenant_id = 'seal' AND seq = 1$$);
 ALTER TABLE wrk.audit_log DISABLE TRIGGER USER;
 DELETE FROM wrk.audit_log WHERE action = 'audit.retention';
 SELECT ok, problem FROM wrk.audit_verify('old');
