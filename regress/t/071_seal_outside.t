@@ -8,6 +8,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 
 use JSON::PP;
+use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -29,6 +30,8 @@ sub file
 	close $out;
 	return $file;
 }
+
+sub encode_base64url { my $text = encode_base64($_[0], ''); $text =~ tr{+/=}{-_}d; return $text; }
 
 # exit status of the checker and what it said
 sub check
@@ -99,6 +102,7 @@ my %wrong = (
 	seq => sub { $_[0]{seal}{seq}++ },
 	tenant => sub { $_[0]{seal}{tenant} = 'other' },
 	prev => sub { $_[0]{seal}{prev} = '0' x 64 },
+	'rows of the seal' => sub { $_[0]{seal}{rows} = '0' x 64 },
 	time => sub { $_[0]{seal}{sealed_at}++ },
 	kid => sub { $_[0]{seal}{kid} .= 'x' },
 	signature => sub { substr($_[0]{seal}{signature}, 5, 1) =~ tr/A-Za-z/B-ZAb-za/ },
@@ -133,6 +137,29 @@ is((check($_, '--key', $keys))[0], 1, 'not proven: nothing') for [], undef, {};
 is((check($proofs[0]))[0], 2, 'a key must be given');
 is((check('{', '--key', $keys))[0], 2, 'and JSON');
 
+# what is signed by a key of ours, or by nobody, and makes no sense
+my %nonsense = (
+	'a leaf that goes deeper than any row' => sub { $_[0]{leaf} = encode_base64url("\x01" . "\x06\x00\x00\x00\x01" x 100_000) },
+	'a time that is none' => sub { $_[0]{leaf} = encode_base64url("\x01\x02\x7f" . "\xff" x 7) },
+	'a key that is none' => sub { $_[0]{seal}{kid} = 'x' });
+for my $what (sort keys %nonsense)
+{
+	my $proof = $json->decode($json->encode($proofs[6]));
+	$nonsense{$what}->($proof);
+	($status, $said) = check($proof, '--key', $keys);
+	is($status, 1, "not proven: $what");
+	like($said, qr/\ANOT PROVEN|^NOT PROVEN/m, 'as it says') or diag($said);
+	unlike($said, qr/^\s+at /m, 'and no more than that');
+}
+($status, $said) = check(('[' x 100_000) . (']' x 100_000), '--key', $keys);
+is($status, 1, 'nor lists without an end') or diag($said);
+($status, $said) = check({ %{ $proofs[0] }, format => "x\nok row 1 is leaf 0\e[2J" }, '--key', $keys);
+is($status, 1, 'nor what has another format');
+unlike($said, qr/^ok row|\e/m, 'which says nothing in our words');
+($status, $said) = check($proofs[6], '--key', file('bad_key.json', '[{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": ' . $json->encode($proofs[6]{seal}{kid}) . '}, null, 7]'));
+is($status, 1, 'a key that is none proves nothing');
+like($said, qr/^NOT PROVEN/m, 'as it says') or diag($said);
+
 # ---------- dump and restore ----------
 
 $old->safe_psql('wrk', q{SELECT wrk.audit('not.sealed', 'thing', NULL, NULL, 'acme')});
@@ -160,6 +187,13 @@ is($status, 0, 'the restored log grew out of the head that was kept before') or 
 write_rows($old, 9);
 ($status, $said) = check([ json_of($old, q{wrk.audit_head('acme')}) ], '--key', $keys, '--head', file('new.json', json_of($new, q{wrk.audit_head('acme')})));
 is($status, 1, 'a log that forked does not pass for the other');
+my $size = $old->safe_psql('wrk', q{SELECT size FROM wrk.audit_head WHERE tenant_id = 'acme'});
+($status, $said) = check([ json_of($new, q{wrk.audit_consistency('acme', 300, 1007)}), json_of($old, "wrk.audit_consistency('acme', 300, $size)"),
+	json_of($old, q{wrk.audit_head('acme')}) ], '--key', $keys, '--head', "$dir/new.json");
+is($status, 1, 'nor by way of what both began with') or diag($said);
+($status, $said) = check([ json_of($new, q{wrk.audit_consistency('acme', 300, 1007)}), json_of($new, q{wrk.audit_consistency('acme', 300, 1001)}),
+	$first->{seal1} ], '--key', $keys, '--head', "$dir/new.json");
+is($status, 0, 'but that itself is proven') or diag($said);
 
 $old->stop;
 $new->stop;
