@@ -5,7 +5,8 @@
  * The argument of the table's trigger, JSON with columns by name:
  *
  *	{"resource", "id", "tenant", "include" or "exclude": [column ...],
- *	 "redact": [column ...], "action", "history": "readers" or "auditors", "announce"}
+ *	 "redact": [column ...], "action", "history": "readers" or "auditors", "announce",
+ *	 "version"}
  *
  * A partition has a copy of its parent's trigger and counts by itself.
  *
@@ -16,6 +17,7 @@
 
 #include "access/table.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
@@ -103,6 +105,21 @@ choose_columns(AuditConfig *config, Relation rel, const Jsonb *doc)
 			config->columns[i] = AUDIT_SKIP;
 }
 
+/* a column that counts must be in the log, or no number leads back to a row */
+static void
+read_version(AuditConfig *config, Relation rel, const Jsonb *doc)
+{
+	Form_pg_attribute att;
+
+	config->version = config_column(rel, doc, "version");
+	if (config->version == 0)
+		return;
+	att = TupleDescAttr(RelationGetDescr(rel), config->version - 1);
+	if ((att->atttypid != INT8OID && att->atttypid != INT4OID) ||
+		config->columns[config->version - 1] != AUDIT_KEEP)
+		refuse(rel, "version");
+}
+
 static void
 read_history(AuditConfig *config, Relation rel, const Jsonb *doc)
 {
@@ -146,6 +163,7 @@ parse_config(Relation rel, const char *json)
 		refuse(rel, "action");
 	if (config->columns[config->id - 1] == AUDIT_REDACT)
 		refuse(rel, "id");
+	read_version(config, rel, doc);
 	read_history(config, rel, doc);
 	return config;
 }

@@ -22,10 +22,11 @@ typedef struct AuditConfig
 	MemoryContext context;
 	const char *resource; /* what the table calls its rows */
 	AttrNumber id;
-	AttrNumber tenant; /* 0: rows belong to no tenant */
-	AttrNumber action; /* a change of this column names the action; 0: none does */
-	bool readers;      /* whoever sees a row may read its history */
-	bool announce;     /* appending is an event */
+	AttrNumber tenant;  /* 0: rows belong to no tenant */
+	AttrNumber action;  /* a change of this column names the action; 0: none does */
+	AttrNumber version; /* counts what became of the row; 0: the log alone does */
+	bool readers;       /* whoever sees a row may read its history */
+	bool announce;      /* appending is an event */
 	int natts;
 	AuditColumn *columns; /* by attribute number - 1 */
 	FmgrInfo *json;       /* how to write their values, the same; made when first used */

@@ -69,7 +69,7 @@ CREATE FUNCTION wrk.enable_audit(tbl regclass, resource_type text DEFAULT NULL, 
 								 exclude text[] DEFAULT NULL, redact text[] DEFAULT NULL,
 								 id_column text DEFAULT 'id', tenant_column text DEFAULT NULL,
 								 action_column text DEFAULT NULL, history text DEFAULT 'auditors',
-								 announce boolean DEFAULT false)
+								 announce boolean DEFAULT false, version_column text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -94,7 +94,7 @@ BEGIN
 	PERFORM wrk.audit_check_resource(tbl, resource);
 	config := jsonb_strip_nulls(jsonb_build_object('resource', resource, 'id', id_column, 'tenant', tenant,
 		'include', include, 'exclude', exclude, 'redact', redact, 'action', action_column,
-		'history', history, 'announce', announce));
+		'history', history, 'announce', announce, 'version', version_column));
 	PERFORM wrk.audit_config_check(tbl, config);
 	PERFORM wrk.audit_partitions();
 	-- before any other trigger that may change the row again: ids rise as changes were made
@@ -104,7 +104,7 @@ BEGIN
 		' FOR EACH STATEMENT EXECUTE FUNCTION wrk.audit_trigger()', tbl);
 END
 $$;
-COMMENT ON FUNCTION wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean) IS
+COMMENT ON FUNCTION wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean, text) IS
 'has every change of a row appended to wrk.audit_log with who made it and what it was before; calling it again replaces what was said before.
 resource_type: what the log calls the rows (a-z, 0-9, _ and -), by default the table''s name; no other table may have it.
 include or exclude: columns to record, all by default; an UPDATE of no such column is not recorded. Exclude what every UPDATE changes (updated_at, a version): to revert an older change would be in conflict with it. redact: columns of which only is said that they changed. Generated columns are left out.
@@ -112,6 +112,7 @@ id_column must not be NULL in any row. tenant_column: by default tenant_id if th
 action_column: an UPDATE that changes it is called <resource_type>.<column>.<new value>, others <resource_type>.updated.
 history: who may read the history of a row: auditors (who may read the log; default) or readers (whoever sees the row as it is now; choose it only if that is right for older values as well).
 announce: at the end of a transaction that appended, event audit.appended on channel tenant:{tenant}:audit.
+version_column: integer or bigint that every change of a row raises (see wrk.entity_count()), the version wrk.entity_patch() is told; wrk.revert() leaves it alone. By default a version is the id of a change.
 For the owner of the table. Errors: WK400 bad_request, WK409 conflict, 42501, 42703, 42809';
 
 CREATE FUNCTION wrk.disable_audit(tbl regclass)
@@ -133,9 +134,9 @@ COMMENT ON FUNCTION wrk.disable_audit(regclass) IS
 -- any row by changing rows there, so not everybody who owns a table may.
 REVOKE ALL ON FUNCTION wrk.audit_trigger(), wrk.audit_config_check(regclass, text), wrk.audit_config(regclass),
 	wrk.audit_table(text), wrk.audit_check_resource(regclass, text),
-	wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean),
+	wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean, text),
 	wrk.disable_audit(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.audit_trigger(), wrk.audit_config_check(regclass, text), wrk.audit_config(regclass),
 	wrk.audit_table(text), wrk.audit_check_resource(regclass, text),
-	wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean),
+	wrk.enable_audit(regclass, text, text[], text[], text[], text, text, text, text, boolean, text),
 	wrk.disable_audit(regclass) TO wrk_service;

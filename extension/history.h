@@ -75,6 +75,13 @@ typedef struct HistoryKey
 /* $first is the first parameter */
 extern HistoryKey history_key(const HistoryRow *row, int first);
 
+/*
+ * The values of these columns, by attribute number - 1, which a tuple has in their
+ * order behind the first few, as the trigger would write them if the row were inserted
+ */
+extern JsonNode *history_tuple_values(const HistoryRow *row, HeapTuple tuple,
+									  TupleDesc desc, int skip, const bool *columns);
+
 /* palloc'd, schema-qualified and quoted */
 extern char *history_table_name(const HistoryRow *row);
 extern const char *history_column(const HistoryRow *row, AttrNumber column);
@@ -178,6 +185,10 @@ extern JsonNode *history_compare(const HistoryRow *row, JsonNode *old, JsonNode 
  */
 extern void history_update(const HistoryRow *row, JsonNode *values, const bool *columns);
 extern void history_insert(const HistoryRow *row, JsonNode *values);
+
+/* such values as the log would have them: what history_update() would make of them */
+extern JsonNode *history_spell(const HistoryRow *row, JsonNode *values,
+							   const bool *columns);
 extern void history_delete(const HistoryRow *row);
 
 #endif /* WRK_HISTORY_H */

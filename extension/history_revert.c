@@ -13,10 +13,9 @@
  */
 #include "history.h"
 
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 
-#include "blueprint_merge.h"
+#include "history_merge.h"
 #include "identity.h"
 #include "json_text.h"
 #include "wrk_json.h"
@@ -145,32 +144,6 @@ go_back(Revert *revert)
 
 /* ---------- conflicts ---------- */
 
-/* column NULL: the row as a whole */
-static JsonNode *
-add_conflict(Revert *revert, const char *column, const char *kind)
-{
-	JsonNode *conflict = json_new_object();
-	JsonNode *path = json_new_array();
-
-	if (column != NULL)
-		json_append(path, json_new_string(column));
-	json_set_named(conflict, "path", path);
-	json_set_named(conflict, "kind", json_new_string(kind));
-	json_append(revert->conflicts, conflict);
-	return conflict;
-}
-
-static void
-put_versions(JsonNode *conflict, JsonNode *base, JsonNode *ours, JsonNode *theirs)
-{
-	if (base != NULL)
-		json_set_named(conflict, "base", base);
-	if (ours != NULL)
-		json_set_named(conflict, "ours", ours);
-	if (theirs != NULL)
-		json_set_named(conflict, "theirs", theirs);
-}
-
 static void
 add_gone(Revert *revert)
 {
@@ -178,20 +151,9 @@ add_gone(Revert *revert)
 	{
 		JsonText name = json_member(revert->gone, i)->key;
 
-		(void) add_conflict(revert, pnstrdup(name.val, name.len), "delete_edit");
+		(void) history_add_conflict(revert->conflicts, pnstrdup(name.val, name.len),
+									"delete_edit");
 	}
-}
-
-static bool
-same(JsonNode *a, JsonNode *b)
-{
-	return a == NULL || b == NULL ? a == b : json_same(a, b);
-}
-
-static const char *
-column_name(const Revert *revert, int i)
-{
-	return NameStr(TupleDescAttr(RelationGetDescr(revert->row->rel), i)->attname);
 }
 
 /* each column in which the row is not what it should be for this */
@@ -200,109 +162,17 @@ add_differences(Revert *revert, JsonNode *expected, const char *kind)
 {
 	for (int i = 0; i < revert->row->config->natts; i++)
 	{
-		const char *column = column_name(revert, i);
+		const char *column =
+			NameStr(TupleDescAttr(RelationGetDescr(revert->row->rel), i)->attname);
 		JsonNode *was = json_get_named(expected, column);
 		JsonNode *is = json_get_named(revert->row->values, column);
 
-		if (revert->row->shown[i] && !same(was, is))
-			put_versions(add_conflict(revert, column, kind),
-						 expected == revert->base ? was : NULL, is,
-						 expected == revert->theirs ? was : NULL);
+		if (revert->row->shown[i] && i + 1 != revert->row->config->version &&
+			!history_same(was, is))
+			history_put_versions(history_add_conflict(revert->conflicts, column, kind),
+								 expected == revert->base ? was : NULL, is,
+								 expected == revert->theirs ? was : NULL);
 	}
-}
-
-/* ---------- merging an update ---------- */
-
-/* an edge that nobody has touched just goes with its node */
-static bool
-is_plain_drop(JsonNode *conflict)
-{
-	JsonNode *base = json_get_named(conflict, "base");
-
-	return json_text_is(json_get_named(conflict, "kind")->u.string, "dangling_edge") &&
-		   base != NULL && same(base, json_get_named(conflict, "ours"));
-}
-
-/* conflicts inside a column; whether one is about an edge that somebody has drawn since
- */
-static bool
-add_inside(Revert *revert, const char *column, JsonNode *conflicts)
-{
-	bool dangling = false;
-
-	for (int i = 0; i < conflicts->n; i++)
-	{
-		JsonNode *conflict = json_item(conflicts, i);
-
-		if (is_plain_drop(conflict))
-			continue;
-		dangling |=
-			json_text_is(json_get_named(conflict, "kind")->u.string, "dangling_edge");
-		conflict = json_copy(conflict);
-		json_insert(json_get_named(conflict, "path"), 0, json_new_string(column));
-		json_append(revert->conflicts, conflict);
-	}
-	return dangling;
-}
-
-static bool
-are_documents(JsonNode *base, JsonNode *ours, JsonNode *theirs)
-{
-	return base != NULL && ours != NULL && theirs != NULL && base->kind == JSON_OBJECT &&
-		   ours->kind == JSON_OBJECT && theirs->kind == JSON_OBJECT;
-}
-
-/* what the column becomes */
-static JsonNode *
-merge_column(Revert *revert, const char *column, JsonNode *base, JsonNode *ours,
-			 JsonNode *theirs, bool is_document)
-{
-	BlueprintMergeOptions options = {0};
-	JsonNode *merged;
-
-	if (same(ours, base))
-		return theirs;
-	if (same(ours, theirs))
-		return ours;
-	if (!is_document || !are_documents(base, ours, theirs))
-	{
-		put_versions(add_conflict(revert, column, "edit_edit"), base, ours, theirs);
-		return ours;
-	}
-	merged = blueprint_merge(base, ours, theirs, &options);
-	/* a node that somebody has drawn an edge to must stay, with what belongs to it */
-	if (add_inside(revert, column, json_get_named(merged, "conflicts")))
-		return ours;
-	return json_get_named(merged, "result");
-}
-
-/* the columns to be written and their values; false: none */
-static bool
-merge_columns(Revert *revert, JsonNode *values, bool *columns)
-{
-	const HistoryRow *row = revert->row;
-	bool any = false;
-
-	for (int i = 0; i < row->config->natts; i++)
-	{
-		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(row->rel), i);
-		const char *column = NameStr(att->attname);
-		JsonNode *base = json_get_named(revert->base, column);
-		JsonNode *theirs = json_get_named(revert->theirs, column);
-		JsonNode *ours = json_get_named(row->values, column);
-		JsonNode *merged;
-
-		if (!row->shown[i] || same(base, theirs))
-			continue;
-		merged =
-			merge_column(revert, column, base, ours, theirs, att->atttypid == JSONBOID);
-		if (same(merged, ours))
-			continue;
-		columns[i] = any = true;
-		if (merged != NULL)
-			json_set_named(values, column, merged);
-	}
-	return any;
 }
 
 /* ---------- writing ---------- */
@@ -328,13 +198,18 @@ revert_update(Revert *revert)
 {
 	JsonNode *values = json_new_object();
 	bool *columns = palloc0(sizeof(bool) * revert->row->config->natts);
+	HistoryMerge merge = {.row = revert->row,
+						  .base = revert->base,
+						  .theirs = revert->theirs,
+						  .columns = revert->row->shown,
+						  .conflicts = revert->conflicts};
 	bool any = false;
 
 	add_gone(revert);
 	if (revert->row->values == NULL)
-		(void) add_conflict(revert, NULL, "delete_edit");
+		(void) history_add_conflict(revert->conflicts, NULL, "delete_edit");
 	else
-		any = merge_columns(revert, values, columns);
+		any = history_merge(&merge, values, columns);
 	check_conflicts(revert);
 	if (any)
 		history_update(revert->row, values, columns);
@@ -347,7 +222,7 @@ revert_insert(Revert *revert)
 	if (revert->row->values == NULL)
 		return false;
 	if (revert->replaced || revert->hidden)
-		(void) add_conflict(revert, NULL, "edit_delete");
+		(void) history_add_conflict(revert->conflicts, NULL, "edit_delete");
 	if (!revert->replaced)
 		add_differences(revert, revert->base, "edit_delete");
 	check_conflicts(revert);

@@ -182,15 +182,12 @@ reading_text(const HistoryRow *row, const HistoryKey *key, bool lock)
 	return text.data;
 }
 
-/* the row that was read, as the trigger would write it if it were inserted */
+/* what the first two columns say, which are id and tenant */
 static void
-take_row(HistoryRow *row, MemoryContext context)
+take_key(HistoryRow *row, HeapTuple tuple, TupleDesc desc, MemoryContext context)
 {
-	HeapTuple tuple = SPI_tuptable->vals[0];
-	TupleDesc desc = SPI_tuptable->tupdesc;
 	AuditConfig *config = row->config;
 	TupleTableSlot *slot = make_slot(row);
-	int number = 2;
 	bool isnull;
 	Datum value = heap_getattr(tuple, 1, desc, &isnull);
 	MemoryContext old;
@@ -204,23 +201,46 @@ take_row(HistoryRow *row, MemoryContext context)
 	row->id = audit_column_text(config, row->rel, slot, config->id);
 	row->tenant = audit_column_text(config, row->rel, slot, config->tenant);
 	MemoryContextSwitchTo(old);
-	ExecClearTuple(slot);
-	ExecStoreAllNullTuple(slot);
-	for (int i = 0; i < config->natts; i++)
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+JsonNode *
+history_tuple_values(const HistoryRow *row, HeapTuple tuple, TupleDesc desc, int skip,
+					 const bool *columns)
+{
+	TupleTableSlot *slot = make_slot(row);
+	JsonNode *values;
+	int number = skip;
+
+	for (int i = 0; i < row->config->natts; i++)
 	{
-		if (!row->shown[i])
+		bool isnull;
+		Datum value;
+
+		if (!columns[i])
 			continue;
 		value = heap_getattr(tuple, ++number, desc, &isnull);
 		if (!isnull)
 			put_column(slot, i + 1, value);
 	}
-	MemoryContextSwitchTo(context);
-	row->values = json_get_named(
-		json_from_jsonb(audit_changes(config, row->rel, NULL, slot)), "new");
-	if (row->values == NULL)
-		row->values = json_new_object();
-	MemoryContextSwitchTo(old);
+	values = json_get_named(
+		json_from_jsonb(audit_changes(row->config, row->rel, NULL, slot)), "new");
 	ExecDropSingleTupleTableSlot(slot);
+	return values ? values : json_new_object();
+}
+
+/* the row that was read */
+static void
+take_row(HistoryRow *row, MemoryContext context)
+{
+	HeapTuple tuple = SPI_tuptable->vals[0];
+	TupleDesc desc = SPI_tuptable->tupdesc;
+	MemoryContext old;
+
+	take_key(row, tuple, desc, context);
+	old = MemoryContextSwitchTo(context);
+	row->values = history_tuple_values(row, tuple, desc, 2, row->shown);
+	MemoryContextSwitchTo(old);
 }
 
 /* reads what the caller sees of the row; in an SPI connection of its own */

@@ -126,6 +126,29 @@ history_update(const HistoryRow *row, JsonNode *values, const bool *columns)
 		values, &key);
 }
 
+JsonNode *
+history_spell(const HistoryRow *row, JsonNode *values, const bool *columns)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Oid type = JSONBOID;
+	Datum param = JsonbPGetDatum(json_to_jsonb(values));
+	char *text = psprintf("SELECT %s%s", list_text(row, columns, false, true),
+						  record_text(row, columns));
+	JsonNode *result;
+	MemoryContext old;
+
+	SPI_connect();
+	if (SPI_execute_with_args(text, 1, &type, &param, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read values for a row of \"%s\"",
+			 RelationGetRelationName(row->rel));
+	old = MemoryContextSwitchTo(context);
+	result = history_tuple_values(row, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 0,
+								  columns);
+	MemoryContextSwitchTo(old);
+	SPI_finish();
+	return result;
+}
+
 void
 history_delete(const HistoryRow *row)
 {
