@@ -81,6 +81,7 @@ COPILOT   += projects
 COPILOT   += rooms messages message_calls reads threads
 COPILOT   += tasks task_rules
 COPILOT   += locks
+COPILOT   += clients client_health project_calls pipeline operations
 COPILOT   += lifecycle install
 
 OBJS       = $(C_STEMS:%=extension/%.o)
@@ -136,6 +137,7 @@ REGRESS   += flow_26_launch
 REGRESS   += flow_35_archive
 REGRESS   += flow_30_messages
 REGRESS   += flow_31_system_tasks
+REGRESS   += copilot_operations flow_33_clients flow_34_client_health
 REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale

@@ -121,6 +121,7 @@ BEGIN
 	PERFORM copilot.enable_all_status();
 	PERFORM copilot.make_execution();
 	PERFORM copilot.make_billing();
+	PERFORM copilot.make_operations();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
 	PERFORM copilot.register_automations();

@@ -38,6 +38,10 @@ BEGIN
 	COMMENT ON COLUMN copilot.projects.owner_id IS 'who answers for the project';
 	COMMENT ON COLUMN copilot.projects.eta IS 'when it is expected to be done';
 	COMMENT ON COLUMN copilot.projects.checklist_progress IS 'per cent of the build checklist that is done';
+	ALTER TABLE copilot.projects ADD COLUMN IF NOT EXISTS pricing_status text NOT NULL DEFAULT 'none'
+		CHECK (pricing_status IN ('none', 'pending', 'quoted', 'approved', 'rejected'));
+	COMMENT ON COLUMN copilot.projects.pricing_status IS
+		'how far its version is with a price: none, pending, quoted (the client decides), approved or rejected; kept by triggers';
 	PERFORM copilot.put_touch('projects');
 	PERFORM wrk.enable_tenancy('copilot.projects');
 	PERFORM copilot.put_policy('projects', 'visible',
@@ -163,9 +167,13 @@ DECLARE
 	page record;
 	wanted_status text;
 	wanted_kind text;
+	wanted_owner uuid;
+	wanted_automation uuid;
 	result jsonb;
 BEGIN
-	PERFORM copilot.check_params(params, 'status', 'kind', 'after', 'limit');
+	PERFORM copilot.check_params(params, 'status', 'kind', 'owner_id', 'automation_id', 'after', 'limit');
+	wanted_owner := copilot.want_uuid(params, 'owner_id');
+	wanted_automation := copilot.want_uuid(params, 'automation_id');
 	wanted_status := copilot.want_choice(params, 'status',
 		'planned', 'in_progress', 'on_hold', 'completed', 'cancelled');
 	wanted_kind := copilot.want_choice(params, 'kind', 'new_automation', 'revision');
@@ -175,6 +183,8 @@ BEGIN
 		WHERE (p.created_at, p.id) < (page.before_time, page.before_id)
 			AND (wanted_status IS NULL OR p.status = wanted_status)
 			AND (wanted_kind IS NULL OR p.kind = wanted_kind)
+			AND (wanted_owner IS NULL OR p.owner_id = wanted_owner)
+			AND (wanted_automation IS NULL OR p.automation_id = wanted_automation)
 		ORDER BY p.created_at DESC, p.id DESC LIMIT page.page_size + 1),
 	shown AS (
 		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
@@ -187,7 +197,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.project_list(jsonb) IS
-'call project.list {status, kind, after, limit}: {projects, next} newest first; next is null on the last page. Error: WK400';
+'call project.list {status, kind, owner_id, automation_id, after, limit}: {projects, next} newest first; next is null on the last page. Error: WK400';
 
 REVOKE ALL ON FUNCTION copilot.make_projects(), copilot.make_project_members(),
 	copilot.project_member_sync(), copilot.may_join_project(text), copilot.project_get(jsonb),
