@@ -142,6 +142,7 @@ REGRESS   += attack
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  = jwt_key_rotation
+ISOLATION += automation_races
 ISOLATION += rbac_change
 ISOLATION += history_revert
 ISOLATION += entity_patch

@@ -61,7 +61,13 @@ ROLLBACK;
 UPDATE copilot.automations SET archived_at = now() WHERE id = regress.id('a', 2, 2);
 :ann
 SELECT regress.call('automation_version.create_version', jsonb_build_object('automation_id', regress.id('a', 2, 2)));
-COMMIT;
+-- nor by a bare statement
+INSERT INTO copilot.automation_versions (automation_id, number) VALUES (regress.id('a', 2, 2), 9);
+ROLLBACK;
+-- that another tenant's is archived is not said
+:gil
+INSERT INTO copilot.automation_versions (automation_id, number) VALUES (regress.id('a', 2, 2), 9);
+ROLLBACK;
 
 SET client_min_messages = warning;
 DROP SCHEMA regress CASCADE;

@@ -80,6 +80,8 @@ BEGIN
 	COMMENT ON COLUMN copilot.automation_versions.version IS 'counts the changes of this row, for optimistic locking; kept by a trigger';
 	COMMENT ON COLUMN copilot.automation_versions.status_reason IS 'why the last change of status was made; given together with it, never changed without';
 	COMMENT ON COLUMN copilot.automation_versions.blueprint_json IS 'the design: nodes, edges and what else its editor keeps; too large for row events, which leave it out';
+	CREATE OR REPLACE TRIGGER begin_version BEFORE INSERT ON copilot.automation_versions
+		FOR EACH ROW EXECUTE FUNCTION copilot.automation_version_begin();
 	CREATE OR REPLACE TRIGGER count_version BEFORE UPDATE ON copilot.automation_versions
 		FOR EACH ROW EXECUTE FUNCTION copilot.automation_version_count();
 	PERFORM wrk.enable_tenancy('copilot.automation_versions');
@@ -91,6 +93,26 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.make_automation_versions() IS 'part of copilot.install(): table automation_versions';
+
+CREATE FUNCTION copilot.automation_version_begin()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	archived timestamptz;
+BEGIN
+	-- nor may it be archived before this version is there to be archived with it
+	SELECT a.archived_at INTO archived FROM copilot.automations a
+	WHERE a.tenant_id = NEW.tenant_id AND a.id = NEW.automation_id FOR SHARE;
+	-- that of another tenant is refused by policies and references, in their words
+	IF archived IS NOT NULL AND NOT wrk.status_importing() THEN
+		RAISE EXCEPTION 'the automation is archived' USING ERRCODE = 'WK409', HINT = 'Create another automation.';
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION copilot.automation_version_begin() IS
+'trigger of automation_versions: an archived automation gets no version any more, whoever inserts it. Error: WK409 conflict';
 
 CREATE FUNCTION copilot.automation_version_count()
 RETURNS trigger
@@ -256,7 +278,7 @@ COMMENT ON FUNCTION copilot.automation_version_get(jsonb) IS
 'call automation_version.get {id}: the version with its blueprint and the name of its automation. Errors: WK400, WK404';
 
 REVOKE ALL ON FUNCTION copilot.make_automations(), copilot.make_automation_versions(),
-	copilot.make_automation_rights(), copilot.automation_version_count(),
+	copilot.make_automation_rights(), copilot.automation_version_begin(), copilot.automation_version_count(),
 	copilot.automation_version_announce(jsonb), copilot.project_of_automation(text),
 	copilot.automation_of_version(text), copilot.may_join_automation_version(text),
 	copilot.want_automation_version(jsonb),
