@@ -63,6 +63,10 @@ COMMIT;
 :gil
 SELECT regress.version(m, 1, p) FROM (VALUES ('capture', '{"answers": {}}'::jsonb), ('intake', '{}'), ('ingest', '{"source": "x"}')) c (m, p);
 SELECT regress.call('automation_version.capture', jsonb_build_object('id', regress.id('a', 3, 99), 'answers', '{}'::jsonb));
+SELECT copilot.automation_version_ingest(regress.id('a', 3, 1), 'x');
+COMMIT;
+:bob
+SELECT copilot.automation_version_ingest(regress.id('a', 3, 2), 'x');
 COMMIT;
 
 -- a document is left to a worker, twice the same is one job; the worker captures as anybody does

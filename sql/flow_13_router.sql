@@ -112,15 +112,16 @@ RESET ROLE;
 SELECT count(*) FROM regress.news('status_changed|notification');
 ROLLBACK;
 
--- a bare UPDATE has them as well, and so has every row of a statement for many
+-- a bare UPDATE has them as well, and so has every row of a statement for many; builders and testers are told of their projects
 BEGIN;
+INSERT INTO copilot.project_members (tenant_id, project_id, user_id, role) VALUES (regress.id('a', 0, 0), regress.id('a', 4, 2), regress.id('0', 1, 3), 'qa');
 SELECT regress.look();
 SELECT regress.act('otto');
 SET LOCAL ROLE wrk_member;
 UPDATE copilot.automation_versions SET status = 'blocked', status_reason = 'Strike' WHERE automation_id IN (regress.id('a', 2, 1), regress.id('a', 2, 2));
 RESET ROLE;
-SELECT * FROM regress.told();
--- people of the other company, and members of another project, were told nothing
+SELECT t FROM regress.told() t ORDER BY 1;
+-- people of the other company were told nothing
 SELECT count(*) FROM copilot.notifications n WHERE n.tenant_id <> regress.id('a', 0, 0);
 ROLLBACK;
 -- what is loaded as it is has no consequences

@@ -63,6 +63,8 @@ COMMIT;
 :otto
 SELECT regress.version('archive', 2, '{"reason": "No budget"}');
 SELECT regress.archive(2, 'No budget');
+INSERT INTO copilot.automations (name) VALUES ('without versions');
+SELECT copilot.automation_archive(id, 'A mistake') -> 'versions' FROM copilot.automations WHERE name = 'without versions';
 COMMIT;
 -- nobody stamps it by hand, nor ends what is not ended, nor what is another's
 :ada
@@ -76,13 +78,14 @@ SELECT regress.archive(1, 'x'), regress.archive(9, 'x');
 SELECT regress.call('automation.archive', jsonb_build_object('id', regress.id('b', 2, 1), 'reason', 'x'));
 COMMIT;
 BEGIN;
+INSERT INTO copilot.automations (tenant_id, id, name) VALUES (regress.id('a', 0, 0), regress.id('a', 2, 3), 'without versions');
 SELECT wrk.impersonate(regress.id('b', 0, 0)::text, regress.id('0', 1, 4)::text, '{admin}') IS NOT NULL;
 SET LOCAL ROLE wrk_member;
 SELECT regress.archive(2, 'x');
 SAVEPOINT s;
 SELECT copilot.automation_mark_archived(regress.id('b', 2, 1), 'x');
 ROLLBACK TO s;
-SELECT copilot.automation_mark_archived(regress.id('a', 2, 1), 'x');
+SELECT copilot.automation_mark_archived(regress.id('a', 2, 3), 'x');
 ROLLBACK;
 :bob
 SELECT regress.archive(1, 'x'), regress.archive(2, 'x');
