@@ -154,7 +154,7 @@ COMMENT ON FUNCTION wrk.audit_partition_name(timestamptz) IS
 CREATE FUNCTION wrk.audit_partition_make(month timestamptz)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
-SET datestyle TO iso SET timezone TO 'UTC'
+SET datestyle TO iso SET timezone TO 'UTC' SET lock_timeout TO '5s'
 AS $$
 DECLARE
 	first timestamptz := date_trunc('month', month);
@@ -163,12 +163,18 @@ BEGIN
 	IF to_regclass(format('wrk.%I', partition_name)) IS NOT NULL THEN
 		RETURN false;
 	END IF;
-	-- its rows are in the default partition already and stay there
+	EXECUTE format('CREATE TABLE wrk.%I (LIKE wrk.audit_log INCLUDING DEFAULTS)', partition_name);
+	-- what was recorded before anybody thought of partitions; as it is, and nobody sees it gone
 	IF EXISTS (SELECT FROM wrk.audit_log_default d
 			   WHERE d.created_at >= first AND d.created_at < first + interval '1 month') THEN
-		RETURN false;
+		LOCK TABLE wrk.audit_log_default IN ACCESS EXCLUSIVE MODE;
+		ALTER TABLE wrk.audit_log_default DISABLE TRIGGER append_only;
+		EXECUTE format('WITH moved AS (DELETE FROM wrk.audit_log_default d WHERE d.created_at >= $1 AND d.created_at < $2'
+					   ' RETURNING d.*) INSERT INTO wrk.%I SELECT * FROM moved', partition_name)
+		USING first, first + interval '1 month';
+		ALTER TABLE wrk.audit_log_default ENABLE ALWAYS TRIGGER append_only;
 	END IF;
-	EXECUTE format('CREATE TABLE wrk.%I PARTITION OF wrk.audit_log FOR VALUES FROM (%L) TO (%L)',
+	EXECUTE format('ALTER TABLE wrk.audit_log ATTACH PARTITION wrk.%I FOR VALUES FROM (%L) TO (%L)',
 				   partition_name, first, first + interval '1 month');
 	EXECUTE format('COMMENT ON TABLE wrk.%I IS %L', partition_name,
 				   'audit log of ' || to_char(first, 'YYYY-MM'));
@@ -177,7 +183,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION wrk.audit_partition_make(timestamptz) IS
-'makes the partition of a month; false if it is there, or if rows of the month are in the default partition';
+'makes the partition of a month, and takes over what the default partition holds of it; false if it is there. Error: 55P03 if the default partition is in use for more than 5 s';
 
 CREATE FUNCTION wrk.audit_partitions()
 RETURNS integer

@@ -155,6 +155,67 @@ event_init(void)
 
 /* ---------- writing ---------- */
 
+/* whether an element of a text[] is the prefix and, unless that is NULL, the rest */
+static bool
+is_element(Datum element, const char *prefix, const char *rest)
+{
+	const char *text = VARDATA_ANY(DatumGetPointer(element));
+	size_t len = VARSIZE_ANY_EXHDR(DatumGetPointer(element));
+	size_t prefix_len = strlen(prefix);
+
+	if (len < prefix_len || memcmp(text, prefix, prefix_len) != 0)
+		return false;
+	return rest == NULL || (len - prefix_len == strlen(rest) &&
+							memcmp(text + prefix_len, rest, len - prefix_len) == 0);
+}
+
+static bool
+in_audience(const EventRow *row, const Identity *who)
+{
+	Datum *entries;
+	int n;
+
+	deconstruct_array(row->audience, TEXTOID, -1, false, TYPALIGN_INT, &entries, NULL,
+					  &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (who->user_id != NULL && is_element(entries[i], "user:", who->user_id))
+			return true;
+		for (int r = 0; r < who->nroles; r++)
+			if (is_element(entries[i], "role:", who->roles[r]))
+				return true;
+	}
+	return n == 0;
+}
+
+/* whether a channel of it is another than somebody else's own */
+static bool
+on_common_channel(const EventRow *row, const Identity *who)
+{
+	char *users = psprintf("tenant:%s:user:", who->tenant_id);
+	Datum *channels;
+	int n;
+
+	deconstruct_array(row->channels, TEXTOID, -1, false, TYPALIGN_INT, &channels, NULL,
+					  &n);
+	for (int i = 0; i < n; i++)
+		if (!is_element(channels[i], users, NULL) ||
+			(who->user_id != NULL && is_element(channels[i], users, who->user_id)))
+			return true;
+	return false;
+}
+
+/*
+ * Whether who makes the change may wait for this event to see it done: one that is
+ * for others only, or that a later one may replace, would be waited for in vain.
+ */
+static bool
+is_for_its_maker(const EventRow *row, const Identity *who)
+{
+	return row->class == EVENT_CRITICAL &&
+		   (who == NULL || (in_audience(row, who) && on_common_channel(row, who)));
+}
+
 int64
 event_write(const EventRow *row)
 {
@@ -192,7 +253,8 @@ event_write(const EventRow *row)
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
 
-	emitted_here()->last_id = id;
+	if (is_for_its_maker(row, who))
+		emitted_here()->last_id = id;
 	doorbell_mark();
 	return id;
 }

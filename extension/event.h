@@ -44,8 +44,10 @@ extern int event_max_replay_scan;
  */
 extern int64 event_write(const EventRow *row);
 
-/* id of the last event emitted in this transaction, 0 = none; what a savepoint took back
- * does not count */
+/*
+ * Id of the last event of this transaction that who makes the change may hear, 0 =
+ * none; what a savepoint took back does not count.
+ */
 extern int64 event_last_id(void);
 
 /* stamped on events emitted until the end of this transaction; NULL clears */

@@ -79,7 +79,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_rpc_event_id';
 COMMENT ON FUNCTION wrk.rpc_event_id() IS
-'id of the last event this transaction has emitted, NULL if none; internal to wrk.rpc_call()';
+'id of the last event of this transaction that the identity may hear, NULL if none: what an optimistic client waits for; internal to wrk.rpc_call()';
 REVOKE ALL ON FUNCTION wrk.rpc_event_id() FROM PUBLIC;
 
 -- Claims the key for this transaction, or finds the answer it got before. A call

@@ -24,6 +24,14 @@ INSERT INTO wrk.audit_log (created_at, xid, tenant_id, op, action, resource_type
 SELECT t, 1, 'acme', 'f', 'old.fact', 'thing', '{}', 'x'
 FROM unnest('{2020-02-01 00:00:00 UTC, 2020-02-29 23:59:59.999999 UTC, 2019-07-01 UTC}'::timestamptz[]) t;
 SELECT tableoid::regclass, count(*) FROM wrk.audit_log WHERE action = 'old.fact' GROUP BY 1 ORDER BY 1;
+\echo -- a partition that comes late takes over what is there, and both stay guarded
+BEGIN;
+SELECT wrk.audit_partition_make(timestamptz '2019-07-01 UTC');
+SELECT tableoid::regclass, count(*) FROM wrk.audit_log WHERE action = 'old.fact' GROUP BY 1 ORDER BY 1;
+SELECT try('DELETE FROM wrk.audit_log_2019_07'), try('TRUNCATE wrk.audit_log_2019_07'), try('TRUNCATE wrk.audit_log_default');
+SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
+WHERE tgrelid IN ('wrk.audit_log_default'::regclass, 'wrk.audit_log_2019_07'::regclass) ORDER BY 1, 2;
+ROLLBACK;
 SELECT wrk.audit_retention('5 years');
 SELECT count(*) FROM wrk.audit_log WHERE action = 'old.fact';
 SELECT part ~ '^(audit_log_2020_02|default@)' AS part, created_from, created_upto, row_count,
