@@ -139,6 +139,7 @@ REGRESS   += flow_30_messages
 REGRESS   += flow_31_system_tasks
 REGRESS   += copilot_operations flow_33_clients flow_34_client_health
 REGRESS   += attack
+REGRESS   += example_app
 REGRESS   += lint
 REGRESS_OPTS   = --encoding=UTF8 --no-locale
 ISOLATION  = jwt_key_rotation

@@ -22,7 +22,7 @@ sub run_block
 
 open my $readme, '<', "$FindBin::RealBin/../../README.md" or die "README.md: $!";
 my $text = do { local $/; <$readme> };
-my ($setup, $sign, $tables, $member, $states, $audit) = $text =~ /```sql\n(.*?)```/gs;
+my ($setup, $sign, $tables, $member, $states, $audit, $edit) = $text =~ /```sql\n(.*?)```/gs;
 
 # what a reader fills in
 my ($jwk) = key_jwk();
@@ -68,6 +68,8 @@ $revert =~ s/4711/$change/;
 is((run_block($revert))[0], '', 'a change is taken back');
 is($node->safe_psql('wrk', 'SELECT total FROM invoice WHERE id = 1'), $node->safe_psql('wrk',
 	"SELECT (changes #>> '{old,total}')::numeric FROM wrk.audit_log WHERE id = $change"), 'and the row is what it was');
+
+like((run_block($edit))[1], qr/\{"base": 1, "changed": true, "version": 2, "conflicts": \[\]\}/, 'an edit is merged');
 
 $node->stop;
 done_testing();
