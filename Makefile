@@ -76,7 +76,7 @@ COPILOT   += intake
 COPILOT   += automation_calls automation_lists
 COPILOT   += execution bindings run_events usage
 COPILOT   += pricing quotes quote_calls
-COPILOT   += billing
+COPILOT   += commitments billing billing_calls
 COPILOT   += projects
 COPILOT   += rooms messages message_calls reads threads
 COPILOT   += tasks task_rules
@@ -113,7 +113,9 @@ REGRESS   += copilot_access
 REGRESS   += copilot copilot_calls copilot_events copilot_lifecycle status_matrix
 REGRESS   += copilot_notifications
 REGRESS   += flow_21_build_request flow_22_build_worker
+REGRESS   += copilot_billing
 REGRESS   += flow_11_quote flow_14_pricing_override flow_19_price_adjusted
+REGRESS   += flow_17_commitment flow_20_billing_period
 REGRESS   += json_patch
 REGRESS   += blueprint_validate
 REGRESS   += blueprint
@@ -156,6 +158,7 @@ ISOLATION += blueprint_apply
 ISOLATION += blueprint_undo
 ISOLATION += run_ingest
 ISOLATION += copilot_session
+ISOLATION += billing_finalize
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 
