@@ -18,6 +18,8 @@
  * a document), o (an object: number of members, and each a length, the name in UTF-8
  * and a document).  Members are in the order of jsonb: shorter names first.  Lengths
  * and numbers of things are 4 bytes, and every integer has its highest byte first.
+ * What has no equivalent in UTF-8, in a database of another encoding, is a byte 0xff,
+ * which no UTF-8 has, and then the bytes as they are.
  *
  * Must stay true: two rows that differ have different leaves, in every server and
  * under every setting; no column is added or moved without another version.  Column
@@ -27,6 +29,7 @@
 
 #include "seal_encode.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
@@ -76,12 +79,45 @@ seal_put_bytes(StringInfo buf, const void *bytes, int len)
 	appendBinaryStringInfo(buf, bytes, len);
 }
 
-/* text in the server's encoding */
+/* palloc'd, or the text itself; NULL if there is no such UTF-8 */
+static char *
+to_utf8(const char *text, int len)
+{
+	int encoding = GetDatabaseEncoding();
+	Oid conversion;
+	Size size;
+	char *utf8;
+
+	if (encoding == PG_UTF8)
+		return (char *) text;
+	if (encoding == PG_SQL_ASCII)
+		return pg_verify_mbstr(PG_UTF8, text, len, true) ? (char *) text : NULL;
+	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (!OidIsValid(conversion))
+		return NULL;
+	size = (Size) len * MAX_CONVERSION_GROWTH + 1;
+	utf8 = palloc_extended(size, MCXT_ALLOC_HUGE);
+	if (pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8,
+									  (unsigned char *) text, len, (unsigned char *) utf8,
+									  (int) Min(size, PG_INT32_MAX), true) == len)
+		return utf8;
+	pfree(utf8);
+	return NULL;
+}
+
+/* text in the server's encoding; whatever it is must not keep a log from being sealed */
 void
 seal_put_text(StringInfo buf, const char *text, int len)
 {
-	char *utf8 = pg_server_to_any(text, len, PG_UTF8);
+	char *utf8 = to_utf8(text, len);
 
+	if (utf8 == NULL)
+	{
+		pq_sendint32(buf, 1 + len);
+		pq_sendbyte(buf, 0xff);
+		appendBinaryStringInfo(buf, text, len);
+		return;
+	}
 	seal_put_bytes(buf, utf8, utf8 == text ? len : strlen(utf8));
 	if (utf8 != text)
 		pfree(utf8);

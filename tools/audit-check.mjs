@@ -182,7 +182,13 @@ class LeafReader {
 
   byte() { return this.take(1)[0]; }
   count() { return this.take(4).readUInt32BE(); }
-  text() { return JSON.stringify(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.take(this.count()))); }
+  text() {
+    const text = this.take(this.count());
+
+    // bytes that the database took for text, in an encoding where they are none
+    if (text[0] === 0xff) return JSON.stringify(`\\x${text.subarray(1).toString('hex')}`);
+    return JSON.stringify(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text));
+  }
   int64() { return this.take(8).readBigInt64BE(); }
 
   list(item) {

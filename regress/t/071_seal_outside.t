@@ -160,6 +160,24 @@ unlike($said, qr/^ok row|\e/m, 'which says nothing in our words');
 is($status, 1, 'a key that is none proves nothing');
 like($said, qr/^NOT PROVEN/m, 'as it says') or diag($said);
 
+# ---------- other encodings ----------
+
+# bytes that no UTF-8 stands for do not keep anything from being sealed, and are told from text
+for my $encoding (qw(SQL_ASCII WIN1252))
+{
+	my $db = lc $encoding;
+	$old->safe_psql('postgres', "CREATE DATABASE $db ENCODING '$encoding' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
+	$old->safe_psql($db, 'CREATE EXTENSION wrk_copilot');
+	$old->safe_psql($db, q{SET client_encoding = 'SQL_ASCII'; SELECT wrk.audit('thing.done', 'thing', t, jsonb_build_object(t, t), 'acme')
+		FROM unnest(ARRAY['plain', E'x\x81', E'\xe9', E'\xc3\xa9']) t; SELECT wrk.seal()});
+	is($old->safe_psql($db, q{SELECT ok, rows, unsealed FROM wrk.audit_verify('acme')}), 't|4|0', "a log in $encoding is sealed");
+	my @rows = map { $json->decode($old->safe_psql($db, "SELECT wrk.audit_proof($_)")) }
+		split /\n/, $old->safe_psql($db, q{SELECT id FROM wrk.audit_log WHERE tenant_id = 'acme' ORDER BY id});
+	($status, $said) = check(\@rows, '--key', file("$db.json", $old->safe_psql($db, 'SELECT jsonb_agg(jwk) FROM wrk.seal_keys()')));
+	is($status, 0, 'and proven') or diag($said);
+	like($said, qr/"metadata": \{"plain":"plain"\}.*"metadata": \{"\\\\x7881":"\\\\x7881"\}/s, 'what is no text as bytes');
+}
+
 # ---------- dump and restore ----------
 
 $old->safe_psql('wrk', q{SELECT wrk.audit('not.sealed', 'thing', NULL, NULL, 'acme')});
