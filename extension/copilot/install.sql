@@ -115,6 +115,7 @@ BEGIN
 	PERFORM copilot.make_message_reads();
 	PERFORM copilot.make_tasks();
 	PERFORM copilot.make_locks();
+	PERFORM copilot.make_files();
 	PERFORM copilot.make_notifications();
 	PERFORM copilot.make_builds();
 	PERFORM copilot.define_machines();
