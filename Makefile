@@ -161,7 +161,7 @@ ISOLATION += blueprint_apply
 ISOLATION += blueprint_undo
 ISOLATION += run_ingest
 ISOLATION += copilot_session
-ISOLATION += billing_finalize
+ISOLATION += billing_finalize quote_answer
 ISOLATION += event_commit_order event_rollback event_savepoint event_prepared event_rotate
 ISOLATION_OPTS = --inputdir=regress
 
