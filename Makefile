@@ -154,6 +154,7 @@ ISOLATION += entity_patch
 ISOLATION += lock_race
 ISOLATION += task_rules
 ISOLATION += status_race
+ISOLATION += client_health_race
 ISOLATION += status_bulk
 ISOLATION += status_definition
 ISOLATION += job_claim

@@ -122,6 +122,20 @@ SELECT regress.pricing();
 SELECT copilot.project_create('Late', version => regress.id('a', 3, 2)) ->> 'pricing_status';
 ROLLBACK;
 
+-- an installation from before there were clients and prices gets them, for what it has
+BEGIN;
+SELECT regress.act('ada');
+SELECT regress.go(2, 'needs_pricing');
+DROP VIEW copilot.pipeline;
+DROP TABLE copilot.client_health, copilot.clients;
+DROP TRIGGER price ON copilot.projects;
+ALTER TABLE copilot.projects DROP COLUMN pricing_status;
+SELECT copilot.install(), copilot.install();
+SELECT regress.pricing();
+SELECT count(*), count(DISTINCT c.tenant_id), count(h.id) FROM copilot.clients c LEFT JOIN copilot.client_health h USING (tenant_id, id);
+SELECT l FROM wrk.lint() l WHERE l::text !~ 'regress';
+ROLLBACK;
+
 -- ---------- the pipeline ----------
 
 UPDATE copilot.projects SET owner_id = regress.id('0', 1, 4) WHERE id = regress.id('a', 4, 1);
