@@ -39,8 +39,7 @@ BEGIN
 	PERFORM copilot.put_policy('message_reads', 'own', 'everybody''s own positions',
 		'AS RESTRICTIVE USING (user_id = (SELECT copilot.as_uuid(wrk.user_id())))');
 	PERFORM copilot.put_policy('message_reads', 'begins', 'only with a message that one may read',
-		'AS RESTRICTIVE FOR INSERT WITH CHECK (EXISTS (SELECT FROM copilot.messages m'
-		' WHERE m.tenant_id = message_reads.tenant_id AND m.id = delivered_to AND m.thread_id = message_reads.thread_id))');
+		'AS RESTRICTIVE FOR INSERT WITH CHECK (copilot.message_is_seen(thread_id, delivered_to))');
 	GRANT SELECT, INSERT (thread_id, delivered_to, delivered_time, read_to, read_time),
 		UPDATE (delivered_to, delivered_time, read_to, read_time) ON copilot.message_reads TO wrk_member;
 	PERFORM copilot.put_call('message.mark_read', 'copilot.call_message_mark_read(jsonb)');
@@ -51,6 +50,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.make_message_reads() IS 'part of copilot.install(): table message_reads, its rights and calls';
+
+CREATE FUNCTION copilot.message_is_seen(thread uuid, message uuid)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- under the caller's policies
+	RETURN EXISTS (SELECT FROM copilot.messages m WHERE m.id = message AND m.thread_id = thread);
+END
+$$;
+COMMENT ON FUNCTION copilot.message_is_seen(uuid, uuid) IS
+'policy expression: the thread has such a message, and the caller may read it';
 
 CREATE FUNCTION copilot.message_read_forward()
 RETURNS trigger
@@ -301,13 +312,14 @@ $$;
 COMMENT ON FUNCTION copilot.message_read_retention() IS
 'forgets positions in threads that have no messages any more; run by the background worker';
 
-REVOKE ALL ON FUNCTION copilot.make_message_reads(), copilot.message_read_forward(), copilot.message_read_tell(),
+REVOKE ALL ON FUNCTION copilot.make_message_reads(), copilot.message_is_seen(uuid, uuid),
+	copilot.message_read_forward(), copilot.message_read_tell(),
 	copilot.message_position_tell(text, uuid, uuid, uuid, timestamptz, uuid, timestamptz, uuid),
 	copilot.message_mark(uuid, uuid, boolean), copilot.call_message_mark(jsonb, boolean),
 	copilot.call_message_mark_read(jsonb), copilot.call_message_mark_delivered(jsonb), copilot.unread_counts(),
 	copilot.call_message_unread(jsonb), copilot.message_receipts(uuid), copilot.call_message_receipts(jsonb),
 	copilot.message_read_retention() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION copilot.message_mark(uuid, uuid, boolean), copilot.call_message_mark(jsonb, boolean),
+GRANT EXECUTE ON FUNCTION copilot.message_is_seen(uuid, uuid), copilot.message_mark(uuid, uuid, boolean), copilot.call_message_mark(jsonb, boolean),
 	copilot.call_message_mark_read(jsonb), copilot.call_message_mark_delivered(jsonb), copilot.unread_counts(),
 	copilot.call_message_unread(jsonb), copilot.message_receipts(uuid),
 	copilot.call_message_receipts(jsonb) TO wrk_member;
