@@ -48,6 +48,26 @@ is($node->safe_psql('wrk', q{SELECT count(*) FROM pg_constraint WHERE conrelid =
 	AND pg_get_constraintdef(oid) ~ 'undo|redo'}), 3, 'and missing columns, with their checks');
 is($node->safe_psql('wrk', 'SELECT * FROM wrk.lint()'), '', 'after which lint() finds nothing');
 
+# messages and tasks as they were before there were rooms and rules, with rows
+$node->safe_psql('wrk', q{
+	SET session_replication_role TO replica;
+	ALTER TABLE copilot.messages DROP COLUMN chat_id, DROP COLUMN workspace_id, DROP COLUMN thread_id CASCADE,
+		DROP COLUMN room_id CASCADE, DROP COLUMN room_kind CASCADE, DROP COLUMN deleted_at CASCADE, DROP COLUMN deleted_by CASCADE,
+		DROP COLUMN attachments CASCADE, DROP COLUMN tags CASCADE, DROP COLUMN mentions CASCADE, DROP COLUMN anchor CASCADE,
+		ADD CONSTRAINT messages_one_thread CHECK (num_nonnulls(project_id, automation_version_id) = 1);
+	ALTER TABLE copilot.tasks DROP COLUMN rule CASCADE;
+	INSERT INTO copilot.projects (tenant_id, name) SELECT id, 'Old' FROM copilot.tenants;
+	INSERT INTO copilot.messages (tenant_id, project_id, type, body) SELECT tenant_id, id, 'system', 'Hello' FROM copilot.projects;
+	INSERT INTO copilot.tasks (tenant_id, project_id, title) SELECT tenant_id, id, 'Do it' FROM copilot.projects});
+$node->safe_psql('wrk', 'SELECT copilot.install()');
+is($node->safe_psql('wrk', q{SELECT body, thread_id = project_id, attachments FROM copilot.messages}), 'Hello|t|[]',
+	'what an older version had becomes what this one has');
+is($node->safe_psql('wrk', q{SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint
+	WHERE conrelid = 'copilot.messages'::regclass AND conname ~ 'thread|type_check|anchor'}),
+	'messages_anchor_check messages_thread_check messages_type_check', 'with the checks of this one');
+is($node->safe_psql('wrk', q{SELECT title, rule IS NULL FROM copilot.tasks}), 'Do it|t', 'tasks as well');
+is($node->safe_psql('wrk', 'SELECT * FROM wrk.lint()'), '', 'and lint() finds nothing');
+
 # a second database of the same server, whose roles are there already
 $node->safe_psql('postgres', 'CREATE DATABASE second');
 is($node->psql('second', 'CREATE EXTENSION wrk_copilot; SELECT copilot.install()'), 0, 'a second database can have it too');
