@@ -5,10 +5,11 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use FindBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(wrk_node sqlstate_of rows_of key_jwk);
+our @EXPORT = qw(wrk_node sqlstate_of rows_of key_jwk load_world);
 
 # A running server with the library preloaded and a database "wrk" with the
 # extension.  Options: preload => 0, install => 1 (copilot.install()), conf => text
@@ -53,6 +54,17 @@ sub rows_of
 sub key_jwk
 {
 	return '{"kty":"oct","kid":"tap","alg":"HS256","k":"' . ('A' x 43) . '"}';
+}
+
+# Two tenants with rows in every table of the application, and what asks for them: regress/world.sql,
+# calls.sql, isolation.sql
+sub load_world
+{
+	my ($node, $seed) = @_;
+
+	$node->safe_psql('wrk', "\\i $FindBin::RealBin/../$_.sql") for qw(world calls isolation);
+	$node->safe_psql('wrk', "BEGIN; SELECT regress.make_world('$_', $seed); COMMIT") for qw(a b);
+	$node->safe_psql('wrk', q{SELECT wrk.jwt_key_import('{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "kid": "regress"}')});
 }
 
 1;
