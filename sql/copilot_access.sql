@@ -593,6 +593,18 @@ SELECT regress.call('apikey.revoke', jsonb_build_object('id', :'ci'::jsonb ->> '
 COMMIT;
 SELECT regress.who(:'rotated'::jsonb ->> 'key');
 SELECT regress.who(:'bobs');
+-- what stands for a person keeps no role that they have lost, nor one that only an admin could hand out
+INSERT INTO copilot.user_roles (tenant_id, user_id, role) SELECT :'acme', :'bob_id', unnest('{builder,ops,cs_admin}'::text[]) ON CONFLICT DO NOTHING;
+SELECT wrk.api_key_create(:'acme', :'bob_id', '{ops}') AS lost, wrk.api_key_create(:'acme', :'bob_id', '{builder}') AS kept,
+	wrk.api_key_create(:'acme', :'bob_id', '{qa}') AS handed, wrk.api_key_create(:'acme', NULL, '{ops}') AS tenants \gset
+:ada
+SELECT regress.call('role.revoke', jsonb_build_object('user_id', :'bob_id', 'role', 'ops'));
+COMMIT;
+SELECT regress.who(:'lost'), regress.who(:'kept'), regress.who(:'handed'), regress.who(:'tenants');
+:ada
+SELECT regress.call('role.revoke', jsonb_build_object('user_id', :'bob_id', 'role', 'cs_admin'));
+COMMIT;
+SELECT regress.who(:'kept'), regress.who(:'handed'), regress.who(:'tenants');
 
 -- installed again, nothing of it is lost, and what was taken away stays away
 DELETE FROM wrk.permission WHERE resource_type = 'session' AND role = 'ops_admin';

@@ -39,6 +39,10 @@ SELECT regress.call('task.create', jsonb_build_object('project_id', regress.id('
 COMMIT;
 SELECT * FROM regress.progress();
 SELECT count(*) FROM regress.news();
+-- nobody holds up a version they do not see with a task of a project they do
+:bob
+INSERT INTO copilot.tasks (project_id, automation_version_id, kind, title) VALUES (regress.id('a', 4, 1), regress.id('a', 3, 2), 'build_checklist', 'In the way');
+ROLLBACK;
 -- done one after the other; a task of project and version counts once
 :bob
 SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 11), 'status', 'in_progress'));

@@ -355,7 +355,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.role_revoke(uuid, text) IS
-'takes a role from a member, and makes their access tokens void at once; false if they had it not. Errors: WK403, WK404, WK409 (the last admin)';
+'takes a role from a member, makes their access tokens void at once and revokes API keys that stand for them with roles they do not have any more; false if they had it not. Errors: WK403, WK404, WK409 (the last admin)';
 
 -- The rights are asked for inside: members write nothing in tenant_users.
 CREATE FUNCTION copilot.member_set_status(person uuid, status text, reason text)

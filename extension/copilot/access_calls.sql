@@ -138,7 +138,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.call_role_revoke(jsonb) IS
-'call role.revoke {user_id, role}: {revoked: false if they had it not}; in force at once. Errors: WK400, WK403, WK404, WK409 (the last admin)';
+'call role.revoke {user_id, role}: {revoked: false if they had it not}; in force at once, API keys that stand for them with it are revoked. Errors: WK400, WK403, WK404, WK409 (the last admin)';
 
 CREATE FUNCTION copilot.call_member_list(params jsonb)
 RETURNS jsonb

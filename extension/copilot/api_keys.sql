@@ -69,6 +69,9 @@ BEGIN
 		PERFORM copilot.bad_param('as_me', 'must be true or false');
 	END IF;
 	PERFORM copilot.check_may_grant(roles);
+	-- who is sent away, or loses a role, at this moment comes before or after, not in between
+	PERFORM FROM copilot.tenant_users tu
+	WHERE tu.tenant_id::text = wrk.tenant_id() AND tu.user_id::text = wrk.user_id() FOR SHARE;
 	IF (SELECT count(*) FROM wrk.api_key k WHERE k.tenant_id = wrk.tenant_id() AND k.revoked_at IS NULL
 		AND (k.expires_at IS NULL OR k.expires_at > now())) >= 100 THEN
 		RAISE EXCEPTION 'a tenant has at most 100 API keys' USING ERRCODE = 'WK4L9', HINT = 'Revoke one first.';

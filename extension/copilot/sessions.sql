@@ -165,6 +165,8 @@ DECLARE
 	started uuid;
 	old uuid;
 BEGIN
+	-- who is sent away, or loses a role, at this moment comes before or after, not in between
+	PERFORM FROM copilot.tenant_users tu WHERE tu.tenant_id = tenant AND tu.user_id = person FOR SHARE;
 	IF NOT copilot.session_welcome(tenant, person) THEN
 		RETURN copilot.refusal('forbidden', 'this person does not work in this tenant');
 	END IF;
@@ -351,7 +353,18 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg
 AS $$
 DECLARE
 	s record;
+	remaining text[];
 BEGIN
+	-- a session that is just beginning with the role is waited for
+	PERFORM FROM copilot.tenant_users tu
+	WHERE tu.tenant_id = OLD.tenant_id AND tu.user_id = OLD.user_id FOR NO KEY UPDATE;
+	remaining := ARRAY(SELECT r.role FROM copilot.user_roles r
+					   WHERE r.tenant_id = OLD.tenant_id AND r.user_id = OLD.user_id);
+	-- what stands for a person does not keep what that person has lost, nor what only an admin handed out
+	PERFORM wrk.api_key_revoke(k.id) FROM wrk.api_key k
+	WHERE k.tenant_id = OLD.tenant_id::text AND k.user_id = OLD.user_id::text AND k.revoked_at IS NULL
+		AND NOT k.roles <@ remaining
+		AND (OLD.role = ANY (k.roles) OR OLD.role IN ('ops_admin', 'cs_admin', 'admin'));
 	FOR s IN
 		SELECT x.id, x.token_session FROM copilot.sessions x
 		WHERE x.tenant_id = OLD.tenant_id AND x.user_id = OLD.user_id AND x.ended_at IS NULL
@@ -366,7 +379,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.session_role_taken() IS
-'trigger of user_roles: access tokens that still say the role are void at once; the next refresh gives one without it';
+'trigger of user_roles: access tokens that still say the role are void at once, the next refresh gives one without it; API keys that stand for the person and have roles beyond those left are revoked';
 
 CREATE FUNCTION copilot.session_tenant_closed()
 RETURNS trigger

@@ -76,7 +76,9 @@ BEGIN
 		' OR (SELECT wrk.can(''read'', ''client_retention_task'')))');
 	PERFORM copilot.put_policy('tasks', 'creatable', 'who may create tasks',
 		'AS RESTRICTIVE FOR INSERT WITH CHECK ((SELECT wrk.can(''create'', ''task''))'
-		' OR wrk.can(''create_task'', ''project'', project_id::text))');
+		' OR wrk.can(''create_task'', ''project'', project_id::text)'
+		-- seeing the project is enough to see a task, not to hold up a version one does not see
+		' AND (automation_version_id IS NULL OR automation_version_id IN (SELECT v.id FROM copilot.automation_versions v)))');
 	PERFORM copilot.put_policy('tasks', 'changeable',
 		'staff of the project, and whoever a task is assigned to',
 		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''task''))'
