@@ -104,6 +104,8 @@ COMMIT;
 SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 11), 'status', 'finished'));
 SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 22), 'status', 'done'));
 UPDATE copilot.projects SET checklist_progress = 100 WHERE id = regress.id('a', 4, 1) RETURNING name;
+ROLLBACK;
+:bob
 SELECT copilot.project_progress(ARRAY[regress.id('a', 0, 0)], NULL, NULL);
 ROLLBACK;
 :ann

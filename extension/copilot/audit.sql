@@ -51,7 +51,7 @@ BEGIN
 		exclude => '{updated_at,version,status_changed_at,status_machine_version,blueprint_version,intake_progress}',
 		action_column => 'status', history => 'readers', announce => true);
 	PERFORM wrk.enable_audit('copilot.projects', 'project',
-		exclude => '{updated_at,status_machine_version,pricing_status}',
+		exclude => '{updated_at,status_machine_version,pricing_status,checklist_progress}',
 		action_column => 'status', history => 'readers', announce => true);
 END
 $$;

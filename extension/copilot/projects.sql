@@ -54,8 +54,10 @@ BEGIN
 		'AS RESTRICTIVE FOR UPDATE USING ((SELECT wrk.can(''update'', ''project'')))');
 	GRANT SELECT,
 		INSERT (name, kind, automation_id, automation_version_id, owner_id, eta),
-		UPDATE (name, status, automation_id, automation_version_id, owner_id, eta, checklist_progress)
+		UPDATE (name, status, automation_id, automation_version_id, owner_id, eta)
 		ON copilot.projects TO wrk_member;
+	-- it follows from tasks
+	REVOKE UPDATE (checklist_progress) ON copilot.projects FROM wrk_member;
 END
 $$;
 COMMENT ON FUNCTION copilot.make_projects() IS 'part of copilot.install(): table projects';
