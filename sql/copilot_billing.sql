@@ -131,6 +131,22 @@ SELECT count(*) FROM wrk.permission WHERE resource_type = 'commitment' AND actio
 INSERT INTO wrk.permission (role, action, resource_type, scope) VALUES ('client', 'upgrade', 'commitment', 'tenant');
 SELECT * FROM wrk.lint() WHERE detail ~ 'copilot\.(quote|pric|default_pric|commitment|billing)';
 
+-- a bill is in the currency of its lines, whatever prices were in when its draft was made
+SELECT copilot.client_create('Initech', 'initech', regress.id('0', 1, 5)) AS initech \gset
+INSERT INTO copilot.automations (tenant_id, id, name) VALUES (:'initech', regress.id('c', 2, 1), 'c1');
+INSERT INTO copilot.automation_versions (tenant_id, id, automation_id, intake_progress) VALUES (:'initech', regress.id('c', 3, 1), regress.id('c', 2, 1), 100);
+BEGIN;
+SELECT wrk.impersonate(:'initech', regress.id('0', 1, 5)::text, '{admin}') ->> 'roles';
+SET LOCAL ROLE wrk_member;
+SELECT d ->> 'currency', d ->> 'amount' FROM copilot.billing_draft(date_trunc('month', now() AT TIME ZONE 'UTC')::date) d;
+SELECT copilot.price_set(currency => 'JPY') ->> 'currency';
+UPDATE copilot.automation_versions SET status = 'needs_pricing';
+SELECT copilot.quote_send(id) ->> 'currency' FROM copilot.quotes;
+SELECT copilot.quote_sign(id) ->> 'status' FROM copilot.quotes;
+SELECT d ->> 'currency', d ->> 'amount' FROM copilot.billing_draft(date_trunc('month', now() AT TIME ZONE 'UTC')::date) d;
+COMMIT;
+DELETE FROM copilot.tenants WHERE id = :'initech';
+
 -- setup is billed once; a line costs what quantity and price say; a period is a calendar month
 INSERT INTO copilot.billing_periods (tenant_id, period_start, period_end, currency) SELECT regress.id('a', 0, 0), '2024-02-01', '2024-03-01', 'USD';
 INSERT INTO copilot.billing_lines SELECT b.tenant_id, b.id, 1, 'setup', q.automation_version_id, q.id, NULL, '2024-02-03', '2024-02-04', 1, 500, 500 FROM copilot.billing_periods b, copilot.quotes q WHERE q.id = regress.quote(1);

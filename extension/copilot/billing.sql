@@ -277,7 +277,10 @@ BEGIN
 			AND q.status = 'signed'
 		WHERE a.tenant_id = tenant AND a.period_start = p.period_start AND a.period_end = p.period_end)
 	UPDATE copilot.billing_periods b SET computed_at = clock_timestamp(), used_units = u.units,
-		unpriced_units = u.unpriced, amount = (SELECT coalesce(sum(m.amount), 0) FROM made m)
+		unpriced_units = u.unpriced,
+		-- prices may have changed theirs since the draft was made, as long as there was no quote
+		currency = (SELECT l.currency FROM copilot.prices_of(tenant) l),
+		amount = (SELECT coalesce(sum(m.amount), 0) FROM made m)
 	FROM used u WHERE b.tenant_id = tenant AND b.id = period;
 END
 $$;
