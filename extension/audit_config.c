@@ -37,12 +37,12 @@ PG_FUNCTION_INFO_V1(wrk_audit_config_check);
 
 
 static void
-refuse(Relation rel, const char *member)
+refuse(Relation rel, const char *member, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
 					errmsg("audit configuration of table \"%s\" has no usable \"%s\"",
 						   RelationGetRelationName(rel), member),
-					errhint("Call wrk.enable_audit() to say what is audited.")));
+					errhint("%s", hint)));
 }
 
 static AttrNumber
@@ -56,7 +56,9 @@ column_number(Relation rel, const char *name)
 				 errmsg("column \"%s\", which the audit of table \"%s\" was told"
 						" of, does not exist",
 						name, RelationGetRelationName(rel)),
-				 errhint("Call wrk.enable_audit() again to say what is audited.")));
+				 errhint("Call wrk.enable_audit() with columns that are there: id_column"
+						 " (\"id\" unless told), tenant_column, action_column,"
+						 " version_column, include, exclude, redact.")));
 	return number;
 }
 
@@ -117,7 +119,8 @@ read_version(AuditConfig *config, Relation rel, const Jsonb *doc)
 	att = TupleDescAttr(RelationGetDescr(rel), config->version - 1);
 	if ((att->atttypid != INT8OID && att->atttypid != INT4OID) ||
 		config->columns[config->version - 1] != AUDIT_KEEP)
-		refuse(rel, "version");
+		refuse(rel, "version",
+			   "It is an integer or bigint column whose changes are recorded.");
 }
 
 static void
@@ -129,11 +132,11 @@ read_history(AuditConfig *config, Relation rel, const Jsonb *doc)
 	if (history != NULL && strcmp(history, "readers") == 0)
 		config->readers = true;
 	else if (history != NULL && strcmp(history, "auditors") != 0)
-		refuse(rel, "history");
+		refuse(rel, "history", "It is 'auditors' or 'readers'.");
 	if (wrk_json_get(doc, "announce", &value))
 	{
 		if (value.type != jbvBool)
-			refuse(rel, "announce");
+			refuse(rel, "announce", "It is true or false.");
 		config->announce = value.val.boolean;
 	}
 }
@@ -151,18 +154,19 @@ parse_config(Relation rel, const char *json)
 	if (config->resource == NULL || config->resource[0] < 'a' ||
 		config->resource[0] > 'z' || strlen(config->resource) > RESOURCE_MAX_LEN ||
 		config->resource[strspn(config->resource, RESOURCE_CHARS)] != '\0')
-		refuse(rel, "resource");
+		refuse(rel, "resource",
+			   "It is 1 to 63 of a-z, 0-9, _ and -, the first a letter.");
 	config->id = config_column(rel, doc, "id");
 	config->tenant = config_column(rel, doc, "tenant");
 	config->action = config_column(rel, doc, "action");
 	if (config->id == 0)
-		refuse(rel, "id");
+		refuse(rel, "id", "It is a column whose values are recorded, not redacted.");
 	choose_columns(config, rel, doc);
 	/* what is kept out of changes must not come in by a name */
 	if (config->action != 0 && config->columns[config->action - 1] != AUDIT_KEEP)
-		refuse(rel, "action");
+		refuse(rel, "action", "It is a column whose values are recorded.");
 	if (config->columns[config->id - 1] == AUDIT_REDACT)
-		refuse(rel, "id");
+		refuse(rel, "id", "It is a column whose values are recorded, not redacted.");
 	read_version(config, rel, doc);
 	read_history(config, rel, doc);
 	return config;

@@ -93,7 +93,9 @@ BEGIN
 		keep_dead = coalesce(job_queue_set.keep_dead, q.keep_dead)
 	WHERE q.name = job_queue_set.name;
 EXCEPTION WHEN check_violation OR not_null_violation THEN
-	RAISE EXCEPTION 'no queue can be like this: %', SQLERRM USING ERRCODE = 'WK400';
+	RAISE EXCEPTION 'no queue can be like this: %', SQLERRM USING ERRCODE = 'WK400',
+		HINT = 'A name is 1 to 63 of a-z, 0-9, _ and -, the first a letter; attempts are 1 to 1000, backoff is up to a day, '
+			'backoff_max up to 30 days.';
 END
 $$;
 COMMENT ON FUNCTION wrk.job_queue_set(text, integer, interval, interval, interval, interval) IS

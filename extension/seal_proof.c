@@ -306,7 +306,9 @@ wrk_audit_head(PG_FUNCTION_ARGS)
 	seal = reader->log.seq > 0 ? seal_read(tenant, reader->log.seq) : NULL;
 	if (seal == NULL)
 		ereport(ERROR, (errcode(ERRCODE_WRK_NOT_FOUND),
-						errmsg("the log of tenant \"%s\" has no seal", tenant)));
+						errmsg("the log of tenant \"%s\" has no seal", tenant),
+						errhint("Its first rows are sealed within a minute as a rule; see"
+								" wrk.seal().")));
 	put_head(&state, seal);
 	return end_reading(saved, wrk_json_finish_object(&state));
 }

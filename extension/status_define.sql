@@ -250,7 +250,7 @@ BEGIN
 		  UNION ALL SELECT * FROM wrk.status_state_problems(definition)
 		  UNION ALL SELECT * FROM wrk.status_transition_problems(definition)) p;
 	IF problems IS NOT NULL THEN
-		RAISE EXCEPTION 'status machine "%" has % problem%, first: %', definition ->> 'name',
+		RAISE EXCEPTION 'status machine "%" has % problem%, first: %', coalesce(definition ->> 'name', ''),
 			jsonb_array_length(problems), CASE WHEN jsonb_array_length(problems) > 1 THEN 's' ELSE '' END, summary
 			USING ERRCODE = 'WK400', DETAIL = problems::text;
 	END IF;

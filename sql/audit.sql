@@ -45,6 +45,7 @@ SELECT wrk.enable_audit('aud.doc', redact => '{secret}', action_column => 'secre
 SELECT wrk.enable_audit('aud.doc', redact => '{id}');
 SELECT wrk.enable_audit('aud.doc', exclude => '{status}', action_column => 'status');
 SELECT wrk.enable_audit('aud.doc', history => 'everybody');
+SELECT wrk.enable_audit('aud.doc', version_column => 'title');
 SELECT wrk.enable_audit('aud.doc', resource_type => 'Not A Name');
 SELECT wrk.enable_audit('pg_catalog.pg_class');
 SELECT wrk.enable_audit('aud.doc', exclude => '{hits}', redact => '{secret}', action_column => 'status');

@@ -252,6 +252,7 @@ SELECT copilot.login_password('OTTO@example.com ', repeat('x', 72));
 SELECT copilot.login_password('otto@example.com', repeat('x', 72), :'globex') ->> 'tenant_id' = :'globex';
 SELECT copilot.login_password('ann@example.com', 'correct horse battery', :'globex');
 SELECT copilot.login_password(NULL, 'x');
+SELECT copilot.login_password('ann@example.com', repeat('x', 1001));
 :ann
 SELECT copilot.login_password('ann@example.com', 'correct horse battery');
 ROLLBACK;

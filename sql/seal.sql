@@ -237,6 +237,7 @@ SELECT pg_temp.facts(1, 'seal');
 SELECT pg_temp.refusal(s) FROM unnest(ARRAY['SELECT wrk.audit_proof(-1)', 'SELECT wrk.audit_proof(pg_temp.id(607))',
 	$$SELECT wrk.audit_consistency('seal', 0, 1)$$, $$SELECT wrk.audit_consistency('seal', 2, 1)$$, $$SELECT wrk.audit_consistency('seal', 1, 607)$$,
 	$$SELECT wrk.audit_consistency('seal', NULL, 607)$$, $$SELECT wrk.audit_head('nobody')$$]) s;
+SELECT wrk.audit_head('nobody');
 
 -- ---------- who may ask ----------
 

@@ -147,7 +147,8 @@ BEGIN
 	ELSIF address !~ '^[^@\s]+@[^@\s]+$' IS NOT FALSE OR length(address) > 254 THEN
 		RAISE EXCEPTION 'an invitation needs an e-mail address' USING ERRCODE = 'WK400';
 	ELSIF roles <@ '{client,builder,qa,ops,ops_admin,cs_admin,admin}' IS NOT TRUE OR cardinality(roles) NOT BETWEEN 1 AND 7 THEN
-		RAISE EXCEPTION 'an invitation needs roles that people have' USING ERRCODE = 'WK400';
+		RAISE EXCEPTION 'an invitation needs roles that people have' USING ERRCODE = 'WK400',
+			HINT = 'One or more of client, builder, qa, ops, ops_admin, cs_admin and admin.';
 	END IF;
 	PERFORM copilot.check_may_grant(roles);
 	IF EXISTS (SELECT FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id

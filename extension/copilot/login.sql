@@ -270,7 +270,7 @@ DECLARE
 	checked record;
 BEGIN
 	IF email IS NULL OR password IS NULL OR length(email) > 254 OR octet_length(password) > 1000 THEN
-		RAISE EXCEPTION 'logging in takes an address and a password' USING ERRCODE = 'WK400';
+		RAISE EXCEPTION 'logging in takes an address of up to 254 characters and a password of up to 1000 bytes' USING ERRCODE = 'WK400';
 	END IF;
 	checked := copilot.login_check(email, password, client);
 	RETURN coalesce(checked.refusal, copilot.login_finish(checked.person, tenant, 'password', client));

@@ -171,7 +171,8 @@ BEGIN
 			AND e.workflow_binding_id = binding AND e.run_id = r.run_id)
 	ORDER BY 1 LIMIT 1;
 	IF FOUND THEN
-		RAISE EXCEPTION 'the workflow binding of run "%" is not active', stranger USING ERRCODE = 'WK409';
+		RAISE EXCEPTION 'the workflow binding of run "%" is not active', stranger USING ERRCODE = 'WK409',
+			HINT = 'Launching its version makes it active; so does binding.transition.';
 	END IF;
 END
 $$;
