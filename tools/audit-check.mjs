@@ -356,13 +356,14 @@ function main(args) {
     if (option === '--quiet') options.quiet = true;
     else if (option === '--key' && args.length > 0) options.key.push(...toArray(readJson(args.shift(), 'key')));
     else if (option === '--head' && args.length > 0) options.head = readJson(args.shift(), 'head');
+    else if (['--key', '--head'].includes(option)) usage(`which file? ${option} needs one`);
     else usage(`cannot make sense of "${option}"`);
   }
   if (options.key.length === 0) usage('which keys are to be believed? --key is missing');
 
   const proofs = [readJson(0, 'proofs')].flat();
   const rank = (proof) => [...kinds.keys()].indexOf(proof?.format);
-  let failed = proofs.length === 0 ? 1 : 0;
+  let failed = 0;
   const attempt = (action) => {
     try {
       console.log(`ok ${action().map(plain).join('\n   ')}`);
@@ -380,9 +381,11 @@ function main(args) {
   });
   for (const proof of check ? proofs.sort((a, b) => rank(a) - rank(b)) : [])
     attempt(() => {
-      demand(kinds.has(proof?.format), `"${proof?.format}" is no proof of ours`);
+      demand(proof?.format !== undefined, 'a proof has a "format"; this has none');
+      demand(kinds.has(proof.format), `"${proof.format}" is no proof of ours`);
       return kinds.get(proof.format)(proof, check);
     });
+  if (proofs.length === 0) attempt(() => demand(false, 'nothing was given to prove'));
   process.exit(failed > 0 ? 1 : 0);
 }
 

@@ -133,7 +133,13 @@ for my $what (sort keys %wrong_growth)
 }
 ($status) = check(\@proofs, '--key', file('other.json', $old->safe_psql('wrk', q{SELECT wrk.seal_key_make('EdDSA') - 'd' - 'alg'})));
 is($status, 1, 'not proven: with another key');
-is((check($_, '--key', $keys))[0], 1, 'not proven: nothing') for [], undef, {};
+for my $case ([ [], qr/nothing was given/ ], [ undef, qr/has none/ ], [ {}, qr/has none/ ])
+{
+	($status, $said) = check($case->[0], '--key', $keys);
+	is($status, 1, 'not proven: nothing');
+	like($said, qr/^NOT PROVEN .*$case->[1]/m, 'as it says');
+}
+like((check([], '--key'))[1], qr/which file\? --key needs one/, 'an option without its file says so');
 is((check($proofs[0]))[0], 2, 'a key must be given');
 is((check('{', '--key', $keys))[0], 2, 'and JSON');
 
