@@ -71,5 +71,30 @@ is($node->safe_psql('wrk', 'SELECT total FROM invoice WHERE id = 1'), $node->saf
 
 like((run_block($edit))[1], qr/\{"base": 1, "changed": true, "version": 2, "conflicts": \[\]\}/, 'an edit is merged');
 
+my ($people, $login) = $text =~ /```sql\n(CREATE EXTENSION pgcrypto.*?)```.*?```sql\n(SELECT copilot\.login_password.*?;)/s;
+is((run_block($people))[0], '', 'the first person of an installation');
+$login =~ s/'\.\.\.'/'correct horse battery'/;
+like((run_block($login))[1], qr/"roles": \["ops_admin"\]/, 'logs in');
+my ($calls) = $text =~ /The calls: `(.*?)`/;
+unlike((run_block($calls))[1], qr/\|$/m, 'every call says what it takes');
+
+# proofs for outsiders, of another place and other sizes
+my $dir = PostgreSQL::Test::Utils::tempdir();
+my ($outside) = $text =~ /```\n(psql[^`]*tools\/audit-check[^`]*)```/s;
+$node->safe_psql('wrk', q{SELECT wrk.seal()});
+my $kept = $node->safe_psql('wrk', q{SELECT wrk.audit_head('acme') -> 'size'});
+my $next = $kept + 1;
+my $row = $node->safe_psql('wrk', q{SELECT max(id) FROM wrk.audit_log WHERE tenant_id = 'acme'});
+$outside =~ s/'acme', \d+, \d+/'acme', $kept, $next/;
+$outside =~ s/audit_proof\(\d+\)/audit_proof($row)/;
+$outside =~ s/-XAtd app/-XAtd wrk/g;
+local @ENV{qw(PGHOST PGPORT)} = ($node->host, $node->port);
+$outside =~ s{^tools/}{$FindBin::RealBin/../../tools/}m;
+my ($some_day, $later) = $outside =~ /(.*?kept\.json.*?\n)(.*)/s;
+command_ok([ 'bash', '-ec', "cd '$dir'; $some_day" ], 'a head is kept');
+$node->safe_psql('wrk', q{UPDATE invoice SET total = 70 WHERE id = 1; SELECT wrk.seal()});
+command_like([ 'bash', '-ec', "cd '$dir'; $later" ], qr/with $kept rows is how .* with $next begins\nok row $row /,
+	'an outsider checks proofs');
+
 $node->stop;
 done_testing();
