@@ -461,6 +461,20 @@ SELECT email, status FROM copilot.invitations WHERE email ~ '^r' ORDER BY create
 SELECT count(*) FROM copilot.users WHERE email ~ '^r';
 SELECT DISTINCT action FROM wrk.audit_log WHERE action LIKE 'invitation.%' AND tenant_id = :'acme' ORDER BY 1;
 SELECT count(*) FROM wrk.audit_log WHERE resource_type = 'invitation' AND changes::text ~ 'token_sha256';
+-- nor is anybody written to over and over, by whatever statement
+:ada
+CREATE FUNCTION pg_temp.again(n int) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	FOR i IN 1 .. n LOOP
+		INSERT INTO copilot.invitations (email, roles) VALUES ('Victim@example.com', '{client}');
+		UPDATE copilot.invitations SET status = 'revoked' WHERE email = 'Victim@example.com' AND status = 'pending';
+	END LOOP;
+	RETURN 'sent';
+EXCEPTION WHEN OTHERS THEN
+	RETURN SQLSTATE || ' ' || SQLERRM;
+END $$;
+SELECT pg_temp.again(5), pg_temp.again(1), regress.invite('victim@example.com', '{client}'), regress.invite('other@example.com', '{client}');
+ROLLBACK;
 -- who comes back is what the invitation says, not what they were
 INSERT INTO copilot.user_roles (tenant_id, user_id, role) VALUES (:'acme', :'gil_id', 'admin');
 :ada
@@ -485,6 +499,13 @@ SELECT regress.call('role.grant', jsonb_build_object('user_id', :'cleo_id'));
 SELECT regress.call('role.revoke', jsonb_build_object('user_id', :'ada_id', 'role', 'admin'));
 SELECT regress.call('member.deactivate', jsonb_build_object('user_id', :'ada_id', 'reason', 'x'));
 COMMIT;
+:ada
+DELETE FROM copilot.user_roles WHERE role = 'admin';
+ROLLBACK;
+:ada
+INSERT INTO copilot.user_roles (user_id, role) VALUES (:'bob_id', 'admin');
+DELETE FROM copilot.user_roles WHERE role = 'admin' AND user_id = :'ada_id';
+ROLLBACK;
 :ann
 SELECT regress.call('role.grant', jsonb_build_object('user_id', :'ann_id', 'role', 'admin')), regress.call('role.grant', jsonb_build_object('user_id', :'ann_id', 'role', 'ops'));
 SELECT regress.call('role.revoke', jsonb_build_object('user_id', :'ada_id', 'role', 'admin'));

@@ -82,6 +82,11 @@ SELECT count(*) FROM regress.news('.');
 SELECT regress.call('message.edit', jsonb_build_object('id', regress.last(), 'body', 'first', 'mentions', jsonb_build_array(regress.id('0', 1, 3))));
 COMMIT;
 SELECT * FROM regress.news('message');
+-- and not again because an edit takes the name out and puts it in
+:ann
+SELECT count(regress.call('message.edit', jsonb_build_object('id', regress.last(), 'mentions', m))) FROM (VALUES ('[]'::jsonb), (jsonb_build_array(regress.id('0', 1, 3)))) v (m);
+COMMIT;
+SELECT count(*) FROM regress.news('message');
 SELECT * FROM regress.told() OFFSET 2;
 :otto
 SELECT regress.call('message.edit', jsonb_build_object('id', regress.last(), 'body', 'forged'));

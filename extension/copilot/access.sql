@@ -95,10 +95,12 @@ BEGIN
 	CREATE OR REPLACE TRIGGER revoke_invitations AFTER DELETE OR UPDATE ON copilot.user_roles
 		FOR EACH ROW WHEN (OLD.role IN ('ops_admin', 'cs_admin', 'admin'))
 		EXECUTE FUNCTION copilot.invitation_revoke_by();
+	CREATE OR REPLACE TRIGGER keep_admin AFTER DELETE ON copilot.user_roles
+		FOR EACH ROW WHEN (OLD.role = 'admin') EXECUTE FUNCTION copilot.user_role_keep_admin();
 END
 $$;
 COMMENT ON FUNCTION copilot.make_access_rights() IS
-'part of copilot.install(): who may invite, events and audit of invitations, what revokes them';
+'part of copilot.install(): who may invite, events and audit of invitations, what revokes them, who stays admin';
 
 CREATE FUNCTION copilot.make_access_calls()
 RETURNS void
@@ -123,14 +125,23 @@ CREATE FUNCTION copilot.invitation_send()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+	so_far record;
 BEGIN
+	-- invitations that are made and revoked over and over are mail that nobody asked for
+	SELECT count(*) AS all_of_them, count(*) FILTER (WHERE lower(i.email) = lower(NEW.email)) AS to_this
+	INTO so_far FROM copilot.invitations i
+	WHERE i.tenant_id = NEW.tenant_id AND i.created_at > clock_timestamp() - interval '1 day';
+	IF wrk.tenant_id() IS NOT NULL AND (so_far.to_this > 5 OR so_far.all_of_them > 1000) THEN
+		RAISE EXCEPTION 'a tenant sends up to 1000 invitations a day, and 5 to one address' USING ERRCODE = 'WK4L9';
+	END IF;
 	PERFORM wrk.job_enqueue('notifications', jsonb_build_object('kind', 'invitation', 'tenant_id', NEW.tenant_id,
 		'invitation_id', NEW.id), 'invitation:' || NEW.id, tenant_id => NEW.tenant_id::text);
 	RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION copilot.invitation_send() IS
-'trigger of invitations: leaves the mail to whoever works on queue notifications, who gets the token with copilot.invitation_token()';
+'trigger of invitations: leaves the mail to whoever works on queue notifications, who gets the token with copilot.invitation_token(). Error: WK4L9 for more than 5 in a day to one address, or 1000 of a tenant';
 
 CREATE FUNCTION copilot.invite(email text, roles text[], lifetime interval DEFAULT '7 days')
 RETURNS jsonb
@@ -167,7 +178,7 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 COMMENT ON FUNCTION copilot.invite(text, text[], interval) IS
-'asks somebody to work in the caller''s tenant with these roles, all of which the caller must be allowed to grant; valid for 1 hour to 30 days. Answers the invitation; its token goes out by mail and is not in it. Errors: WK400, WK403, WK409 (works here, or is invited, already)';
+'asks somebody to work in the caller''s tenant with these roles, all of which the caller must be allowed to grant; valid for 1 hour to 30 days. Answers the invitation; its token goes out by mail and is not in it. Errors: WK400, WK403, WK409 (works here, or is invited, already), WK4L9 (more than 5 in a day for one address, or 1000 of the tenant)';
 
 CREATE FUNCTION copilot.invitation_token(invitation uuid)
 RETURNS text
@@ -313,6 +324,21 @@ $$;
 COMMENT ON FUNCTION copilot.check_last_admin(uuid) IS
 'refuses to leave the caller''s tenant without an admin, until the end of the transaction. Error: WK409';
 
+CREATE FUNCTION copilot.user_role_keep_admin()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- whoever acts for nobody, and removes a tenant for instance, is not refused
+	IF wrk.tenant_id() = OLD.tenant_id::text THEN
+		PERFORM copilot.check_last_admin(OLD.user_id);
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION copilot.user_role_keep_admin() IS
+'trigger of user_roles: nobody takes the role from the last admin of a tenant, by whatever statement. Error: WK409';
+
 CREATE FUNCTION copilot.check_member(person uuid)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
@@ -397,7 +423,7 @@ REVOKE ALL ON FUNCTION copilot.work_roles(), copilot.may_grant(text[]), copilot.
 	copilot.invite(text, text[], interval), copilot.invitation_token(uuid), copilot.invitation_revoke_by(),
 	copilot.invitation_open(text), copilot.invitation_person(text, uuid, text),
 	copilot.invitation_accept(text, uuid, text, text, text, text, jsonb), copilot.check_last_admin(uuid),
-	copilot.check_member(uuid), copilot.role_grant(uuid, text), copilot.role_revoke(uuid, text),
+	copilot.user_role_keep_admin(), copilot.check_member(uuid), copilot.role_grant(uuid, text), copilot.role_revoke(uuid, text),
 	copilot.member_set_status(uuid, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.work_roles(), copilot.may_grant(text[]), copilot.check_may_grant(text[]),
 	copilot.invite(text, text[], interval), copilot.check_last_admin(uuid), copilot.check_member(uuid),

@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.call_invitation_create(jsonb) IS
-'call invitation.create {email, roles, days (1 to 30, else 7)}: the invitation, without its token, which only the mail has. Errors: WK400, WK403, WK409';
+'call invitation.create {email, roles, days (1 to 30, else 7)}: the invitation, without its token, which only the mail has. Errors: WK400, WK403, WK409, WK4L9';
 
 CREATE FUNCTION copilot.call_invitation_list(params jsonb)
 RETURNS jsonb

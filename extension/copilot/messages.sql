@@ -265,6 +265,10 @@ BEGIN
 	FROM (SELECT DISTINCT u AS m FROM unnest(NEW.mentions) u) o
 	-- whoever may not read it does not learn that it is there
 	WHERE m <> ALL (known) AND m IS DISTINCT FROM NEW.author_id
+		-- once, however often an edit takes the name out and puts it in again
+		AND NOT (TG_OP = 'UPDATE' AND EXISTS (SELECT FROM copilot.notifications n
+			WHERE n.tenant_id = NEW.tenant_id AND n.user_id = m AND n.created_at >= NEW.created_at
+				AND n.kind = 'mention' AND n.resource_type = 'message' AND n.resource_id = NEW.id::text))
 		AND copilot.message_is_read_by(NEW.tenant_id, m, NEW.project_id, NEW.automation_version_id, NEW.room_id, NEW.type);
 	RETURN NULL;
 END
