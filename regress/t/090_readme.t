@@ -74,7 +74,7 @@ like((run_block($edit))[1], qr/\{"base": 1, "changed": true, "version": 2, "conf
 my ($people, $login) = $text =~ /```sql\n(CREATE EXTENSION pgcrypto.*?)```.*?```sql\n(SELECT copilot\.login_password.*?;)/s;
 is((run_block($people))[0], '', 'the first person of an installation');
 $login =~ s/'\.\.\.'/'correct horse battery'/;
-like((run_block($login))[1], qr/"roles": \["ops_admin"\]/, 'logs in');
+like((run_block($login))[1], qr/"roles": \["admin", "ops_admin"\]/, 'logs in, as an admin');
 my ($calls) = $text =~ /The calls: `(.*?)`/;
 unlike((run_block($calls))[1], qr/\|$/m, 'every call says what it takes');
 
