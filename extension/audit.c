@@ -31,6 +31,7 @@
 #define MAX_NAME_LEN 128
 #define MAX_ID_LEN 512
 #define MAX_REQUEST_ID_LEN 200
+#define MIN_KEEP (30 * 24 * 60) /* minutes */
 
 /* one of these for each tenant to be told of; in TopTransactionContext */
 typedef struct Grown
@@ -132,6 +133,17 @@ audit_xact_callback(XactEvent event, void *arg)
 	}
 }
 
+/* what wrk.audit_retention() would refuse once a day, where nobody looks */
+static bool
+check_keep(int *newval, void **extra, GucSource source)
+{
+	if (*newval == -1 || *newval >= MIN_KEEP)
+		return true;
+	GUC_check_errdetail(
+		"The audit log is kept for a month (30d) at least, or for ever (-1).");
+	return false;
+}
+
 void
 audit_init(void)
 {
@@ -142,7 +154,7 @@ audit_init(void)
 	DefineCustomIntVariable(
 		"wrk_copilot.audit_keep", "How long the audit log is kept; -1: for ever.",
 		"At least a month, such as 2555d; see wrk.audit_retention().", &keep_setting, -1,
-		-1, PG_INT32_MAX, PGC_SIGHUP, GUC_UNIT_MIN, NULL, NULL, NULL);
+		-1, PG_INT32_MAX, PGC_SIGHUP, GUC_UNIT_MIN, check_keep, NULL, NULL);
 	RegisterXactCallback(audit_xact_callback, NULL);
 	audit_store_init();
 }

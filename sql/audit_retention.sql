@@ -13,6 +13,8 @@ END
 $$;
 \echo -- a month at least, and never what is young
 SELECT wrk.audit_retention('1 day');
+ALTER SYSTEM SET wrk_copilot.audit_keep = '29d';
+ALTER SYSTEM SET wrk_copilot.audit_keep = 0;
 SELECT wrk.audit_retention(NULL);
 SELECT wrk.audit_retention();
 SET ROLE wrk_service;
