@@ -315,6 +315,10 @@ wrk_function_name(PG_FUNCTION_ARGS)
 	name = SPI_getvalue(tuple, desc, column);
 	if (name == NULL)
 		return PointerGetDatum(tuple);
+	if (strchr(name, '(') == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function \"%s\" is named without its arguments", name),
+						errhint("Name their types as well: may_join(text).")));
 	kept = CStringGetTextDatum(format_procedure_qualified(
 		DatumGetObjectId(DirectFunctionCall1(regprocedurein, CStringGetDatum(name)))));
 	return PointerGetDatum(

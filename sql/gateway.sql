@@ -99,6 +99,8 @@ SELECT wrk.rpc_call('note.odd');
 ROLLBACK TO s;
 SELECT wrk.rpc_invoke('public.note_add(jsonb)', NULL);
 ROLLBACK TO s;
+INSERT INTO wrk.channel_rule VALUES ('odd:{id}', 'pg_catalog.md5');
+ROLLBACK TO s;
 INSERT INTO wrk.channel_rule VALUES ('odd:{id}', 'pg_catalog.md5(text)');
 SELECT wrk.channel_resolve('odd:1');
 ROLLBACK;
