@@ -30,7 +30,7 @@ CREATE TABLE wrk.rpc_key (
 	PRIMARY KEY (tenant_id, user_id, key)
 );
 COMMENT ON TABLE wrk.rpc_key IS
-'idempotency keys of calls and what they were answered; the same key with the same request gets the same answer';
+'idempotency keys of calls and what they were answered; the same key with the same request and the same roles gets the same answer';
 CREATE INDEX rpc_key_created_idx ON wrk.rpc_key (created_at);
 COMMENT ON INDEX wrk.rpc_key_created_idx IS 'oldest first, for retention';
 SELECT pg_catalog.pg_extension_config_dump('wrk.rpc_key', '');
@@ -82,6 +82,28 @@ COMMENT ON FUNCTION wrk.rpc_event_id() IS
 'id of the last event of this transaction that the identity may hear, NULL if none: what an optimistic client waits for; internal to wrk.rpc_call()';
 REVOKE ALL ON FUNCTION wrk.rpc_event_id() FROM PUBLIC;
 
+-- Whose key it is, and what is asked for with which rights: an answer is for nobody
+-- who might have got another one.
+CREATE FUNCTION wrk.rpc_claimant()
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(wrk.user_id(), CASE wrk.identity() ->> 'via' WHEN 'api_key' THEN 'api_key ' || (wrk.identity() ->> 'actor') END, '')
+$$;
+COMMENT ON FUNCTION wrk.rpc_claimant() IS
+'whose idempotency keys the identity claims: its user''s, or those of an API key that stands for no user; internal to wrk.rpc_claim_key()';
+
+CREATE FUNCTION wrk.rpc_request(method text, request text)
+RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT sha256(convert_to(concat_ws(E'\n', method, coalesce(request, ''),
+		(SELECT string_agg(r, ',' ORDER BY r COLLATE "C") FROM unnest(wrk.roles()) r)), 'UTF8'))
+$$;
+COMMENT ON FUNCTION wrk.rpc_request(text, text) IS
+'what an idempotency key is claimed for: the request, and the roles it is made with; internal to wrk.rpc_call() and wrk.key_claim()';
+REVOKE ALL ON FUNCTION wrk.rpc_claimant(), wrk.rpc_request(text, text) FROM PUBLIC;
+
 -- Claims the key for this transaction, or finds the answer it got before. A call
 -- under way with the same key makes this one wait until it has ended.
 CREATE FUNCTION wrk.rpc_claim_key(claim_key text, request bytea, OUT answered boolean,
@@ -98,21 +120,21 @@ BEGIN
 	END IF;
 	LOOP
 		INSERT INTO wrk.rpc_key AS k (tenant_id, user_id, key, request_sha256)
-		VALUES (wrk.tenant_id(), coalesce(wrk.user_id(), ''), claim_key, request)
+		VALUES (wrk.tenant_id(), wrk.rpc_claimant(), claim_key, request)
 		ON CONFLICT DO NOTHING;
 		IF FOUND THEN
 			answered := false;
 			RETURN;
 		END IF;
 		SELECT * INTO earlier FROM wrk.rpc_key k
-		WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
+		WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = wrk.rpc_claimant()
 			AND k.key = claim_key;
 		-- not there any more: retention was quicker, claim it again
 		EXIT WHEN FOUND;
 	END LOOP;
 	IF earlier.request_sha256 <> request THEN
 		RAISE EXCEPTION 'idempotency key "%" was used for another request', claim_key
-			USING ERRCODE = 'WK4K2', HINT = 'Make a new key for every request.';
+			USING ERRCODE = 'WK4K2', HINT = 'Make a new key for every request, and for one with other roles.';
 	END IF;
 	answered := true;
 	result := earlier.result;
@@ -136,7 +158,7 @@ BEGIN
 		RAISE EXCEPTION 'an idempotency key needs an identity' USING ERRCODE = 'WK401',
 			HINT = 'Call wrk.authenticate() in this transaction first, or pass no key.';
 	END IF;
-	claim := wrk.rpc_claim_key(key, sha256(convert_to(method || E'\n' || request::text, 'UTF8')));
+	claim := wrk.rpc_claim_key(key, wrk.rpc_request(method, request::text));
 	IF claim.answered THEN
 		RETURN claim.result;
 	END IF;
@@ -156,7 +178,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg
 AS $$
 BEGIN
 	UPDATE wrk.rpc_key k SET result = answer, event_id = wrk.rpc_event_id()
-	WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = coalesce(wrk.user_id(), '')
+	WHERE k.tenant_id = wrk.tenant_id() AND k.user_id = wrk.rpc_claimant()
 		AND k.key = key_answer.key;
 	IF wrk.rpc_event_key() = key THEN
 		PERFORM wrk.rpc_event_key(NULL);
@@ -193,7 +215,7 @@ BEGIN
 		RAISE EXCEPTION 'method "%" is not for your role', method USING ERRCODE = 'WK403';
 	END IF;
 	IF key IS NOT NULL THEN
-		claim := wrk.rpc_claim_key(key, sha256(convert_to(method || E'\n' || coalesce(params::text, ''), 'UTF8')));
+		claim := wrk.rpc_claim_key(key, wrk.rpc_request(method, params::text));
 		answered := claim.answered;
 		IF answered THEN
 			result := claim.result;

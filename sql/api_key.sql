@@ -197,6 +197,28 @@ SELECT result FROM wrk.gateway_call(:'scoped', 'regress.count', '{}');
 SELECT wrk.gateway_call(:'scoped', 'regression.count', '{}');
 SELECT wrk.gateway_subscribe(:'scoped', 'tenant:acme');
 
+-- an answer that is kept is for who got it: not for another key of the tenant, nor for the same person with other roles
+CREATE FUNCTION public.regress_who(params jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT to_jsonb(wrk.roles())';
+INSERT INTO wrk.rpc (method, function) VALUES ('regress.who', 'public.regress_who(jsonb)');
+SELECT wrk.api_key_create('acme', NULL, '{ops}') AS wide, wrk.api_key_create('acme', NULL, '{qa}') AS other \gset
+CREATE FUNCTION pg_temp.who(credential text) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM wrk.authenticate(credential);
+	RETURN (SELECT result FROM wrk.rpc_call('regress.who', key => 'mine'));
+END $$;
+SELECT pg_temp.who(:'wide');
+SELECT pg_temp.who(:'other');
+SELECT pg_temp.who(:'wide');
+CREATE FUNCTION pg_temp.as_robot(roles text[]) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM wrk.impersonate('acme', 'robot', roles);
+	RETURN (SELECT result FROM wrk.rpc_call('regress.who', key => 'mine'));
+END $$;
+SELECT pg_temp.as_robot('{ops,qa}');
+SELECT pg_temp.as_robot('{qa,ops}');
+SELECT pg_temp.as_robot('{qa}');
+DROP FUNCTION public.regress_who(jsonb);
+
 DELETE FROM wrk.rpc WHERE method ~ '^regress';
 DELETE FROM wrk.rpc_key;
 DROP TABLE public.regress_thing;
