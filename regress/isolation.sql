@@ -5,7 +5,7 @@ CREATE FUNCTION regress.value_of(t text, kind text) RETURNS text LANGUAGE sql ST
 		WHEN 'email' THEN regress.mark(t) || '-user@example.com'
 		WHEN 'key' THEN regress.mark(t) || 'key'
 		WHEN 'change' THEN coalesce((SELECT max(l.id) FROM wrk.audit_log l WHERE l.tenant_id = regress.wid(t, 'tenant')::text
-			AND l.resource_type = 'project' AND l.resource_id = regress.wid(t, 'project')::text), 900000000000000)::text
+			AND l.resource_type = 'automation' AND l.resource_id = regress.wid(t, 'automation')::text), 900000000000000)::text
 		WHEN 'job' THEN coalesce((SELECT max(j.id) FROM wrk.job j WHERE j.tenant_id = regress.wid(t, 'tenant')::text AND j.state = 'dead'),
 			900000000000000)::text
 		ELSE regress.wid(t, kind)::text END
@@ -125,7 +125,7 @@ BEGIN
 		FOR r IN SELECT regress.roles() LOOP
 			credential := regress.token_of('a', r);
 			own := regress.ask(credential, e.method, regress.fill(e.params, 'a', NULL));
-			own_found := own_found OR own.state NOT IN ('WK400', 'WK404', 'WK401');
+			own_found := own_found OR own.state NOT IN ('WK400', 'WK401', 'WK403', 'WK404');
 			IF own.touched OR own.told ~ 'b0000000' THEN
 				RETURN QUERY SELECT 'reveals or touches', e.method, r, regress.fill(e.params, 'a', NULL), own.state || ' ' || own.told, NULL;
 			END IF;

@@ -72,7 +72,8 @@ BEGIN
 	SELECT x, p.id, regress.wid(t, r), r FROM copilot.projects p, unnest('{client,builder,qa,ops}'::text[]) r
 	WHERE p.tenant_id = x AND (p.id = regress.wid(t, 'project') OR random() < 0.5);
 	INSERT INTO copilot.builds (tenant_id, automation_version_id, status, job_id, blueprint_version, requested_by)
-	VALUES (x, regress.wid(t, 'build_in_progress'), 'queued', 1, 1, regress.wid(t, 'ops'));
+	VALUES (x, regress.wid(t, 'build_in_progress'), 'failed', 1, 1, regress.wid(t, 'ops'));
+	UPDATE copilot.automations SET description = m || ' described' WHERE tenant_id = x;
 END
 $$;
 
@@ -88,7 +89,8 @@ BEGIN
 	SELECT x, r.id, r.kind, u.user_id, 'owner' FROM copilot.rooms r JOIN copilot.tenant_users u USING (tenant_id)
 	WHERE r.tenant_id = x AND u.user_id <> regress.wid(t, 'user');
 	INSERT INTO copilot.messages (tenant_id, id, project_id, type, body, author_id)
-	SELECT x, regress.wid(t, 'message ' || r), regress.wid(t, 'project'), regress.any_of('client', 'ops'), m || ' ' || r, regress.wid(t, r)
+	SELECT x, regress.wid(t, 'message ' || r), regress.wid(t, 'project'), CASE r WHEN 'client' THEN r ELSE regress.any_of('client', 'ops') END,
+		m || ' ' || r, regress.wid(t, r)
 	FROM unnest('{client,builder,qa,ops,ops_admin,cs_admin,admin}'::text[]) r;
 	INSERT INTO copilot.files (tenant_id, id, workspace_id, path, content, created_by)
 	VALUES (x, regress.wid(t, 'file'), regress.wid(t, 'workspace'), m || '.txt', m, regress.wid(t, 'client'));
