@@ -17,6 +17,11 @@ my $tenant = '00000000-0000-4000-8000-00000000000a';
 my $quiet = "wrk_copilot.maintenance_interval = 0\n";
 my $old = wrk_node('old', install => 1, conf => $quiet);
 
+# rows in every table of the application, and what these leave in the engine's
+$old->safe_psql('wrk', "\\i $FindBin::RealBin/../world.sql");
+$old->safe_psql('wrk', "BEGIN; SELECT regress.make_world('c', 1); COMMIT");
+is($old->safe_psql('wrk', "SELECT regress.empty_tables('c')"), '', 'every table has rows: add some for those above to regress/world.sql');
+
 $old->safe_psql('wrk', "SELECT wrk.jwt_key_import('" . key_jwk() . "')");
 my $api_key = $old->safe_psql('wrk', "SELECT wrk.api_key_create('$tenant', NULL, '{ops}')");
 $old->safe_psql('wrk', qq{

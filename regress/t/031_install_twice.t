@@ -68,6 +68,16 @@ is($node->safe_psql('wrk', q{SELECT string_agg(conname, ' ' ORDER BY conname) FR
 is($node->safe_psql('wrk', q{SELECT title, rule IS NULL FROM copilot.tasks}), 'Do it|t', 'tasks as well');
 is($node->safe_psql('wrk', 'SELECT * FROM wrk.lint()'), '', 'and lint() finds nothing');
 
+# with rows in every table: none of them is touched, nor what they have left in the engine's
+$node->safe_psql('wrk', "\\i $FindBin::RealBin/../world.sql");
+$node->safe_psql('wrk', "BEGIN; SELECT regress.make_world('c', 1); COMMIT");
+is($node->safe_psql('wrk', "SELECT regress.empty_tables('c')"), '', 'every table has rows: add some for those above to regress/world.sql');
+my @tables = split /\n/, $node->safe_psql('wrk', q{SELECT c.oid::regclass FROM pg_class c WHERE c.relkind = 'r'
+	AND c.relnamespace::regnamespace::text IN ('copilot', 'wrk') AND c.relname !~ '^seal' ORDER BY 1});
+my %full = map { $_ => rows_of($node, $_) } @tables;
+$node->safe_psql('wrk', 'SELECT copilot.install()');
+is(rows_of($node, $_), $full{$_}, "install() leaves the rows of $_") for @tables;
+
 # a second database of the same server, whose roles are there already
 $node->safe_psql('postgres', 'CREATE DATABASE second');
 is($node->psql('second', 'CREATE EXTENSION wrk_copilot; SELECT copilot.install()'), 0, 'a second database can have it too');
