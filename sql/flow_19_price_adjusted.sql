@@ -75,6 +75,17 @@ SELECT l ->> 'next', q ->> 'number' FROM copilot.call_quote_list(jsonb_build_obj
 SELECT regress.call('quote.list', '{"status": "lost"}');
 COMMIT;
 
+-- one that is withdrawn keeps the terms the client has seen: other terms are another quote
+:ada
+CREATE TEMP TABLE seen ON COMMIT DROP AS SELECT regress.quote(1) AS id;
+SELECT regress.attempt(format('SELECT wrk.transition(''copilot.quotes'', %L, ''draft'') ->> ''to''', id ->> 'id')) FROM seen;
+SELECT regress.call('quote.update', id || '{"committed_units": 999999}') FROM seen;
+SELECT regress.call('quote.update', id || jsonb_build_object('valid_until', now()::date + 60)) FROM seen;
+SELECT regress.override('{"reason": "Seen before", "committed_units": 999999}');
+SELECT regress.call('quote.send', regress.quote(1));
+SELECT regress.call('quote.sign', id) FROM seen;
+ROLLBACK;
+
 -- adjusted once more, the reason each time, then signed: that ends it
 :ada
 SELECT regress.override('{"reason": "Even more loyal", "unit_price": 0.09, "committed_units": 5000}');

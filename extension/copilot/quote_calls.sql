@@ -237,7 +237,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.quote_update(uuid, bigint, date) IS
-'changes what is not NULL of a draft: committed units a month, last day to sign. Answers as copilot.quote_get(). Errors: WK403, WK404, WK422 for a quote that is no draft, 23514 for numbers out of bounds';
+'changes what is not NULL of a draft: committed units a month, last day to sign. Answers as copilot.quote_get(). Errors: WK403, WK404, WK422 for a quote that is no draft, or for units of one that was sent before, 23514 for numbers out of bounds';
 
 CREATE FUNCTION copilot.call_quote_update(params jsonb)
 RETURNS jsonb
@@ -304,7 +304,7 @@ BEGIN
 			CASE WHEN was.superseded_at IS NULL THEN was.status ELSE 'superseded' END USING ERRCODE = 'WK422';
 	END IF;
 	before := copilot.quote_terms(quote);
-	IF was.status = 'sent' THEN
+	IF was.sent_at IS NOT NULL THEN
 		target := copilot.quote_revise(tenant, quote);
 	END IF;
 	UPDATE copilot.quotes q SET setup_fee = coalesce(quote_override_apply.setup_fee, q.setup_fee),
@@ -321,7 +321,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.quote_override_apply(uuid, text, numeric, bigint, jsonb) IS
-'part of copilot.quote_override(): changes a draft, or sends another quote in the place of one that was sent; returns the id of the quote that has the new terms';
+'part of copilot.quote_override(): changes a draft, puts another in the place of one that was withdrawn, or sends another quote in the place of one that was sent; returns the id of the quote that has the new terms';
 
 CREATE FUNCTION copilot.quote_notify(tenant uuid, quote uuid, title text)
 RETURNS void
@@ -371,7 +371,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.quote_override(uuid, text, numeric, numeric, bigint, jsonb, text) IS
-'sets prices of a quote by hand, what is not NULL: a draft is changed, one that was sent is superseded by another that is sent in its place. unit_price: for every volume, tiers: [{from, unit_price}]; key: idempotency key. Who, why and what it was before is kept in pricing_overrides. Answers the quote with the new terms as copilot.quote_get(). Errors: WK400, WK401, WK403, WK404, WK422 for one that is signed, rejected or superseded, WK4K2, 23514 for numbers out of bounds';
+'sets prices of a quote by hand, what is not NULL: a draft is changed, one that was sent is superseded by another that is sent in its place, one that was withdrawn by another draft. unit_price: for every volume, tiers: [{from, unit_price}]; key: idempotency key. Who, why and what it was before is kept in pricing_overrides. Answers the quote with the new terms as copilot.quote_get(). Errors: WK400, WK401, WK403, WK404, WK422 for one that is signed, rejected or superseded, WK4K2, 23514 for numbers out of bounds';
 
 CREATE FUNCTION copilot.call_quote_override(params jsonb)
 RETURNS jsonb

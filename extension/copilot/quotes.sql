@@ -5,7 +5,8 @@
 -- is sent for approval, approved or rejected its quote, in one transaction either way.
 --
 -- Must stay true: a version has at most one quote that is not superseded; terms change
--- in a draft only, and prices only by an override with its reason (quote_calls.sql).
+-- in a draft that was never sent, and prices only by an override with its reason
+-- (quote_calls.sql).
 -- Clients see what was sent to them, builders and testers see no prices at all.
 
 CREATE FUNCTION copilot.make_quotes()
@@ -149,6 +150,12 @@ BEGIN
 		RAISE EXCEPTION 'quote % is %, its terms are fixed', OLD.number,
 			CASE WHEN OLD.superseded_at IS NULL THEN OLD.status ELSE 'superseded' END USING ERRCODE = 'WK422';
 	END IF;
+	-- who signs, signs what they were sent by this id, also if it was withdrawn and sent again meanwhile
+	IF OLD.sent_at IS NOT NULL AND (NEW.currency, NEW.setup_fee, NEW.committed_units, NEW.tiers)
+		IS DISTINCT FROM (OLD.currency, OLD.setup_fee, OLD.committed_units, OLD.tiers) THEN
+		RAISE EXCEPTION 'quote % was sent before, its terms are fixed', OLD.number USING ERRCODE = 'WK422',
+			HINT = 'Override it: another quote takes its place.';
+	END IF;
 	IF NEW.status = OLD.status OR wrk.status_importing() THEN
 		RETURN NEW;
 	END IF;
@@ -163,7 +170,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.quote_fix_terms() IS
-'trigger of quotes: terms change in a draft only; stamps when it was sent and answered, and by whom. Error: WK422 invalid_transition';
+'trigger of quotes: terms change in a draft only, and in one that was sent before nothing but its last day; stamps when it was sent and answered, and by whom. Error: WK422 invalid_transition';
 
 CREATE FUNCTION copilot.quote_write_lines()
 RETURNS trigger
