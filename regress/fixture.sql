@@ -74,3 +74,18 @@ INSERT INTO copilot.tasks (tenant_id, id, project_id, kind, title, assignee_id)
 SELECT p.tenant_id, regress.id(left(p.name, 1), 6, right(left(p.name, 2), 1)::int * 10 + n), p.id, k,
 	left(p.name, 2) || ' ' || k, CASE WHEN p.name = 'a2 project' AND k = 'general_todo' THEN regress.id('0', 1, 1) END
 FROM copilot.projects p, unnest('{build_checklist,general_todo,client_retention}'::text[]) WITH ORDINALITY o (k, n);
+
+-- One line an answer: what a command answers, or its error.  Its DETAIL is told if SQLSTATE and DETAIL
+-- together match a pattern: any by default.  What is refused is rolled back, what is done stays.
+CREATE FUNCTION regress.try(command text, detailed text DEFAULT ' .') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE answer text; state text; message text; detail text;
+BEGIN
+	EXECUTE command INTO answer;
+	RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+	RETURN concat_ws(' ', state, message, CASE WHEN state || ' ' || detail ~ detailed THEN detail END);
+END $$;
+-- the same for a call as a browser makes it, without members that differ from run to run
+CREATE FUNCTION regress.answer(method text, params jsonb, without text[] DEFAULT '{}', detailed text DEFAULT ' .', key text DEFAULT NULL)
+RETURNS text LANGUAGE sql RETURN regress.try(format('SELECT result - %L::text[] FROM wrk.rpc_call(%L, %L, %L)', without, method, params, key), detailed);

@@ -20,12 +20,8 @@ INSERT INTO copilot.user_roles (tenant_id, user_id, role) VALUES (regress.id('a'
 SELECT regress.id('a', 0, 0) AS acme, regress.id('b', 0, 0) AS globex, regress.id('0', 1, 1) AS ann_id, regress.id('0', 1, 4) AS otto_id,
 	regress.id('0', 1, 5) AS ada_id, regress.id('0', 1, 6) AS gil_id, regress.id('0', 1, 2) AS bob_id, regress.id('0', 1, 8) AS cleo_id \gset
 -- one line an answer: the answer, or the error
-CREATE FUNCTION regress.call(method text, params jsonb DEFAULT '{}', key text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN (SELECT result FROM wrk.rpc_call(method, params, key));
-EXCEPTION WHEN OTHERS THEN
-	RETURN concat_ws(' ', SQLSTATE, SQLERRM);
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb DEFAULT '{}', key text DEFAULT NULL) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, detailed => NULL, key => key);
 -- the same for whom a token stands, who it is
 CREATE FUNCTION regress.with(token text, method text, params jsonb DEFAULT '{}', key text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

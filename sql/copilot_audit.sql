@@ -15,14 +15,8 @@ INSERT INTO regress.person VALUES ('carl', regress.id('0', 1, 8), 'a', '{cs_admi
 \set carl 'BEGIN; DO $$BEGIN PERFORM regress.act(''carl''); END$$; SET LOCAL ROLE wrk_member;'
 \set gina 'BEGIN; DO $$BEGIN PERFORM regress.act(''gina''); END$$; SET LOCAL ROLE wrk_member;'
 -- an answer or an error in one line; ids of the log count from the test's beginning
-CREATE FUNCTION regress.try(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; detail text;
-BEGIN
-	RETURN (SELECT result FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, nullif(detail, ''));
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params);
 CREATE FUNCTION regress.list(params jsonb) RETURNS TABLE (action text, type text, who text, name text) LANGUAGE sql AS $$
 	SELECT e ->> 'action', e ->> 'resource_type', coalesce(p.name, '-'), coalesce(e ->> 'name', '-')
 	FROM wrk.rpc_call('audit.list', params) r, jsonb_array_elements(r.result -> 'entries') WITH ORDINALITY o (e, n)
@@ -63,7 +57,7 @@ DELETE FROM copilot.user_roles WHERE user_id = regress.id('0', 1, 1) AND role = 
 COMMIT;
 :ann
 UPDATE copilot.users SET name = 'Ann B.' WHERE id = regress.id('0', 1, 1);
-SELECT regress.try('blueprint.apply', jsonb_build_object('id', regress.id('a', 3, 1), 'version', 1, 'diff',
+SELECT regress.call('blueprint.apply', jsonb_build_object('id', regress.id('a', 3, 1), 'version', 1, 'diff',
 	'{"nodes": {"added": [{"id": "n2"}]}}'::jsonb)) LIKE '%"version": 2%';
 COMMIT;
 :gil
@@ -109,13 +103,13 @@ SELECT count(*) > 20 AS many, count(DISTINCT e -> 'id') = count(*) AS once,
 	array_agg(e ORDER BY n) = (SELECT array_agg(x) FROM (SELECT jsonb_array_elements(copilot.audit_list('{"limit": 200}') -> 'entries') x) o) AS same
 FROM pg_temp.pages(7) WITH ORDINALITY p (e, n);
 SELECT e ? 'tenant_id' OR e ? 'xid' FROM pg_temp.pages(200) e LIMIT 1;
-SELECT regress.try('audit.list', '{"after": "x"}');
-SELECT regress.try('audit.list', '{"after": "0"}');
-SELECT regress.try('audit.list', '{"after": 5}');
-SELECT regress.try('audit.list', '{"limit": 201}');
-SELECT regress.try('audit.list', '{"from": "yesterday"}');
-SELECT regress.try('audit.list', '{"tenant": "b"}');
-SELECT regress.try('audit.list', '[]');
+SELECT regress.call('audit.list', '{"after": "x"}');
+SELECT regress.call('audit.list', '{"after": "0"}');
+SELECT regress.call('audit.list', '{"after": 5}');
+SELECT regress.call('audit.list', '{"limit": 201}');
+SELECT regress.call('audit.list', '{"from": "yesterday"}');
+SELECT regress.call('audit.list', '{"tenant": "b"}');
+SELECT regress.call('audit.list', '[]');
 SELECT copilot.audit_logs(max_rows => 1001);
 ROLLBACK;
 
@@ -133,7 +127,7 @@ BEGIN
 	PERFORM regress.act(person);
 	SET LOCAL ROLE wrk_member;
 	RETURN format('%s: log %s, table %s, channel %s, call %s', person, (SELECT count(*) > 0 FROM copilot.audit_logs()),
-		(SELECT count(*) > 0 FROM wrk.audit_log), regress.channel('audit'), left(regress.try('audit.list', '{}'), 6));
+		(SELECT count(*) > 0 FROM wrk.audit_log), regress.channel('audit'), left(regress.call('audit.list', '{}'), 6));
 END $$;
 CREATE FUNCTION regress.channel(name text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

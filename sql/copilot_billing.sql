@@ -10,16 +10,7 @@ SELECT copilot.install();
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
--- one line an answer: what is to be shown of it, or the error; what is refused is rolled back
-CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer text; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN regexp_replace(concat_ws(' ', state, message, CASE WHEN state = 'WK422' THEN detail END), '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}', 'ID', 'g');
-END $$;
+CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE sql RETURN regexp_replace(regress.try(command, '^WK422'), '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}', 'ID', 'g');
 CREATE FUNCTION regress.quote(n int, tenant text DEFAULT 'a') RETURNS uuid LANGUAGE sql SECURITY DEFINER AS $$
 	SELECT q.id FROM copilot.quotes q WHERE q.automation_version_id = regress.id(tenant, 3, n) AND q.superseded_at IS NULL
 $$;

@@ -11,21 +11,12 @@ SELECT copilot.install();
 DELETE FROM wrk.event;
 \pset format unaligned
 \pset tuples_only on
--- an answer, or the error and its detail, in one line; v1 is the version of Acme's first automation
-CREATE FUNCTION regress.try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer jsonb; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer - 'event_id';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, nullif(detail, ''));
-END $$;
+-- the version of Acme's first automation
 CREATE FUNCTION regress.v1() RETURNS uuid LANGUAGE sql IMMUTABLE RETURN regress.id('a', 3, 1);
 CREATE FUNCTION regress.edit(known bigint, diff jsonb, mode text DEFAULT 'lww', key text DEFAULT NULL) RETURNS text LANGUAGE sql
-RETURN regress.try(format('SELECT copilot.blueprint_apply(regress.v1(), %L, %L, %L, %L)', known, diff, mode, key));
+RETURN regress.try(format('SELECT copilot.blueprint_apply(regress.v1(), %L, %L, %L, %L) - ''event_id''', known, diff, mode, key));
 CREATE FUNCTION regress.call(method text, params jsonb, id uuid DEFAULT regress.v1(), key text DEFAULT NULL) RETURNS text LANGUAGE sql
-RETURN regress.try(format('SELECT result FROM wrk.rpc_call(%L, %L, %L)', method, jsonb_build_object('id', id) || params, key));
+RETURN regress.answer(method, jsonb_build_object('id', id) || params, '{event_id}', key => key);
 -- one field of one node
 CREATE FUNCTION regress.set(node text, field text, value text) RETURNS jsonb LANGUAGE sql
 RETURN jsonb_build_object('nodes', jsonb_build_object('updated', jsonb_build_array(jsonb_build_object('id', node,
@@ -310,7 +301,7 @@ BEGIN
 END $$;
 BEGIN;
 SELECT s.code, (SELECT regress.put(s.code)) AS put,
-	regress.try('SELECT copilot.blueprint_apply(regress.v1(), blueprint_version, regress.set(''n4'', ''label'', $$' || s.code || '$$)) - ''version'' - ''base'' FROM copilot.automation_versions WHERE id = regress.v1()')
+	regress.try('SELECT copilot.blueprint_apply(regress.v1(), blueprint_version, regress.set(''n4'', ''label'', $$' || s.code || '$$)) - ''{version,base,event_id}''::text[] FROM copilot.automation_versions WHERE id = regress.v1()')
 FROM jsonb_array_elements(copilot.automation_version_machine() -> 'states') WITH ORDINALITY m (state, n), LATERAL (SELECT state ->> 'code') s (code) ORDER BY n;
 SELECT regress.put('live');
 SELECT regress.try($$UPDATE copilot.automation_versions SET blueprint_json = '{}' WHERE id = regress.v1() RETURNING '{}'::jsonb$$);
@@ -330,8 +321,8 @@ ROLLBACK;
 SELECT regress.edit(18, regress.set('n4', 'label', 'keyed'), key => 'k1');
 SELECT regress.edit(18, regress.set('n4', 'label', 'keyed'), key => 'k1');
 SELECT regress.edit(18, regress.set('n4', 'label', 'other'), key => 'k1');
-SELECT regress.try($$SELECT copilot.blueprint_replace(regress.v1(), 19, '{"nodes": [{"id": "n4"}]}', key => 'k2')$$);
-SELECT regress.try($$SELECT copilot.blueprint_replace(regress.v1(), 19, '{"nodes": [{"id": "n4"}]}', key => 'k2')$$);
+SELECT regress.try($$SELECT copilot.blueprint_replace(regress.v1(), 19, '{"nodes": [{"id": "n4"}]}', key => 'k2') - 'event_id'$$);
+SELECT regress.try($$SELECT copilot.blueprint_replace(regress.v1(), 19, '{"nodes": [{"id": "n4"}]}', key => 'k2') - 'event_id'$$);
 SELECT regress.call('blueprint.apply', jsonb_build_object('version', 20, 'diff', regress.set('n4', 'label', 'called')), key => 'k3');
 SELECT regress.call('blueprint.apply', jsonb_build_object('version', 20, 'diff', regress.set('n4', 'label', 'called')), key => 'k3');
 SELECT result ->> 'event_id' = event_id::text AS is_its_event

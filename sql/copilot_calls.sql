@@ -9,14 +9,8 @@ SELECT copilot.install();
 \i :fixture
 \set ECHO all
 -- one line an answer: what was asked, the answer or the error; what it wrote is rolled back only if it fails
-CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; detail text;
-BEGIN
-	RETURN (SELECT result - '{id,created_at,updated_at,completed_at,status_changed_at}'::text[] FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, nullif(detail, ''));
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, '{id,created_at,updated_at,completed_at,status_changed_at}');
 \pset format unaligned
 \pset tuples_only on
 SELECT method, function FROM wrk.rpc ORDER BY 1;

@@ -11,16 +11,7 @@ SELECT copilot.install();
 \pset format unaligned
 \pset tuples_only on
 CREATE TABLE regress.looked AS SELECT coalesce((SELECT max(id) FROM wrk.event), 0) AS event, coalesce((SELECT max(id) FROM wrk.audit_log), 0) AS log;
--- one line an answer: what is to be shown of it, or the error; what is refused is rolled back
-CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer text; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, CASE WHEN state ^@ 'WK' AND detail ^@ '{' THEN detail END);
-END $$;
+CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE sql RETURN regress.try(command, '^WK... \{');
 CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql AS $$
 	SELECT regress.attempt(format('SELECT result - ''{id,secret,secrets,automation_version_id,created_at,updated_at,others_expire_at,by,change_id,event_id}''::text[] FROM wrk.rpc_call(%L, %L)', method, params))
 $$;

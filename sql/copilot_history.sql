@@ -10,19 +10,10 @@ SELECT copilot.install();
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
--- an answer, or the error and its detail, in one line; v1 is the version of Acme's first automation
-CREATE FUNCTION regress.try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer jsonb; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, nullif(detail, ''));
-END $$;
+-- the version of Acme's first automation
 CREATE FUNCTION regress.v1() RETURNS uuid LANGUAGE sql IMMUTABLE RETURN regress.id('a', 3, 1);
 CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
-RETURN regress.try(format('SELECT result FROM wrk.rpc_call(%L, %L)', method, params));
+RETURN regress.answer(method, params);
 CREATE FUNCTION regress.row(type text, id uuid) RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN jsonb_build_object('type', type, 'id', id);
 -- ids of changes differ from run to run: here they count from 1, from where the row was inserted last
 CREATE VIEW regress.log AS SELECT l.id, l.resource_id, row_number() OVER (PARTITION BY l.resource_id ORDER BY l.id) AS n FROM wrk.audit_log l

@@ -19,14 +19,8 @@ SELECT count(*) AS silent FROM wrk.transition WHERE machine = 'automation_versio
 	'{copilot.automation_version_entered(pg_catalog.jsonb),copilot.automation_version_announce(pg_catalog.jsonb)}';
 
 -- one line an answer: the step or the error; what is refused is rolled back, what is done stays
-CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text; detail text;
-BEGIN
-	RETURN (SELECT result - '{id,by,change_id,event_id}'::text[] FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, nullif(detail, ''));
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, '{id,by,change_id,event_id}');
 -- automation version n of tenant a goes to a state, by the call a browser makes
 CREATE FUNCTION regress.go(n int, target text, why text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
 	SELECT regress.call('automation_version.transition', jsonb_strip_nulls(

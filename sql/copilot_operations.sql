@@ -10,14 +10,8 @@ SELECT copilot.install();
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
-CREATE FUNCTION regress.call(method text, params jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text;
-BEGIN
-	RETURN (SELECT result - '{id,created_at,updated_at,assessed_at,members,next}'::text[] FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-	RETURN concat_ws(' ', state, message);
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb DEFAULT '{}') RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, '{id,created_at,updated_at,assessed_at,members,next}', NULL);
 DELETE FROM copilot.notifications;
 DELETE FROM wrk.job;
 CREATE TABLE regress.looked AS SELECT coalesce(max(id), 0) AS id FROM wrk.audit_log;

@@ -11,23 +11,14 @@ SELECT copilot.install();
 DELETE FROM wrk.event;
 \pset format unaligned
 \pset tuples_only on
--- an answer, or the error and its detail, in one line; v1 is the version of Acme's first automation
-CREATE FUNCTION regress.try(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer jsonb; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer - 'event_id';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN concat_ws(' ', state, message, nullif(detail, ''));
-END $$;
+-- the version of Acme's first automation
 CREATE FUNCTION regress.v1() RETURNS uuid LANGUAGE sql IMMUTABLE RETURN regress.id('a', 3, 1);
 CREATE FUNCTION regress.undo(mode text DEFAULT 'strict') RETURNS text LANGUAGE sql
-RETURN regress.try(format('SELECT copilot.blueprint_undo(regress.v1(), %L)', mode));
+RETURN regress.try(format('SELECT copilot.blueprint_undo(regress.v1(), %L) - ''event_id''', mode));
 CREATE FUNCTION regress.redo(mode text DEFAULT 'strict') RETURNS text LANGUAGE sql
-RETURN regress.try(format('SELECT copilot.blueprint_redo(regress.v1(), %L)', mode));
+RETURN regress.try(format('SELECT copilot.blueprint_redo(regress.v1(), %L) - ''event_id''', mode));
 CREATE FUNCTION regress.call(method text, params jsonb, id uuid DEFAULT regress.v1(), key text DEFAULT NULL) RETURNS text LANGUAGE sql
-RETURN regress.try(format('SELECT result FROM wrk.rpc_call(%L, %L, %L)', method, jsonb_build_object('id', id) || params, key));
+RETURN regress.answer(method, jsonb_build_object('id', id) || params, '{event_id}', key => key);
 -- an edit made from the present version, whose number it returns
 CREATE FUNCTION regress.edit(diff jsonb) RETURNS bigint LANGUAGE sql AS $$
 	SELECT (copilot.blueprint_apply(v.id, v.blueprint_version, diff) ->> 'version')::bigint
@@ -269,9 +260,9 @@ SELECT regress.call('blueprint.undo', '{}', key => 'u1');
 SELECT regress.call('blueprint.undo', '{}', key => 'u1');
 SELECT regress.call('blueprint.redo', '{"mode": "ours"}', key => 'u1');
 SELECT regress.call('blueprint.redo', '{"mode": "ours"}', key => 'r1');
-SELECT regress.try($$SELECT copilot.blueprint_undo(regress.v1(), key => 'u2')$$);
-SELECT regress.try($$SELECT copilot.blueprint_undo(regress.v1(), key => 'u2')$$);
-SELECT regress.try($$SELECT copilot.blueprint_redo(regress.v1(), key => 'u2')$$);
+SELECT regress.try($$SELECT copilot.blueprint_undo(regress.v1(), key => 'u2') - 'event_id'$$);
+SELECT regress.try($$SELECT copilot.blueprint_undo(regress.v1(), key => 'u2') - 'event_id'$$);
+SELECT regress.try($$SELECT copilot.blueprint_redo(regress.v1(), key => 'u2') - 'event_id'$$);
 SELECT regress.call('blueprint.undo', '{"mode": "lww"}'), regress.call('blueprint.redo', '{"version": 3}'),
 	regress.call('blueprint.undo', '{"id": 7}'), regress.call('blueprint.redo', '{"id": null}');
 SELECT regress.call('blueprint.redo', '{"mode": null}');

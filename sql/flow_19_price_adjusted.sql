@@ -5,38 +5,13 @@ SELECT copilot.install();
 \set SHOW_CONTEXT never
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set fixture :abs_srcdir '/regress/fixture.sql'
+\set quote :abs_srcdir '/regress/quote.sql'
 \set ECHO none
 \i :fixture
+\i :quote
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
--- one line an answer: what is to be shown of it, or the error; what is refused is rolled back
-CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer text; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN regexp_replace(concat_ws(' ', state, message, CASE WHEN state = 'WK422' THEN detail END), '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}', 'ID', 'g');
-END $$;
-CREATE TABLE regress.looked AS SELECT coalesce((SELECT max(id) FROM wrk.event), 0) AS event, coalesce((SELECT max(id) FROM wrk.audit_log), 0) AS log;
-CREATE FUNCTION regress.call(method text, params jsonb, key text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
-	SELECT regress.attempt(format('SELECT concat_ws('' '', r ->> ''status'', r ->> ''number'', r ->> ''setup_fee'', r ->> ''committed_units'', r ->> ''unit_price'', r ->> ''monthly_amount'', r ->> ''currency'') FROM wrk.rpc_call(%L, %L, %L) c (r, e)', method, params, key))
-$$;
-CREATE FUNCTION regress.go(n int, target text, why text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
-	SELECT regress.attempt(format('SELECT (r ->> ''from'') || '' -> '' || (r ->> ''to'') FROM wrk.rpc_call(%L, %L) c (r, e)', 'automation_version.transition', jsonb_strip_nulls(
-		jsonb_build_object('id', regress.id('a', 3, n), 'to', target, 'reason', why))))
-$$;
--- the present quote of version n of Acme, whoever asks
-CREATE FUNCTION regress.quote(n int) RETURNS jsonb LANGUAGE sql SECURITY DEFINER AS $$
-	SELECT jsonb_build_object('id', q.id) FROM copilot.quotes q WHERE q.automation_version_id = regress.id('a', 3, n) AND q.superseded_at IS NULL
-$$;
-CREATE VIEW regress.state AS
-	SELECT a.name, v.status AS version, q.number, q.status AS quote, q.superseded_at IS NOT NULL AS superseded, q.status_reason, q.answered_by = regress.id('0', 1, 1) AS by_ann, q.valid_until - (q.sent_at AT TIME ZONE 'UTC')::date AS days
-	FROM copilot.quotes q JOIN copilot.automation_versions v ON v.id = q.automation_version_id JOIN copilot.automations a ON a.id = v.automation_id ORDER BY 1, 3;
-UPDATE copilot.automation_versions SET intake_progress = 100;
-CREATE FUNCTION regress.override(more jsonb, key text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$ SELECT regress.call('quote.override', regress.quote(1) || more, key) $$;
 :ann
 SELECT regress.go(1, 'needs_pricing');
 COMMIT;

@@ -10,16 +10,7 @@ SELECT copilot.install();
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
--- one line an answer: what is to be shown of it, or the error; what is refused is rolled back
-CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE answer text; state text; message text; detail text;
-BEGIN
-	EXECUTE command INTO answer;
-	RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
-	RETURN regexp_replace(concat_ws(' ', state, message, CASE WHEN state = 'WK422' THEN detail END), '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}', 'ID', 'g');
-END $$;
+CREATE FUNCTION regress.attempt(command text) RETURNS text LANGUAGE sql RETURN regexp_replace(regress.try(command, '^WK422'), '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}', 'ID', 'g');
 CREATE TABLE regress.looked AS SELECT coalesce((SELECT max(id) FROM wrk.event), 0) AS event, coalesce((SELECT max(id) FROM wrk.audit_log), 0) AS log;
 CREATE FUNCTION regress.call(method text, params jsonb, key text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
 	SELECT regress.attempt(format('SELECT concat_ws('' '', r ->> ''period_start'', r ->> ''status'', r ->> ''amount'', r ->> ''currency'', ''used'', r ->> ''used_units'', ''unpriced'', r ->> ''unpriced_units'', ''late'', r ->> ''late_units'', ''lines'', jsonb_array_length(r -> ''lines''))

@@ -10,14 +10,8 @@ SELECT copilot.install();
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
-CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text;
-BEGIN
-	RETURN (SELECT result FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-	RETURN concat_ws(' ', state, message);
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, detailed => NULL);
 CREATE FUNCTION regress.build(n int, t text DEFAULT 'a') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE answer text := regress.call('build.request', jsonb_build_object('id', regress.id(t, 3, n)));
 BEGIN

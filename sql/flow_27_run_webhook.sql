@@ -11,12 +11,8 @@ SELECT copilot.install();
 \pset format unaligned
 \pset tuples_only on
 CREATE TABLE regress.looked AS SELECT coalesce((SELECT max(id) FROM wrk.event), 0) AS event, coalesce((SELECT max(id) FROM wrk.audit_log), 0) AS log;
-CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN (SELECT result - '{id,automation_version_id,workflow_binding_id,created_at,updated_at,activated_at,created_by,secret,by,change_id,event_id}'::text[] FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	RETURN concat_ws(' ', SQLSTATE, SQLERRM);
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, '{id,automation_version_id,workflow_binding_id,created_at,updated_at,activated_at,created_by,secret,by,change_id,event_id}', NULL);
 -- what an HTTP server does with a request: it has no identity and hands over headers and bytes
 CREATE FUNCTION regress.post(headers jsonb, body text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

@@ -11,12 +11,8 @@ SELECT copilot.install();
 \pset format unaligned
 \pset tuples_only on
 CREATE TABLE regress.looked AS SELECT coalesce((SELECT max(id) FROM wrk.event), 0) AS event, coalesce((SELECT max(id) FROM wrk.audit_log), 0) AS log;
-CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	RETURN (SELECT result - '{id,automation_version_id,created_at}'::text[] FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	RETURN concat_ws(' ', SQLSTATE, SQLERRM);
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb) RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, '{id,automation_version_id,created_at}', NULL);
 CREATE FUNCTION regress.threshold(metric text, value jsonb) RETURNS text LANGUAGE sql AS $$
 	SELECT regress.call('usage.set_threshold', jsonb_build_object('automation_version_id', regress.id('a', 3, 1), 'metric', metric, 'value', value))
 $$;

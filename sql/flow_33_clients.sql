@@ -10,14 +10,8 @@ SELECT copilot.install();
 \set ECHO all
 \pset format unaligned
 \pset tuples_only on
-CREATE FUNCTION regress.call(method text, params jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE state text; message text;
-BEGIN
-	RETURN (SELECT result - '{id,created_at,updated_at,assessed_at,members,next}'::text[] FROM wrk.rpc_call(method, params));
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
-	RETURN concat_ws(' ', state, message);
-END $$;
+CREATE FUNCTION regress.call(method text, params jsonb DEFAULT '{}') RETURNS text LANGUAGE sql
+RETURN regress.answer(method, params, '{id,created_at,updated_at,assessed_at,members,next}', NULL);
 INSERT INTO regress.person VALUES ('olga', regress.id('0', 1, 8), 'a', '{ops_admin}');
 INSERT INTO copilot.users (id, email, name) SELECT id, name || '@example.com', initcap(name) FROM regress.person WHERE name = 'olga';
 
