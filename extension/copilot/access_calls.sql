@@ -63,14 +63,11 @@ BEGIN
 				CASE WHEN x.status = 'pending' AND x.expires_at <= now() THEN 'expired' ELSE x.status END AS status
 			FROM copilot.invitations x) i
 		WHERE (i.created_at, i.id) < (page.before_time, page.before_id) AND (wanted IS NULL OR i.status = wanted)
-		ORDER BY i.created_at DESC, i.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'invitations', coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY i.created_at DESC, i.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('invitations',
+		jsonb_agg(to_jsonb(f) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;
@@ -156,15 +153,12 @@ BEGIN
 		SELECT tu.user_id, tu.status, tu.joined_at, u.name, u.email, u.avatar_url, u.last_seen_at
 		FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id
 		WHERE (tu.joined_at, tu.user_id) < (page.before_time, page.before_id) AND (wanted IS NULL OR tu.status = wanted)
-		ORDER BY tu.joined_at DESC, tu.user_id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.*, ARRAY(SELECT r.role FROM copilot.user_roles r WHERE r.user_id = f.user_id ORDER BY r.role) AS roles
-		FROM found f ORDER BY f.joined_at DESC, f.user_id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'members', coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.joined_at DESC, s.user_id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.joined_at, l.user_id) FROM shown l ORDER BY l.joined_at, l.user_id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY tu.joined_at DESC, tu.user_id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('members',
+		jsonb_agg(to_jsonb(f) || jsonb_build_object('roles', ARRAY(
+			SELECT r.role FROM copilot.user_roles r WHERE r.user_id = f.user_id ORDER BY r.role)) ORDER BY f.joined_at DESC, f.user_id DESC),
+		array_agg(copilot.page_key(f.joined_at, f.user_id) ORDER BY f.joined_at DESC, f.user_id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

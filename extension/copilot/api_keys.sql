@@ -103,14 +103,11 @@ BEGIN
 		SELECT k.id, k.created_at, (k.id || repeat('0', 16))::uuid AS place FROM wrk.api_key k
 		WHERE k.tenant_id = wrk.tenant_id() AND k.id ~ '^[0-9a-f]{16}$'
 			AND (k.created_at, (k.id || repeat('0', 16))::uuid) < (page.before_time, page.before_id)
-		ORDER BY k.created_at DESC, place DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.place DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'keys', coalesce(jsonb_agg(copilot.apikey_answer(s.id) ORDER BY s.created_at DESC, s.place DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.place) FROM shown l ORDER BY l.created_at, l.place LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY k.created_at DESC, place DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('keys',
+		jsonb_agg(copilot.apikey_answer(f.id) ORDER BY f.created_at DESC, f.place DESC),
+		array_agg(copilot.page_key(f.created_at, f.place) ORDER BY f.created_at DESC, f.place DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

@@ -127,14 +127,11 @@ BEGIN
 		SELECT l.* FROM copilot.audit_logs(copilot.want_text(params, 'user'), copilot.want_text(params, 'action'),
 			copilot.want_text(params, 'type'), copilot.want_text(params, 'id', 512),
 			copilot.want_text(params, 'request'), copilot.want_time(params, 'from'),
-			copilot.want_time(params, 'to'), page.before_id, page.page_size + 1) l),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'entries', coalesce(jsonb_agg(to_jsonb(s) - '{tenant_id,xid}'::text[] || jsonb_build_object('name', u.name)
-									  ORDER BY s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN min(s.id)::text END)
-	INTO result FROM shown s LEFT JOIN copilot.users u ON u.id = copilot.as_uuid(s.user_id);
+			copilot.want_time(params, 'to'), page.before_id, page.page_size + 1) l)
+	SELECT copilot.page_answer('entries',
+		jsonb_agg(to_jsonb(f) - '{tenant_id,xid}'::text[] || jsonb_build_object('name', u.name) ORDER BY f.id DESC),
+		array_agg(f.id::text ORDER BY f.id DESC), page.page_size)
+	INTO result FROM found f LEFT JOIN copilot.users u ON u.id = copilot.as_uuid(f.user_id);
 	RETURN result;
 END
 $$;

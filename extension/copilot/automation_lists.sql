@@ -81,18 +81,14 @@ BEGIN
 			AND (wanted.name IS NULL OR strpos(lower(a.name), wanted.name) > 0)
 			AND (wanted.status IS NULL OR EXISTS (SELECT FROM copilot.automation_versions v
 				WHERE v.tenant_id = a.tenant_id AND v.automation_id = a.id AND v.status = wanted.status))
-		ORDER BY a.created_at DESC, a.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'automations', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) || jsonb_build_object('newest', to_jsonb(n))
-										  ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result
-	FROM shown s LEFT JOIN LATERAL (
+		ORDER BY a.created_at DESC, a.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('automations',
+		jsonb_agg(copilot.answer(to_jsonb(f)) || jsonb_build_object('newest', to_jsonb(n))
+				  ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f LEFT JOIN LATERAL (
 		SELECT v.id, v.number, v.status, v.intake_progress FROM copilot.automation_versions v
-		WHERE v.tenant_id = s.tenant_id AND v.automation_id = s.id ORDER BY v.number DESC LIMIT 1) n ON true;
+		WHERE v.tenant_id = f.tenant_id AND v.automation_id = f.id ORDER BY v.number DESC LIMIT 1) n ON true;
 	RETURN result;
 END
 $$;

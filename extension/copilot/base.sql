@@ -229,7 +229,8 @@ COMMENT ON FUNCTION copilot.answer(jsonb) IS
 -- ---------- pages of a list ----------
 --
 -- Lists go newest first by (created_at, id); a page ends with the key of its
--- last row, and the next page takes up behind it.
+-- last row, and the next page takes up behind it.  A list reads one row more
+-- than the page holds, to know whether another page follows.
 
 CREATE FUNCTION copilot.page_key(created_at timestamptz, id uuid)
 RETURNS text
@@ -261,15 +262,25 @@ $$;
 COMMENT ON FUNCTION copilot.want_page(jsonb) IS
 'members "after" (the "next" of an earlier page) and "limit" (1 to 200, else 50) of a list''s parameters. Error: WK400 bad_request';
 
+CREATE FUNCTION copilot.page_answer(list text, lines jsonb, keys text[], page_size integer)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN jsonb_build_object(list, coalesce(lines - page_size, '[]'),
+	'next', CASE WHEN cardinality(keys) > page_size THEN keys[page_size] END);
+COMMENT ON FUNCTION copilot.page_answer(text, jsonb, text[], integer) IS
+'what a list answers: {list: lines, next}; lines (a JSON array) and keys, such as copilot.page_key() makes, are of the same rows in the same order, NULL for none; the row that the page no longer holds is left out. No errors';
+
 REVOKE ALL ON FUNCTION copilot.put_policy(text, text, text, text), copilot.touch(), copilot.put_touch(text),
 	copilot.put_call(text, regprocedure, text[]), copilot.put_permissions(text, text, text[], text[]),
 	copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
 	copilot.want_time(jsonb, text), copilot.as_uuid(text), copilot.answer(jsonb),
-	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb) FROM PUBLIC;
+	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb),
+	copilot.page_answer(text, jsonb, text[], integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
 	copilot.want_time(jsonb, text), copilot.as_uuid(text), copilot.answer(jsonb),
-	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb) TO wrk_member;
+	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb),
+	copilot.page_answer(text, jsonb, text[], integer) TO wrk_member;

@@ -186,13 +186,10 @@ BEGIN
 	WITH found AS (
 		SELECT b.* FROM copilot.billing_periods b
 		WHERE b.period_start < before AND (wanted_status IS NULL OR b.status = wanted_status)
-		ORDER BY b.period_start DESC LIMIT page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.period_start DESC LIMIT page_size)
-	SELECT jsonb_build_object(
-		'periods', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.period_start DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page_size THEN to_char(min(s.period_start), 'YYYY-MM-DD') END)
-	INTO result FROM shown s;
+		ORDER BY b.period_start DESC LIMIT page_size + 1)
+	SELECT copilot.page_answer('periods', jsonb_agg(copilot.answer(to_jsonb(f)) ORDER BY f.period_start DESC),
+		array_agg(to_char(f.period_start, 'YYYY-MM-DD') ORDER BY f.period_start DESC), page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

@@ -212,14 +212,11 @@ BEGIN
 	WITH found AS (
 		SELECT b.* FROM copilot.workflow_bindings b
 		WHERE b.automation_version_id = version AND (b.created_at, b.id) < (page.before_time, page.before_id)
-		ORDER BY b.created_at DESC, b.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'bindings', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY b.created_at DESC, b.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('bindings',
+		jsonb_agg(copilot.answer(to_jsonb(f)) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

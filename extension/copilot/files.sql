@@ -281,12 +281,10 @@ BEGIN
 	PERFORM copilot.check_room(room);
 	WITH found AS (
 		SELECT f.* FROM copilot.files f WHERE f.workspace_id = room AND f.path > behind
-		ORDER BY f.path LIMIT page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.path LIMIT page_size)
-	SELECT jsonb_build_object('files', coalesce(jsonb_agg(copilot.file_answer(to_jsonb(s)) ORDER BY s.path), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page_size THEN max(s.path) END)
-	INTO result FROM shown s;
+		ORDER BY f.path LIMIT page_size + 1)
+	SELECT copilot.page_answer('files', jsonb_agg(copilot.file_answer(to_jsonb(f)) ORDER BY f.path),
+		array_agg(f.path ORDER BY f.path), page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

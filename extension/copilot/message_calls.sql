@@ -253,14 +253,11 @@ BEGIN
 		(SELECT m.* FROM copilot.messages m
 		 WHERE m.room_id = thread.room AND (m.created_at, m.id) < (page.before_time, page.before_id)
 			AND (commented IS NULL OR m.anchor ->> 'node' = commented)
-		 ORDER BY m.created_at DESC, m.id DESC LIMIT page.page_size + 1)),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'messages', coalesce(jsonb_agg(copilot.message_answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		 ORDER BY m.created_at DESC, m.id DESC LIMIT page.page_size + 1))
+	SELECT copilot.page_answer('messages',
+		jsonb_agg(copilot.message_answer(to_jsonb(f)) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

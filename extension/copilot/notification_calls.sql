@@ -60,15 +60,11 @@ BEGIN
 		SELECT n.* FROM copilot.notifications n
 		WHERE n.user_id = own AND n.shown AND (n.created_at, n.id) < (page.before_time, page.before_id)
 			AND (n.read_at IS NULL OR NOT unread) AND (n.kind = wanted_kind OR wanted_kind IS NULL)
-		ORDER BY n.created_at DESC, n.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'notifications', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) - '{shown,user_id}'::text[]
-											ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY n.created_at DESC, n.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('notifications',
+		jsonb_agg(copilot.answer(to_jsonb(f)) - '{shown,user_id}'::text[] ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

@@ -108,12 +108,10 @@ BEGIN
 		WITH found AS (
 			SELECT j.id, j.queue, j.attempts, j.last_error, j.created_at, j.finished_at FROM wrk.job j
 			WHERE j.tenant_id = tenant AND j.state = 'dead' AND j.id < coalesce(page.before_id, 9223372036854775807)
-			ORDER BY j.id DESC LIMIT page.page_size + 1),
-		shown AS (
-			SELECT f.* FROM found f ORDER BY f.id DESC LIMIT page.page_size)
-		SELECT jsonb_build_object('jobs', coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.id DESC), '[]'),
-			'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN min(s.id)::text END)
-		FROM shown s);
+			ORDER BY j.id DESC LIMIT page.page_size + 1)
+		SELECT copilot.page_answer('jobs', jsonb_agg(to_jsonb(f) ORDER BY f.id DESC),
+			array_agg(f.id::text ORDER BY f.id DESC), page.page_size)
+		FROM found f);
 END
 $$;
 COMMENT ON FUNCTION copilot.call_admin_failed_jobs(jsonb) IS

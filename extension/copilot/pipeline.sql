@@ -68,16 +68,12 @@ BEGIN
 		WHERE (params ->> 'after' IS NULL OR (l.status_changed_at, l.id) > (page.before_time, page.before_id))
 			AND (wanted_status IS NULL OR l.status = wanted_status)
 			AND (wanted_owner IS NULL OR l.owner_id = wanted_owner)
-		ORDER BY l.status_changed_at, l.id LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.status_changed_at, f.id LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'versions', coalesce(jsonb_agg(to_jsonb(s) - 'age' || jsonb_build_object('owner_name', u.name,
-			'age_seconds', greatest(floor(extract(epoch FROM s.age)), 0)) ORDER BY s.status_changed_at, s.id), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.status_changed_at, l.id) FROM shown l
-			 ORDER BY l.status_changed_at DESC, l.id DESC LIMIT 1) END)
-	INTO result FROM shown s LEFT JOIN copilot.users u ON u.id = s.owner_id;
+		ORDER BY l.status_changed_at, l.id LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('versions',
+		jsonb_agg(to_jsonb(f) - 'age' || jsonb_build_object('owner_name', u.name,
+			'age_seconds', greatest(floor(extract(epoch FROM f.age)), 0)) ORDER BY f.status_changed_at, f.id),
+		array_agg(copilot.page_key(f.status_changed_at, f.id) ORDER BY f.status_changed_at, f.id), page.page_size)
+	INTO result FROM found f LEFT JOIN copilot.users u ON u.id = f.owner_id;
 	RETURN result;
 END
 $$;

@@ -187,14 +187,11 @@ BEGIN
 			AND (wanted_kind IS NULL OR p.kind = wanted_kind)
 			AND (wanted_owner IS NULL OR p.owner_id = wanted_owner)
 			AND (wanted_automation IS NULL OR p.automation_id = wanted_automation)
-		ORDER BY p.created_at DESC, p.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'projects', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY p.created_at DESC, p.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('projects',
+		jsonb_agg(copilot.answer(to_jsonb(f)) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

@@ -105,14 +105,11 @@ BEGIN
 		WHERE (q.created_at, q.id) < (page.before_time, page.before_id)
 			AND (wanted_status IS NULL OR q.status = wanted_status)
 			AND (version IS NULL OR q.automation_version_id = version)
-		ORDER BY q.created_at DESC, q.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'quotes', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY q.created_at DESC, q.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('quotes',
+		jsonb_agg(copilot.answer(to_jsonb(f)) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

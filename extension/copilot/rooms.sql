@@ -319,11 +319,10 @@ BEGIN
 		SELECT f.*, (SELECT jsonb_agg(jsonb_build_object('user_id', m.user_id, 'name', u.name, 'role', m.role)
 				ORDER BY u.name, m.user_id)
 			FROM copilot.room_members m JOIN copilot.users u ON u.id = m.user_id WHERE m.room_id = f.id) AS members
-		FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'rooms', coalesce(jsonb_agg(copilot.room_answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
+		FROM found f)
+	SELECT copilot.page_answer('rooms',
+		jsonb_agg(copilot.room_answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC),
+		array_agg(copilot.page_key(s.created_at, s.id) ORDER BY s.created_at DESC, s.id DESC), page.page_size)
 	INTO result FROM shown s;
 	RETURN result;
 END

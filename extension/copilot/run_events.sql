@@ -413,14 +413,11 @@ BEGIN
 		(SELECT r.* FROM copilot.run_events r
 		 WHERE r.status = wanted_status AND r.automation_version_id = version
 			AND (r.started_at, r.id) < (page.before_time, page.before_id)
-		 ORDER BY r.started_at DESC, r.id DESC LIMIT page.page_size + 1)),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.started_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'runs', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) - 'data' ORDER BY s.started_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.started_at, l.id) FROM shown l ORDER BY l.started_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		 ORDER BY r.started_at DESC, r.id DESC LIMIT page.page_size + 1))
+	SELECT copilot.page_answer('runs',
+		jsonb_agg(copilot.answer(to_jsonb(f)) - 'data' ORDER BY f.started_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.started_at, f.id) ORDER BY f.started_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

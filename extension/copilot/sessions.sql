@@ -430,14 +430,11 @@ BEGIN
 		WHERE s.user_id = person AND s.ended_at IS NULL AND s.expires_at > now()
 			AND s.last_used_at > now() - (copilot.session_rules()).idle
 			AND (s.created_at, s.id) < (page.before_time, page.before_id)
-		ORDER BY s.created_at DESC, s.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'sessions', coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.created_at DESC, x.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown x;
+		ORDER BY s.created_at DESC, s.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('sessions',
+		jsonb_agg(to_jsonb(f) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;

@@ -219,14 +219,11 @@ BEGIN
 			AND (want.assignee IS NULL OR t.assignee_id = want.assignee)
 			AND (want.kind IS NULL OR t.kind = want.kind)
 			AND (want.status IS NULL OR t.status = want.status)
-		ORDER BY t.created_at DESC, t.id DESC LIMIT page.page_size + 1),
-	shown AS (
-		SELECT f.* FROM found f ORDER BY f.created_at DESC, f.id DESC LIMIT page.page_size)
-	SELECT jsonb_build_object(
-		'tasks', coalesce(jsonb_agg(copilot.answer(to_jsonb(s)) ORDER BY s.created_at DESC, s.id DESC), '[]'),
-		'next', CASE WHEN (SELECT count(*) FROM found) > page.page_size THEN
-			(SELECT copilot.page_key(l.created_at, l.id) FROM shown l ORDER BY l.created_at, l.id LIMIT 1) END)
-	INTO result FROM shown s;
+		ORDER BY t.created_at DESC, t.id DESC LIMIT page.page_size + 1)
+	SELECT copilot.page_answer('tasks',
+		jsonb_agg(copilot.answer(to_jsonb(f)) ORDER BY f.created_at DESC, f.id DESC),
+		array_agg(copilot.page_key(f.created_at, f.id) ORDER BY f.created_at DESC, f.id DESC), page.page_size)
+	INTO result FROM found f;
 	RETURN result;
 END
 $$;
