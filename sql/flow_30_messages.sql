@@ -217,6 +217,11 @@ SELECT regress.call('message.receipts', jsonb_build_object('id', regress.id('a',
 SELECT regress.call('message.mark_read', jsonb_build_object('id', regress.id('a', 5, 13)));
 SELECT count(*) FROM copilot.message_receipts(regress.id('a', 5, 13));
 SELECT count(*), bool_and(user_id = regress.id('0', 1, 1)) FROM copilot.message_reads;
+-- nor does anybody read what is not written yet
+UPDATE copilot.message_reads SET read_time = 'infinity', delivered_time = 'infinity';
+SELECT count(*) FILTER (WHERE isfinite(read_time) AND isfinite(delivered_time)) = count(*) AS finite FROM copilot.message_reads;
+UPDATE copilot.message_reads SET read_to = gen_random_uuid(), read_time = 'infinity';
+SELECT count(*) FILTER (WHERE read_to = delivered_to OR EXISTS (SELECT FROM copilot.messages m WHERE m.id = read_to)) = count(*) AS there FROM copilot.message_reads;
 INSERT INTO copilot.message_reads (thread_id, delivered_to, delivered_time) VALUES (regress.id('a', 4, 1), regress.id('a', 5, 13), now());
 ROLLBACK;
 :gil

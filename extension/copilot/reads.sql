@@ -63,12 +63,30 @@ $$;
 COMMENT ON FUNCTION copilot.message_is_seen(uuid, uuid) IS
 'policy expression: the thread has such a message, and the caller may read it';
 
+CREATE FUNCTION copilot.message_time(tenant uuid, thread uuid, message uuid)
+RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	-- under the caller's policies
+	SELECT m.created_at FROM copilot.messages m
+	WHERE m.tenant_id = tenant AND m.thread_id = thread AND m.id = message
+$$;
+COMMENT ON FUNCTION copilot.message_time(uuid, uuid, uuid) IS
+'when a message of the thread was written; NULL for one the caller may not read';
+
 CREATE FUNCTION copilot.message_read_forward()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF TG_OP = 'UPDATE' AND (NEW.read_time, NEW.read_to) < (OLD.read_time, OLD.read_to) THEN
+	-- when a message was written is not for its reader to say
+	NEW.read_time := copilot.message_time(NEW.tenant_id, NEW.thread_id, NEW.read_to);
+	NEW.delivered_time := coalesce(copilot.message_time(NEW.tenant_id, NEW.thread_id, NEW.delivered_to), '-infinity');
+	IF NEW.read_time IS NULL THEN
+		NEW.read_to := NULL;
+	END IF;
+	IF TG_OP = 'UPDATE' AND NEW.read_time IS NULL
+		OR TG_OP = 'UPDATE' AND (NEW.read_time, NEW.read_to) < (OLD.read_time, OLD.read_to) THEN
 		NEW.read_time := OLD.read_time;
 		NEW.read_to := OLD.read_to;
 	END IF;
@@ -85,7 +103,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.message_read_forward() IS
-'trigger of message_reads: positions do not go back, and what is read is delivered';
+'trigger of message_reads: positions are messages that there are, do not go back, and what is read is delivered';
 
 CREATE FUNCTION copilot.message_read_tell()
 RETURNS trigger
@@ -313,13 +331,13 @@ COMMENT ON FUNCTION copilot.message_read_retention() IS
 'forgets positions in threads that have no messages any more; run by the background worker';
 
 REVOKE ALL ON FUNCTION copilot.make_message_reads(), copilot.message_is_seen(uuid, uuid),
-	copilot.message_read_forward(), copilot.message_read_tell(),
+	copilot.message_time(uuid, uuid, uuid), copilot.message_read_forward(), copilot.message_read_tell(),
 	copilot.message_position_tell(text, uuid, uuid, uuid, timestamptz, uuid, timestamptz, uuid),
 	copilot.message_mark(uuid, uuid, boolean), copilot.call_message_mark(jsonb, boolean),
 	copilot.call_message_mark_read(jsonb), copilot.call_message_mark_delivered(jsonb), copilot.unread_counts(),
 	copilot.call_message_unread(jsonb), copilot.message_receipts(uuid), copilot.call_message_receipts(jsonb),
 	copilot.message_read_retention() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION copilot.message_is_seen(uuid, uuid), copilot.message_mark(uuid, uuid, boolean), copilot.call_message_mark(jsonb, boolean),
+GRANT EXECUTE ON FUNCTION copilot.message_time(uuid, uuid, uuid), copilot.message_is_seen(uuid, uuid), copilot.message_mark(uuid, uuid, boolean), copilot.call_message_mark(jsonb, boolean),
 	copilot.call_message_mark_read(jsonb), copilot.call_message_mark_delivered(jsonb), copilot.unread_counts(),
 	copilot.call_message_unread(jsonb), copilot.message_receipts(uuid),
 	copilot.call_message_receipts(jsonb) TO wrk_member;

@@ -1,7 +1,8 @@
 -- Rooms: chats and workspaces, and who is in them.
 --
 -- A room is its members' own: nobody else of the tenant sees it, whatever their
--- role, and nobody joins who was not let in by an owner.  Members change nothing by
+-- role, and nobody joins who was not let in by an owner.  But the audit log has what
+-- was said and saved in it, for those who may read that.  Members change nothing by
 -- themselves; the functions below check who asks and write for them.
 
 CREATE FUNCTION copilot.make_rooms()
