@@ -178,14 +178,6 @@ put_actor(Datum *values, bool *nulls)
 
 /* ---------- writing ---------- */
 
-static void
-put_jsonb(Datum *values, bool *nulls, int column, Jsonb *doc)
-{
-	nulls[column - 1] = doc == NULL;
-	if (doc != NULL)
-		values[column - 1] = JsonbPGetDatum(doc);
-}
-
 /*
  * A diff and its inverse say nearly the same twice, so they are compressed, which
  * the server would only do with long rows.  It costs little beside making them.
@@ -196,7 +188,7 @@ put_changes(Datum *values, bool *nulls, Jsonb *changes)
 	JsonbValue diff;
 	Datum compressed;
 
-	put_jsonb(values, nulls, LOG_CHANGES, changes);
+	wrk_put_jsonb(values, nulls, LOG_CHANGES, changes);
 	if (changes == NULL || !wrk_json_get(changes, "diff", &diff))
 		return;
 	compressed = toast_compress_datum(values[LOG_CHANGES - 1], InvalidCompressionMethod);
@@ -224,7 +216,7 @@ audit_store(const AuditEntry *entry, const char *request_id)
 	wrk_put_text(values, nulls, LOG_RESOURCE_TYPE, entry->resource_type);
 	wrk_put_text(values, nulls, LOG_RESOURCE_ID, entry->resource_id);
 	put_changes(values, nulls, entry->changes);
-	put_jsonb(values, nulls, LOG_METADATA, entry->metadata);
+	wrk_put_jsonb(values, nulls, LOG_METADATA, entry->metadata);
 	put_outside_text(values, nulls, LOG_REQUEST_ID, request_id);
 	audit_writer_insert(writer, values, nulls, LOG_NCOLUMNS);
 	audit_writer_done(writer);

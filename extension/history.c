@@ -42,15 +42,6 @@ version_arg(FunctionCallInfo fcinfo, int argno, const char *name)
 	return version;
 }
 
-/* the value as a column of a result; NULL is SQL NULL */
-static void
-put_jsonb(Datum *values, bool *nulls, int column, const Jsonb *doc)
-{
-	nulls[column - 1] = doc == NULL;
-	if (doc != NULL)
-		values[column - 1] = JsonbPGetDatum(doc);
-}
-
 /* ---------- wrk.history() ---------- */
 
 static void
@@ -64,8 +55,8 @@ put_change(ReturnSetInfo *rsinfo, const HistoryChange *change)
 	wrk_put_text(values, nulls, 3, change->user_id);
 	values[3] = CharGetDatum(change->op);
 	wrk_put_text(values, nulls, 5, change->action);
-	put_jsonb(values, nulls, 6, change->changes);
-	put_jsonb(values, nulls, 7, change->metadata);
+	wrk_put_jsonb(values, nulls, 6, change->changes);
+	wrk_put_jsonb(values, nulls, 7, change->metadata);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 

@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 
 #include "blueprint_merge.h"
+#include "json_merge.h"
 
 /* ---------- conflicts ---------- */
 
@@ -25,17 +26,6 @@ history_add_conflict(JsonNode *conflicts, const char *column, const char *kind)
 	json_set_named(conflict, "kind", json_new_string(kind));
 	json_append(conflicts, conflict);
 	return conflict;
-}
-
-void
-history_put_versions(JsonNode *conflict, JsonNode *base, JsonNode *ours, JsonNode *theirs)
-{
-	if (base != NULL)
-		json_set_named(conflict, "base", base);
-	if (ours != NULL)
-		json_set_named(conflict, "ours", ours);
-	if (theirs != NULL)
-		json_set_named(conflict, "theirs", theirs);
 }
 
 bool
@@ -99,8 +89,9 @@ merge_column(const HistoryMerge *merge, const char *column, JsonNode *base,
 		return ours;
 	if (!is_document || !are_documents(base, ours, theirs))
 	{
-		history_put_versions(history_add_conflict(merge->conflicts, column, "edit_edit"),
-							 base, ours, theirs);
+		json_merge_put_versions(
+			history_add_conflict(merge->conflicts, column, "edit_edit"), base, ours,
+			theirs);
 		return merge->theirs_win ? theirs : ours;
 	}
 	merged = blueprint_merge(base, ours, theirs, &options);

@@ -35,10 +35,6 @@ extern bool history_merge(const HistoryMerge *merge, JsonNode *values, bool *col
 extern JsonNode *history_add_conflict(JsonNode *conflicts, const char *column,
 									  const char *kind);
 
-/* those that are NULL are left out */
-extern void history_put_versions(JsonNode *conflict, JsonNode *base, JsonNode *ours,
-								 JsonNode *theirs);
-
 /* values of a column; NULL is SQL NULL */
 extern bool history_same(JsonNode *a, JsonNode *b);
 

@@ -17,6 +17,7 @@
 
 #include "history_merge.h"
 #include "identity.h"
+#include "json_merge.h"
 #include "json_text.h"
 #include "wrk_json.h"
 
@@ -169,9 +170,9 @@ add_differences(Revert *revert, JsonNode *expected, const char *kind)
 
 		if (revert->row->shown[i] && i + 1 != revert->row->config->version &&
 			!history_same(was, is))
-			history_put_versions(history_add_conflict(revert->conflicts, column, kind),
-								 expected == revert->base ? was : NULL, is,
-								 expected == revert->theirs ? was : NULL);
+			json_merge_put_versions(history_add_conflict(revert->conflicts, column, kind),
+									expected == revert->base ? was : NULL, is,
+									expected == revert->theirs ? was : NULL);
 	}
 }
 

@@ -96,6 +96,18 @@ settled(JsonNode *base, JsonNode *ours, JsonNode *theirs, JsonNode **result)
 	return true;
 }
 
+void
+json_merge_put_versions(JsonNode *conflict, JsonNode *base, JsonNode *ours,
+						JsonNode *theirs)
+{
+	if (base != NULL)
+		json_set_named(conflict, "base", base);
+	if (ours != NULL)
+		json_set_named(conflict, "ours", ours);
+	if (theirs != NULL)
+		json_set_named(conflict, "theirs", theirs);
+}
+
 static void
 add_conflict(Merge *m, const char *kind, JsonNode *base, JsonNode *ours, JsonNode *theirs)
 {
@@ -103,12 +115,7 @@ add_conflict(Merge *m, const char *kind, JsonNode *base, JsonNode *ours, JsonNod
 
 	json_set_named(conflict, "path", path_as_json(m));
 	json_set_named(conflict, "kind", json_new_string(kind));
-	if (base != NULL)
-		json_set_named(conflict, "base", base);
-	if (ours != NULL)
-		json_set_named(conflict, "ours", ours);
-	if (theirs != NULL)
-		json_set_named(conflict, "theirs", theirs);
+	json_merge_put_versions(conflict, base, ours, theirs);
 	json_append(m->conflicts, conflict);
 }
 

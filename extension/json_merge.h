@@ -55,4 +55,8 @@ typedef struct JsonMergeOptions
 extern JsonNode *json_merge(JsonNode *base, JsonNode *ours, JsonNode *theirs,
 							const JsonMergeOptions *options, JsonNode *conflicts);
 
+/* the versions that a conflict is between; those that are NULL are left out */
+extern void json_merge_put_versions(JsonNode *conflict, JsonNode *base, JsonNode *ours,
+									JsonNode *theirs);
+
 #endif /* WRK_JSON_MERGE_H */

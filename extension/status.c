@@ -19,7 +19,6 @@
 #include "utils/builtins.h"
 
 #include "event.h"
-#include "identity.h"
 #include "json_tree.h"
 #include "wrk_json.h"
 
@@ -167,16 +166,10 @@ write_row(const Request *request, const StatusStep *step)
 static Jsonb *
 result(const Request *request, const StatusStep *step, int64 event_before)
 {
-	const Identity *id = identity_current();
 	JsonbParseState *state = NULL;
 
 	wrk_json_begin_object(&state);
-	wrk_json_pair_text(&state, "id", step->id);
-	wrk_json_pair_text(&state, "from", status_code(step->machine, step->from));
-	wrk_json_pair_text(&state, "to", status_code(step->machine, step->to));
-	if (request->reason != NULL)
-		wrk_json_pair_text(&state, "reason", request->reason);
-	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);
+	status_put_step(&state, step, request->reason);
 	if (request->dry_run)
 		wrk_json_pair_bool(&state, "dry_run", true);
 	else

@@ -247,4 +247,8 @@ extern void status_refuse_beginning(const StatusStep *step);
  */
 extern const StatusStep *status_announce_step(const StatusStep *step);
 
+/* members id, from, to, reason (if there is one) and by of what is told of a step */
+extern void status_put_step(JsonbParseState **state, const StatusStep *step,
+							const char *reason);
+
 #endif /* WRK_STATUS_H */

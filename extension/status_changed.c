@@ -21,19 +21,26 @@
 
 PG_FUNCTION_INFO_V1(wrk_status_changed);
 
+void
+status_put_step(JsonbParseState **state, const StatusStep *step, const char *reason)
+{
+	const Identity *id = identity_current();
+
+	wrk_json_pair_text(state, "id", step->id);
+	wrk_json_pair_text(state, "from", status_code(step->machine, step->from));
+	wrk_json_pair_text(state, "to", status_code(step->machine, step->to));
+	if (reason != NULL)
+		wrk_json_pair_text(state, "reason", reason);
+	wrk_json_pair_text(state, "by", id ? id->user_id : NULL);
+}
+
 static Jsonb *
 event_payload(const StatusStep *step, int64 change_id)
 {
-	const Identity *id = identity_current();
 	JsonbParseState *state = NULL;
 
 	wrk_json_begin_object(&state);
-	wrk_json_pair_text(&state, "id", step->id);
-	wrk_json_pair_text(&state, "from", status_code(step->machine, step->from));
-	wrk_json_pair_text(&state, "to", status_code(step->machine, step->to));
-	if (step->reason != NULL)
-		wrk_json_pair_text(&state, "reason", step->reason);
-	wrk_json_pair_text(&state, "by", id ? id->user_id : NULL);
+	status_put_step(&state, step, step->reason);
 	wrk_json_pair_int64(&state, "change_id", change_id);
 	return wrk_json_finish_object(&state);
 }

@@ -196,3 +196,11 @@ wrk_json_strings(const JsonbValue *array, const char *member, const char *what)
 	}
 	return strings;
 }
+
+void
+wrk_put_jsonb(Datum *values, bool *nulls, int column, const Jsonb *doc)
+{
+	nulls[column - 1] = doc == NULL;
+	if (doc != NULL)
+		values[column - 1] = JsonbPGetDatum(doc);
+}

@@ -48,4 +48,7 @@ extern char *wrk_json_get_text(const Jsonb *doc, const char *key);
 extern List *wrk_json_strings(const JsonbValue *array, const char *member,
 							  const char *what);
 
+/* a document, or NULL for SQL NULL, as a column, from 1, of a row about to be formed */
+extern void wrk_put_jsonb(Datum *values, bool *nulls, int column, const Jsonb *doc);
+
 #endif /* WRK_JSON_H */
