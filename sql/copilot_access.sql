@@ -49,7 +49,12 @@ SELECT regress.short(:'s'::jsonb), :'s'::jsonb ->> 'refresh_token' ~ '^wrs_[0-9a
 \echo :short :looks_right
 RESET ROLE;
 SELECT regress.who(:'a1');
-SELECT last_seen_at > now() - interval '1 minute' FROM copilot.users WHERE id = :'ann_id';
+SELECT u.last_seen_at > now() - interval '1 minute' AS seen, tu.last_seen_at > now() - interval '1 minute' AS seen_here FROM copilot.users u JOIN copilot.tenant_users tu ON tu.user_id = u.id WHERE u.id = :'ann_id';
+-- where else somebody works shows in nothing
+SET ROLE wrk_member;
+SELECT last_seen_at FROM copilot.users;
+SELECT updated_at FROM copilot.users;
+RESET ROLE;
 -- nobody begins one where they do not work, nor for others; nobody reads a salt, a hash
 SELECT copilot.session_begin(:'globex', :'ann_id'), copilot.session_begin(:'acme', NULL), copilot.session_begin(NULL, :'ann_id');
 SELECT copilot.session_begin(:'acme', :'ann_id', '{"address": "here"}');

@@ -77,7 +77,7 @@ SELECT count(*) AS too_young FROM copilot.client_signals(:'acme_tenant') WHERE s
 ALTER TABLE copilot.automation_versions DISABLE TRIGGER USER;
 UPDATE copilot.automation_versions SET status_changed_at = now() - interval '15 days' WHERE tenant_id = :'acme_tenant';
 ALTER TABLE copilot.automation_versions ENABLE TRIGGER USER;
-UPDATE copilot.users SET last_seen_at = now() - interval '31 days' WHERE name IN ('Ann', 'Gil');
+UPDATE copilot.tenant_users tu SET last_seen_at = now() - interval '31 days' FROM copilot.users u WHERE u.id = tu.user_id AND u.name IN ('Ann', 'Gil');
 SELECT signal, weight, message FROM copilot.client_signals(:'acme_tenant');
 -- nothing of it is the other tenant's
 SELECT signal, weight, message FROM copilot.client_signals(regress.id('b', 0, 0));

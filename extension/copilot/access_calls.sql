@@ -150,7 +150,7 @@ BEGIN
 	wanted := copilot.want_choice(params, 'status', 'active', 'inactive');
 	page := copilot.want_page(params);
 	WITH found AS (
-		SELECT tu.user_id, tu.status, tu.joined_at, u.name, u.email, u.avatar_url, u.last_seen_at
+		SELECT tu.user_id, tu.status, tu.joined_at, u.name, u.email, u.avatar_url, tu.last_seen_at
 		FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id
 		WHERE (tu.joined_at, tu.user_id) < (page.before_time, page.before_id) AND (wanted IS NULL OR tu.status = wanted)
 		ORDER BY tu.joined_at DESC, tu.user_id DESC LIMIT page.page_size + 1)

@@ -36,7 +36,7 @@ BEGIN
 	-- a person belongs to no tenant: operations staff read this part of the log
 	PERFORM wrk.enable_audit('copilot.users', 'user', exclude => '{updated_at,last_seen_at}',
 		announce => true);
-	PERFORM wrk.enable_audit('copilot.tenant_users', 'tenant_user', id_column => 'user_id',
+	PERFORM wrk.enable_audit('copilot.tenant_users', 'tenant_user', id_column => 'user_id', exclude => '{last_seen_at}',
 		action_column => 'status', announce => true);
 	PERFORM wrk.enable_audit('copilot.user_roles', 'user_role', announce => true);
 	PERFORM wrk.enable_audit('copilot.project_members', 'project_member', announce => true);

@@ -150,7 +150,7 @@ AS $$
 	FROM waiting w
 	UNION ALL
 	SELECT 'absent', 25, 'nobody seen for more than 30 days'
-	FROM copilot.user_roles r JOIN copilot.users p ON p.id = r.user_id
+	FROM copilot.user_roles r JOIN copilot.tenant_users p ON p.tenant_id = r.tenant_id AND p.user_id = r.user_id
 	WHERE r.tenant_id = tenant AND r.role = 'client' HAVING max(p.last_seen_at) < now() - interval '30 days'
 	ORDER BY 2 DESC, 1
 $$;

@@ -60,6 +60,8 @@ BEGIN
 	COMMENT ON TABLE copilot.tenant_users IS
 		'who works, or has worked, in a tenant; what other tables of the tenant refer to for a person';
 	PERFORM wrk.enable_tenancy('copilot.tenant_users');
+	ALTER TABLE copilot.tenant_users ADD COLUMN IF NOT EXISTS last_seen_at timestamptz;
+	COMMENT ON COLUMN copilot.tenant_users.last_seen_at IS 'when the person was last active in this tenant, to the minute';
 	GRANT SELECT ON copilot.tenant_users TO wrk_member;
 
 	-- no tenant column to isolate by: visible through tenant_users, whose own policies apply
@@ -69,7 +71,13 @@ BEGIN
 	PERFORM copilot.put_policy('users', 'own_row', 'everybody keeps their own row up to date',
 		'FOR UPDATE TO wrk_member USING (id::text = (SELECT wrk.user_id())'
 		' AND id IN (SELECT tu.user_id FROM copilot.tenant_users tu))');
-	GRANT SELECT ON copilot.users TO wrk_member;
+	-- when somebody was last active anywhere is no business of a tenant's
+	COMMENT ON COLUMN copilot.users.last_seen_at IS
+		'when the person was last active in any tenant; members see that of their own in tenant_users';
+	IF has_table_privilege('wrk_member', 'copilot.users', 'SELECT') THEN
+		REVOKE SELECT ON copilot.users FROM wrk_member; -- an older installation granted all of it
+	END IF;
+	GRANT SELECT (id, email, name, avatar_url, created_at) ON copilot.users TO wrk_member;
 	GRANT UPDATE (name, avatar_url) ON copilot.users TO wrk_member;
 END
 $$;

@@ -136,6 +136,9 @@ BEGIN
 	WHERE r.tenant_id = tenant AND r.user_id = s.user_id;
 	UPDATE copilot.users u SET last_seen_at = clock_timestamp()
 	WHERE u.id = s.user_id AND (u.last_seen_at IS NULL OR u.last_seen_at < clock_timestamp() - interval '1 minute');
+	UPDATE copilot.tenant_users tu SET last_seen_at = clock_timestamp()
+	WHERE tu.tenant_id = tenant AND tu.user_id = s.user_id
+		AND (tu.last_seen_at IS NULL OR tu.last_seen_at < clock_timestamp() - interval '1 minute');
 	RETURN jsonb_build_object('token_type', 'Bearer', 'expires_in', extract(epoch FROM lifetime)::integer,
 		'access_token', wrk.token_issue(tenant::text, s.user_id::text, roles, s.token_session::text, lifetime),
 		'refresh_token', refresh_token, 'session_id', session, 'tenant_id', tenant, 'roles', roles,
