@@ -100,7 +100,7 @@ AS $$
 DECLARE
 	key text := copilot.want_text(params, 'after');
 BEGIN
-	page_size := coalesce(copilot.want_int(params, 'limit', 1, 200), 50);
+	page_size := copilot.want_limit(params);
 	IF key !~ '^[1-9][0-9]{0,17}$' THEN
 		PERFORM copilot.bad_param('after', 'must be the "next" of an earlier page');
 	END IF;

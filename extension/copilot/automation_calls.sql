@@ -81,13 +81,9 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer jsonb;
+	answer jsonb := copilot.key_claim(key, 'copilot.automation_create', jsonb_build_array(name, description, blueprint, answers));
 BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.automation_make(name, description, blueprint, answers);
-	END IF;
-	answer := wrk.key_claim(key, 'copilot.automation_create', jsonb_build_array(name, description, blueprint, answers));
-	RETURN coalesce(answer, wrk.key_answer(key, copilot.automation_make(name, description, blueprint, answers)));
+	RETURN coalesce(answer, copilot.key_answer(key, copilot.automation_make(name, description, blueprint, answers)));
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_create(text, text, jsonb, jsonb, text) IS
@@ -133,13 +129,9 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer jsonb;
+	answer jsonb := copilot.key_claim(key, 'copilot.automation_next_version', jsonb_build_array(automation, base));
 BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.automation_next(automation, base);
-	END IF;
-	answer := wrk.key_claim(key, 'copilot.automation_next_version', jsonb_build_array(automation, base));
-	RETURN coalesce(answer, wrk.key_answer(key, copilot.automation_next(automation, base)));
+	RETURN coalesce(answer, copilot.key_answer(key, copilot.automation_next(automation, base)));
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_next_version(uuid, uuid, text) IS
@@ -234,13 +226,9 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer jsonb;
+	answer jsonb := copilot.key_claim(key, 'copilot.automation_archive', jsonb_build_array(automation, reason));
 BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.automation_end(automation, reason);
-	END IF;
-	answer := wrk.key_claim(key, 'copilot.automation_archive', jsonb_build_array(automation, reason));
-	RETURN coalesce(answer, wrk.key_answer(key, copilot.automation_end(automation, reason)));
+	RETURN coalesce(answer, copilot.key_answer(key, copilot.automation_end(automation, reason)));
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_archive(uuid, text, text) IS

@@ -75,6 +75,32 @@ $$;
 COMMENT ON FUNCTION copilot.put_permissions(text, text, text[], text[]) IS
 'lets the roles do the actions with resources of a type, unless the installation has permissions for any of these actions already';
 
+-- ---------- once per key ----------
+--
+-- For functions with an idempotency key that may be absent.
+
+CREATE FUNCTION copilot.key_claim(key text, method text, request jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN CASE WHEN key IS NOT NULL THEN wrk.key_claim(key, method, request) END;
+END
+$$;
+COMMENT ON FUNCTION copilot.key_claim(text, text, jsonb) IS
+'the answer that a request with this key has had before, NULL if it has had none, or has no key; see wrk.key_claim()';
+
+CREATE FUNCTION copilot.key_answer(key text, answer jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN CASE WHEN key IS NULL THEN answer ELSE wrk.key_answer(key, answer) END;
+END
+$$;
+COMMENT ON FUNCTION copilot.key_answer(text, jsonb) IS
+'the answer, remembered for the key if there is one; see wrk.key_answer()';
+
 -- ---------- reading the parameters of a call ----------
 --
 -- A call gets one jsonb object.  Each reader returns one typed member, NULL when
@@ -239,6 +265,15 @@ RETURN (extract(epoch FROM created_at) * 1000000)::bigint || '_' || id;
 COMMENT ON FUNCTION copilot.page_key(timestamptz, uuid) IS
 'what a list answers as "next": microseconds since 1970 and id of the last row';
 
+CREATE FUNCTION copilot.want_limit(params jsonb)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(copilot.want_int(params, 'limit', 1, 200), 50)
+$$;
+COMMENT ON FUNCTION copilot.want_limit(jsonb) IS
+'member "limit" of a list''s parameters: how many lines a page has, 1 to 200, else 50. Error: WK400 bad_request';
+
 CREATE FUNCTION copilot.want_page(params jsonb, OUT before_time timestamptz, OUT before_id uuid,
 								  OUT page_size integer)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
@@ -246,7 +281,7 @@ AS $$
 DECLARE
 	key text := copilot.want_text(params, 'after');
 BEGIN
-	page_size := coalesce(copilot.want_int(params, 'limit', 1, 200), 50);
+	page_size := copilot.want_limit(params);
 	before_time := 'infinity';
 	before_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 	IF key IS NULL THEN
@@ -272,13 +307,15 @@ COMMENT ON FUNCTION copilot.page_answer(text, jsonb, text[], integer) IS
 
 REVOKE ALL ON FUNCTION copilot.put_policy(text, text, text, text), copilot.touch(), copilot.put_touch(text),
 	copilot.put_call(text, regprocedure, text[]), copilot.put_permissions(text, text, text[], text[]),
+	copilot.key_claim(text, text, jsonb), copilot.key_answer(text, jsonb), copilot.want_limit(jsonb),
 	copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
 	copilot.want_time(jsonb, text), copilot.as_uuid(text), copilot.answer(jsonb),
 	copilot.page_key(timestamptz, uuid), copilot.want_page(jsonb),
 	copilot.page_answer(text, jsonb, text[], integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
+GRANT EXECUTE ON FUNCTION copilot.key_claim(text, text, jsonb), copilot.key_answer(text, jsonb),
+	copilot.want_limit(jsonb), copilot.bad_param(text, text), copilot.check_params(jsonb, text[]),
 	copilot.want_text(jsonb, text, integer, boolean), copilot.want_choice(jsonb, text, text[]),
 	copilot.want_uuid(jsonb, text, boolean), copilot.want_int(jsonb, text, integer, integer),
 	copilot.want_time(jsonb, text), copilot.as_uuid(text), copilot.answer(jsonb),

@@ -73,18 +73,16 @@ DECLARE
 	answer jsonb;
 BEGIN
 	PERFORM copilot.check_right('finalize', 'billing_period');
-	IF key IS NOT NULL THEN
-		answer := wrk.key_claim(key, 'copilot.billing_finalize', jsonb_build_array(period));
-		IF answer IS NOT NULL THEN
-			RETURN answer;
-		END IF;
+	answer := copilot.key_claim(key, 'copilot.billing_finalize', jsonb_build_array(period));
+	IF answer IS NOT NULL THEN
+		RETURN answer;
 	END IF;
 	-- a last time, under the lock that the others wait for
 	PERFORM copilot.billing_compute(tenant, period);
 	PERFORM wrk.transition('copilot.billing_periods', period::text, 'finalized', expected => 'draft');
 	PERFORM copilot.billing_notify(tenant, period);
 	answer := copilot.billing_get(period);
-	RETURN CASE WHEN key IS NULL THEN answer ELSE wrk.key_answer(key, answer) END;
+	RETURN copilot.key_answer(key, answer);
 END
 $$;
 COMMENT ON FUNCTION copilot.billing_finalize(uuid, text) IS
@@ -182,7 +180,7 @@ BEGIN
 	PERFORM copilot.check_params(params, 'status', 'after', 'limit');
 	wanted_status := copilot.want_choice(params, 'status', 'draft', 'finalized');
 	before := coalesce((copilot.want_time(params, 'after') AT TIME ZONE 'UTC')::date, 'infinity');
-	page_size := coalesce(copilot.want_int(params, 'limit', 1, 200), 50);
+	page_size := copilot.want_limit(params);
 	WITH found AS (
 		SELECT b.* FROM copilot.billing_periods b
 		WHERE b.period_start < before AND (wanted_status IS NULL OR b.status = wanted_status)

@@ -102,11 +102,9 @@ DECLARE
 	made copilot.workflow_bindings;
 	answer jsonb;
 BEGIN
-	IF key IS NOT NULL THEN
-		answer := wrk.key_claim(key, 'copilot.binding_create', jsonb_build_array(version, engine, workflow_ref));
-		IF answer IS NOT NULL THEN
-			RETURN answer;
-		END IF;
+	answer := copilot.key_claim(key, 'copilot.binding_create', jsonb_build_array(version, engine, workflow_ref));
+	IF answer IS NOT NULL THEN
+		RETURN answer;
 	END IF;
 	PERFORM copilot.check_thread(NULL, coalesce(version, '00000000-0000-0000-0000-000000000000'));
 	PERFORM copilot.check_may_bind(version);
@@ -120,9 +118,7 @@ BEGIN
 	INSERT INTO copilot.workflow_bindings AS b (automation_version_id, engine, workflow_ref)
 	VALUES (version, engine, workflow_ref) RETURNING b.* INTO made;
 	answer := copilot.answer(to_jsonb(made)) || jsonb_build_object('secret', copilot.binding_add_secret(made.id));
-	IF key IS NOT NULL THEN
-		PERFORM wrk.key_answer(key, answer - 'secret');
-	END IF;
+	PERFORM copilot.key_answer(key, answer - 'secret');
 	RETURN answer;
 EXCEPTION WHEN unique_violation THEN
 	RAISE EXCEPTION 'the version is bound to this workflow already' USING ERRCODE = 'WK409';

@@ -128,14 +128,11 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer jsonb;
+	answer jsonb := copilot.key_claim(key,
+		CASE WHEN is_diff THEN 'copilot.blueprint_apply' ELSE 'copilot.blueprint_replace' END,
+		jsonb_build_array(version_id, last_known_version, edit, mode));
 BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.blueprint_save(version_id, last_known_version, edit, is_diff, mode);
-	END IF;
-	answer := wrk.key_claim(key, CASE WHEN is_diff THEN 'copilot.blueprint_apply' ELSE 'copilot.blueprint_replace' END,
-							jsonb_build_array(version_id, last_known_version, edit, mode));
-	RETURN coalesce(answer, wrk.key_answer(key,
+	RETURN coalesce(answer, copilot.key_answer(key,
 		copilot.blueprint_save(version_id, last_known_version, edit, is_diff, mode)));
 END
 $$;

@@ -160,11 +160,9 @@ BEGIN
 	IF wrk.can('downgrade', 'commitment') IS NOT TRUE THEN
 		PERFORM copilot.check_right('upgrade', 'commitment');
 	END IF;
-	IF key IS NOT NULL THEN
-		plan := wrk.key_claim(key, 'copilot.commitment_change', jsonb_build_array(version, units, from_day));
-		IF plan IS NOT NULL THEN
-			RETURN plan;
-		END IF;
+	plan := copilot.key_claim(key, 'copilot.commitment_change', jsonb_build_array(version, units, from_day));
+	IF plan IS NOT NULL THEN
+		RETURN plan;
 	END IF;
 	-- one change after the other, and none in the midst of an archive
 	PERFORM FROM copilot.automation_versions v
@@ -181,7 +179,7 @@ BEGIN
 		unit_price numeric, monthly_amount numeric, from_day date)
 	RETURNING c.id INTO made;
 	plan := plan || jsonb_build_object('id', made);
-	RETURN CASE WHEN key IS NULL THEN plan ELSE wrk.key_answer(key, plan) END;
+	RETURN copilot.key_answer(key, plan);
 END
 $$;
 COMMENT ON FUNCTION copilot.commitment_change(uuid, bigint, date, text) IS

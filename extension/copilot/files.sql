@@ -277,7 +277,7 @@ BEGIN
 	PERFORM copilot.check_params(params, 'workspace_id', 'after', 'limit');
 	room := copilot.want_uuid(params, 'workspace_id', true);
 	behind := coalesce(copilot.want_text(params, 'after', 500), '');
-	page_size := coalesce(copilot.want_int(params, 'limit', 1, 200), 50);
+	page_size := copilot.want_limit(params);
 	PERFORM copilot.check_room(room);
 	WITH found AS (
 		SELECT f.* FROM copilot.files f WHERE f.workspace_id = room AND f.path > behind

@@ -301,13 +301,9 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer jsonb;
+	answer jsonb := copilot.key_claim(key, 'copilot.automation_version_capture', jsonb_build_array(version_id, answers));
 BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.intake_save(version_id, answers);
-	END IF;
-	answer := wrk.key_claim(key, 'copilot.automation_version_capture', jsonb_build_array(version_id, answers));
-	RETURN coalesce(answer, wrk.key_answer(key, copilot.intake_save(version_id, answers)));
+	RETURN coalesce(answer, copilot.key_answer(key, copilot.intake_save(version_id, answers)));
 END
 $$;
 COMMENT ON FUNCTION copilot.automation_version_capture(uuid, jsonb, text) IS

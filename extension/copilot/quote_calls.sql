@@ -144,16 +144,14 @@ AS $$
 DECLARE
 	answer jsonb;
 BEGIN
-	IF key IS NOT NULL THEN
-		answer := wrk.key_claim(key, 'copilot.quote_step', jsonb_build_array(quote, target, reason));
-		IF answer IS NOT NULL THEN
-			RETURN answer;
-		END IF;
+	answer := copilot.key_claim(key, 'copilot.quote_step', jsonb_build_array(quote, target, reason));
+	IF answer IS NOT NULL THEN
+		RETURN answer;
 	END IF;
 	PERFORM copilot.quote_lock(quote);
 	PERFORM wrk.transition('copilot.quotes', quote::text, target, reason);
 	answer := copilot.quote_get(quote);
-	RETURN CASE WHEN key IS NULL THEN answer ELSE wrk.key_answer(key, answer) END;
+	RETURN copilot.key_answer(key, answer);
 END
 $$;
 COMMENT ON FUNCTION copilot.quote_step(uuid, text, text, text) IS
@@ -347,12 +345,10 @@ DECLARE
 	answer jsonb;
 BEGIN
 	PERFORM copilot.quote_override_check(reason, setup_fee, unit_price, committed_units, tiers);
-	IF key IS NOT NULL THEN
-		answer := wrk.key_claim(key, 'copilot.quote_override',
-			jsonb_build_array(quote, reason, setup_fee, unit_price, committed_units, tiers));
-		IF answer IS NOT NULL THEN
-			RETURN answer;
-		END IF;
+	answer := copilot.key_claim(key, 'copilot.quote_override',
+		jsonb_build_array(quote, reason, setup_fee, unit_price, committed_units, tiers));
+	IF answer IS NOT NULL THEN
+		RETURN answer;
 	END IF;
 	IF unit_price IS NOT NULL THEN
 		-- one price, whatever the volume
@@ -364,7 +360,7 @@ BEGIN
 	-- two statements: what only reads sees what was there when its statement began
 	target := copilot.quote_override_apply(quote, reason, setup_fee, committed_units, tiers);
 	answer := copilot.quote_get(target);
-	RETURN CASE WHEN key IS NULL THEN answer ELSE wrk.key_answer(key, answer) END;
+	RETURN copilot.key_answer(key, answer);
 END
 $$;
 COMMENT ON FUNCTION copilot.quote_override(uuid, text, numeric, numeric, bigint, jsonb, text) IS

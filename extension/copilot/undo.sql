@@ -155,14 +155,10 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	answer jsonb;
+	answer jsonb := copilot.key_claim(key,
+		CASE WHEN redo THEN 'copilot.blueprint_redo' ELSE 'copilot.blueprint_undo' END, jsonb_build_array(version_id, mode));
 BEGIN
-	IF key IS NULL THEN
-		RETURN copilot.blueprint_step(version_id, redo, mode);
-	END IF;
-	answer := wrk.key_claim(key, CASE WHEN redo THEN 'copilot.blueprint_redo' ELSE 'copilot.blueprint_undo' END,
-							jsonb_build_array(version_id, mode));
-	RETURN coalesce(answer, wrk.key_answer(key, copilot.blueprint_step(version_id, redo, mode)));
+	RETURN coalesce(answer, copilot.key_answer(key, copilot.blueprint_step(version_id, redo, mode)));
 END
 $$;
 COMMENT ON FUNCTION copilot.blueprint_step_once(uuid, boolean, text, text) IS
