@@ -32,6 +32,8 @@
 #include "utils/relcache.h"
 #include "utils/resowner.h"
 
+#include "table_insert.h"
+
 /* what this backend knows of the log */
 typedef struct LogStore
 {
@@ -184,17 +186,6 @@ let_go(void)
 	CurrentResourceOwner = old;
 }
 
-/* whether writing a row runs nothing but our and the server's code */
-static bool
-has_plain_indexes(const AuditWriter *writer)
-{
-	for (int i = 0; i < writer->result->ri_NumIndices; i++)
-		if (writer->result->ri_IndexRelationInfo[i]->ii_Expressions != NIL ||
-			writer->result->ri_IndexRelationInfo[i]->ii_Predicate != NIL)
-			return false;
-	return true;
-}
-
 static void
 own_relation(Relation rel, ResourceOwner from, ResourceOwner to)
 {
@@ -236,7 +227,7 @@ audit_writer_open(TimestampTz now)
 		return kept;
 	let_go();
 	writer = make_writer(open_partition(now));
-	if (!ending && has_plain_indexes(writer))
+	if (!ending && table_has_plain_indexes(writer->result))
 		keep(writer);
 	return writer;
 }

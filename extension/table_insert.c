@@ -13,8 +13,8 @@
 #include "catalog/indexing.h"
 #include "executor/executor.h"
 
-static bool
-has_plain_indexes(const ResultRelInfo *indexes)
+bool
+table_has_plain_indexes(const ResultRelInfo *indexes)
 {
 	for (int i = 0; i < indexes->ri_NumIndices; i++)
 		if (indexes->ri_IndexRelationInfo[i]->ii_Expressions != NIL ||
@@ -44,7 +44,7 @@ table_insert(Relation rel, HeapTuple tuple)
 {
 	CatalogIndexState indexes = CatalogOpenIndexes(rel);
 
-	if (has_plain_indexes(indexes))
+	if (table_has_plain_indexes(indexes))
 		CatalogTupleInsertWithInfo(rel, tuple, indexes);
 	else
 		insert_with_expressions(rel, tuple, indexes);
