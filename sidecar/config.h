@@ -24,6 +24,8 @@ typedef struct Config
 	char *database;
 	char *name;
 	char *log_level;
+	char *origins;
+	char *trusted_proxies;
 	/* database */
 	int64_t pool_size;
 	int64_t pool_queue;

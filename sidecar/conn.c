@@ -58,6 +58,12 @@ conn_set_state(Conn *conn, ConnState state)
 	conn->since = clock_now_ms();
 }
 
+const char *
+conn_address(const Conn *conn)
+{
+	return conn->address;
+}
+
 bool
 conn_is_open(const Conn *conn)
 {

@@ -12,6 +12,7 @@
 #ifndef WRK_CONN_H
 #define WRK_CONN_H
 
+#include "address.h"
 #include "buf.h"
 #include "config.h"
 #include "list.h"
@@ -41,8 +42,6 @@ typedef struct ConnOps
 	void (*write)(Conn *conn); /* send what the outbox has, as far as it goes */
 	void (*kill)(Conn *conn);  /* end the socket now; leaves conn->socket NULL */
 	void (*gone)(Conn *conn);  /* it will be freed: drop what hangs on it */
-	/* the peer's network address as text; false when it is not known */
-	bool (*address)(const Conn *conn, char *out, size_t size);
 } ConnOps;
 
 /* One of these for each accepted socket; owned by the table. */
@@ -85,6 +84,7 @@ struct Conn
 	uint64_t position_seq; /* and which one it was */
 	Bucket rate;
 	Bucket patience;
+	char address[ADDRESS_TEXT_MAX]; /* see conn_address() */
 };
 
 /* One of these for the process. */
@@ -118,6 +118,12 @@ extern bool conn_is_open(const Conn *conn);
 extern void conn_set_identity(Conn *conn, const char *tenant, const char *user,
 							  const char *session);
 extern void conn_set_token(Conn *conn, const char *token);
+
+/*
+ * The client's network address as text, "" while it is not known: the peer's, and
+ * once the request head was read, behind trusted_proxies whom they say.
+ */
+extern const char *conn_address(const Conn *conn);
 
 /* Queues a chunk (takes its own reference). A slow consumer is closed by this. */
 extern void conn_push(Conn *conn, Chunk *chunk);

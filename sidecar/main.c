@@ -13,6 +13,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "origins.h"
 #include "pg.h"
 #include "ws.h"
 
@@ -180,6 +181,25 @@ stop(void)
 	log_info("stopped", "");
 }
 
+/* The lists of origins and networks; says which entry is wrong. */
+static bool
+lists_are_good(const Config *config)
+{
+	Buf error = {0};
+	const char *name = "origins";
+	bool good = origins_check(config->origins, &error);
+
+	if (good)
+	{
+		name = "trusted_proxies";
+		good = networks_check(config->trusted_proxies, &error);
+	}
+	if (!good)
+		fprintf(stderr, "%s: %s\n", name, buf_cstr(&error));
+	buf_free(&error);
+	return good;
+}
+
 /* From the configuration to the exit status. */
 static int
 run(void)
@@ -197,6 +217,8 @@ run(void)
 		fprintf(stderr, "database: not a connection string of libpq\n");
 		return 2;
 	}
+	if (!lists_are_good(&gateway.config))
+		return 2;
 	log_set_level(level);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit(&gateway.config);

@@ -17,7 +17,6 @@
 #define PER_SECOND 2
 #define BURST 20
 #define SLOTS 64 /* tenants and addresses share them by their hash */
-#define ADDRESS_BYTES 64
 
 static Bucket slots[REFUSED_CHANNEL + 1][SLOTS];
 static int in_flight;
@@ -56,12 +55,12 @@ refusal_record(Gateway *gateway, const Conn *conn, RefusalKind kind,
 			   const ErrorCode *code, const char *name)
 {
 	static const char *const kinds[] = {"login", "call", "channel"};
-	char address[ADDRESS_BYTES] = "";
+	const char *address = conn_address(conn);
 	const char *values[5] = {kinds[kind], code->code, name, NULL, NULL};
 	Bucket *bucket;
 	int64_t unused;
 
-	if (conn->table->ops.address(conn, address, sizeof(address)))
+	if (*address != '\0')
 		values[3] = address;
 	if (conn->tenant != NULL)
 		values[4] = conn->token;

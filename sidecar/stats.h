@@ -38,6 +38,7 @@
 	X(flooders_total, counter, "Connections closed 4429") \
 	X(protocol_errors_total, counter, "Connections closed for broken framing") \
 	X(bad_requests_total, counter, "Frames that made no sense") \
+	X(origins_refused_total, counter, "Requests of pages that origins does not list") \
 	X(auth_ok_total, counter, "Tokens accepted") \
 	X(auth_refused_total, counter, "Tokens refused") \
 	X(refusals_recorded_total, counter, "Refusals that are in the audit log") \

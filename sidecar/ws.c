@@ -24,6 +24,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "origins.h"
 #include "session.h"
 #include "stats.h"
 #include "wsframe.h"
@@ -115,21 +116,23 @@ on_gone(Conn *conn)
 	session_end(gateway, conn);
 }
 
-/* Of the peer of the socket, which may be a proxy: what a proxy says is not asked. */
-static bool
-peer_address(const Conn *conn, char *out, size_t size)
+const ConnOps ws_ops = {write_out, kill_socket, on_gone};
+
+/* Of the peer of the socket, which may be a proxy: "" when it cannot be had. */
+static void
+peer_address(int fd, char out[ADDRESS_TEXT_MAX])
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
+	char text[NI_MAXHOST];
+	Address address;
 
-	return conn->socket != NULL &&
-		   getpeername(lws_get_socket_fd(conn->socket), (struct sockaddr *) &peer,
-					   &len) == 0 &&
-		   getnameinfo((struct sockaddr *) &peer, len, out, (socklen_t) size, NULL, 0,
-					   NI_NUMERICHOST) == 0;
+	if (getpeername(fd, (struct sockaddr *) &peer, &len) == 0 &&
+		getnameinfo((struct sockaddr *) &peer, len, text, sizeof(text), NULL, 0,
+					NI_NUMERICHOST) == 0 &&
+		address_parse(text, strlen(text), &address))
+		address_format(&address, out);
 }
-
-const ConnOps ws_ops = {write_out, kill_socket, on_gone, peer_address};
 
 /* ---------------------------------------------------------------- handshake */
 
@@ -204,6 +207,16 @@ send_upgrade(Conn *conn, const char *key, const Offer *offer)
 	buf_free(&out);
 }
 
+/* A page of somebody else's. The code is what a browser can show. */
+static void
+refuse_origin(Conn *conn, const HttpHead *head)
+{
+	stats.origins_refused_total++;
+	log_info("origin refused", "address=%s origin=%s", conn_address(conn),
+			 log_quote(http_header(head, "Origin")));
+	conn_close_after_flush(conn, 4503, "origin");
+}
+
 /* Turns the connection into a WebSocket, whatever its client speaks. */
 static void
 upgrade(Conn *conn, const HttpHead *head)
@@ -228,6 +241,8 @@ upgrade(Conn *conn, const HttpHead *head)
 	conn_set_state(conn, CONN_OPEN);
 	if (!offer.ours && offer.other != NULL)
 		conn_close_after_flush(conn, 4505, "unsupported protocol version");
+	else if (!origin_allowed(gateway->config.origins, http_header(head, "Origin")))
+		refuse_origin(conn, head);
 	else if (gateway->draining)
 		conn_close_after_flush(conn, 1012, "restarting");
 	else
@@ -254,6 +269,7 @@ receive_head(Conn *conn, const unsigned char *bytes, size_t len)
 			http_refuse(conn, 431, "");
 			break;
 		case HTTP_HEAD_DONE:
+			address_behind_proxies(&head, gateway->config.trusted_proxies, conn->address);
 			if (http_header_has(&head, "Upgrade", "websocket"))
 				upgrade(conn, &head);
 			else
@@ -524,6 +540,7 @@ ws_accept(void *arg, int fd)
 	}
 	stats.accepted_total++;
 	conn = conn_create(&owner->table, NULL);
+	peer_address(fd, conn->address);
 	description.opaque = conn;
 	wsi = lws_adopt_descriptor_vhost_via_info(&description);
 	if (wsi == NULL)
