@@ -7,6 +7,7 @@
 #include "log.h"
 #include "mem.h"
 #include "stats.h"
+#include "twin.h"
 #include "wire.h"
 #include "wsframe.h"
 
@@ -187,6 +188,7 @@ conn_push(Conn *conn, Chunk *chunk)
 {
 	if (!conn_is_open(conn))
 		return;
+	chunk = chunk_as(chunk, (Framing) conn->framing);
 	switch (outbox_push(&conn->out, chunk, &conn->table->limits))
 	{
 		case OUTBOX_TAKEN:

@@ -57,6 +57,7 @@ struct Conn
 	Buf in;      /* incomplete input; owns memory only while there is some */
 	Buf message; /* fragments of a message so far */
 	ConnState state;
+	uint8_t framing;         /* a Framing: what kind of client this is */
 	uint8_t fragment_opcode; /* of the message being collected, 0 = none */
 	uint8_t pings;           /* sent since the client was last heard */
 	bool blocked;            /* the socket is full; the transport will call back */

@@ -19,11 +19,13 @@ chunk_new(FrameClass frame_class, const void *frames, size_t len, uint32_t count
 	if (key_len > UINT16_MAX)
 		key_len = UINT16_MAX;
 	chunk = mem_alloc(sizeof(Chunk) + len + key_len);
+	chunk->twins = NULL;
 	chunk->refs = 1;
 	chunk->len = (uint32_t) len;
 	chunk->frames = count;
 	chunk->key_len = (uint16_t) key_len;
 	chunk->frame_class = (uint8_t) frame_class;
+	chunk->framing = FRAMING_WS;
 	memcpy(chunk->data, frames, len);
 	if (key_len > 0)
 		memcpy(chunk->data + len, key, key_len);
@@ -40,8 +42,17 @@ chunk_ref(Chunk *chunk)
 void
 chunk_unref(Chunk *chunk)
 {
-	if (--chunk->refs == 0)
-		free(chunk);
+	if (--chunk->refs > 0)
+		return;
+	while (chunk->twins != NULL)
+	{
+		Chunk *twin = chunk->twins;
+
+		chunk->twins = twin->twins;
+		twin->twins = NULL;
+		chunk_unref(twin);
+	}
+	free(chunk);
 }
 
 bool

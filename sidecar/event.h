@@ -22,14 +22,25 @@ typedef enum FrameClass
 	CLASS_REPLY,     /* what the client asked for; does not count against its limit */
 } FrameClass;
 
+/* How the frames of a connection are written; see twin.h. */
+typedef enum Framing
+{
+	FRAMING_WS,      /* WebSocket text frames: what chunks are laid out as */
+	FRAMING_DEFLATE, /* the same, each message compressed on its own */
+	FRAMING_SSE,     /* server-sent events */
+	FRAMING_LIST,    /* elements of a JSON array, for a body sent as a whole */
+} Framing;
+
 /* One of these for each run of frames that is sent as one. */
 typedef struct Chunk
 {
+	struct Chunk *twins; /* in other framings, a reference on each; of a twin: the next */
 	uint32_t refs;
 	uint32_t len;     /* bytes of frames */
 	uint32_t frames;  /* how many frames they are */
 	uint16_t key_len; /* state: length of the key, which follows the frames */
 	uint8_t frame_class;
+	uint8_t framing;
 	char data[];
 } Chunk;
 

@@ -125,6 +125,21 @@ wsframe_append(Buf *out, WsOpcode opcode, const void *payload, size_t len)
 	buf_append(out, payload, len);
 }
 
+size_t
+wsframe_walk(const char *bytes, WsOpcode *opcode, const char **payload, size_t *len)
+{
+	const unsigned char *at = (const unsigned char *) bytes;
+	size_t extended = at[1] == 126 ? 2 : at[1] == 127 ? 8 : 0;
+	uint64_t size = extended ? 0 : at[1];
+
+	for (size_t i = 0; i < extended; i++)
+		size = size << 8 | at[2 + i];
+	*opcode = (WsOpcode) (at[0] & 0x0f);
+	*payload = bytes + 2 + extended;
+	*len = (size_t) size;
+	return 2 + extended + *len;
+}
+
 void
 wsframe_append_close(Buf *out, int code, const char *reason)
 {

@@ -54,6 +54,13 @@ extern size_t wsframe_header(unsigned char header[WS_HEADER_MAX], WsOpcode opcod
 /* Appends an unmasked final frame. */
 extern void wsframe_append(Buf *out, WsOpcode opcode, const void *payload, size_t len);
 
+/*
+ * Takes the first frame off bytes of our own making, which may be followed by more:
+ * *payload lies in them. Returns the frame's length, header included.
+ */
+extern size_t wsframe_walk(const char *bytes, WsOpcode *opcode, const char **payload,
+						   size_t *len);
+
 /* Appends a close frame; the reason is cut at 123 bytes. */
 extern void wsframe_append_close(Buf *out, int code, const char *reason);
 
