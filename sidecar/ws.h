@@ -1,6 +1,6 @@
 /*
- * ws.h: sockets, and WebSocket on them (layer 4); ws.c is the only file that
- * knows libwebsockets.
+ * ws.h: sockets, and what is written to them (layer 4); ws.c is the only file
+ * that knows libwebsockets.
  */
 #ifndef WRK_WS_H
 #define WRK_WS_H
@@ -15,6 +15,10 @@ extern void ws_free(void);
 
 /* An accepted socket becomes a connection; false when there is no room. */
 extern bool ws_accept(void *gateway, int fd);
+
+/* Sec-WebSocket-Accept of RFC 6455, section 4.2.2. */
+#define WS_ACCEPT_SIZE 32
+extern void ws_accept_key(const char *key, char out[WS_ACCEPT_SIZE]);
 
 /* For the ConnTable. */
 extern const ConnOps ws_ops;
