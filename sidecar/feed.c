@@ -10,6 +10,7 @@
  */
 #include "feed.h"
 
+#include "bus.h"
 #include "clock.h"
 #include "doorbell.h"
 #include "errors.h"
@@ -65,7 +66,8 @@ struct Feed
 enum
 {
 	FEED_STMT_HELLO,
-	FEED_STMT_FETCH
+	FEED_STMT_FETCH,
+	FEED_STMT_LISTEN
 };
 
 static const PgStatement feed_statements[] = {
@@ -74,6 +76,7 @@ static const PgStatement feed_statements[] = {
 						 "SELECT " EVENT_COLUMNS
 						 " FROM wrk.gateway_fetch($1, $2, $3, $4)",
 						 4},
+	[FEED_STMT_LISTEN] = {"listen", "SELECT wrk.gateway_listen()", 0},
 	{NULL, NULL, 0},
 };
 
@@ -360,7 +363,8 @@ on_notified(void *arg, const char *channel, const char *payload)
 {
 	Feed *feed = arg;
 
-	doorbell_notified(feed->doorbell, channel, payload);
+	if (!bus_notified(feed->gateway->bus, channel, payload))
+		doorbell_notified(feed->doorbell, channel, payload);
 }
 
 void
@@ -402,7 +406,35 @@ on_first_listening(void *arg, const PgAnswer *answer)
 		log_error("cannot listen", "reason=%s", log_quote(answer->message));
 }
 
-/* Listens to the database's channels and to our probe. */
+/* We are on the bus, unless the database is an older one. */
+static void
+on_bus_listening(void *arg, const PgAnswer *answer)
+{
+	Feed *feed = arg;
+
+	if (answer->status == PG_ROWS)
+		bus_listening(feed->gateway->bus);
+	else if (answer->status == PG_ERROR)
+		log_error("cannot listen to other gateways", "reason=%s",
+				  log_quote(answer->message));
+}
+
+/* Only the database knows the bus's name, and changes it now and then. */
+static void
+listen_to_bus(Feed *feed)
+{
+	pg_send(feed->link, &feed_statements[FEED_STMT_LISTEN], NULL, on_bus_listening, feed);
+}
+
+/* The bus has another name. */
+static void
+on_bus_rotated(void *arg, const BusMessage *message)
+{
+	(void) message;
+	listen_to_bus(arg);
+}
+
+/* Listens to the database's channels, to the bus and to our probe. */
 static void
 listen_to(Feed *feed, const Hello *hello)
 {
@@ -411,6 +443,7 @@ listen_to(Feed *feed, const Hello *hello)
 
 	for (const char *name; (name = hello_listen(hello, i)) != NULL; i++)
 		pg_send_sql(feed->link, listen_statement(&sql, name), on_first_listening, feed);
+	listen_to_bus(feed);
 	feed->state = FEED_LISTEN;
 	pg_send_sql(feed->link, listen_statement(&sql, doorbell_channel(feed->doorbell)),
 				on_listening, feed);
@@ -505,6 +538,7 @@ feed_open(Gateway *gateway)
 	feed->pace.max_ms = gateway->config.fetch_pause_max;
 	feed->doorbell = doorbell_new(gateway, on_bell, feed);
 	feed->pause_timer = loop_timer_new(on_pause_over, feed);
+	bus_on(gateway->bus, "rotate", on_bus_rotated, feed);
 	feed->link = pg_open(&gateway->config, "feed", NULL, feed_statements, &hooks, feed);
 	return feed;
 }

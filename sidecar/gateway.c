@@ -26,6 +26,7 @@ const PgStatement pool_statements[] = {
 	[STMT_REFUSED] = {"refused", "SELECT wrk.gateway_refused($1, $2, $3, $4, $5)", 5,
 					  .may_be_slow =
 						  true}, /* may wait for another's of the same tenant */
+	[STMT_BUS] = {"bus", "SELECT wrk.gateway_send($1)", 1},
 	{NULL, NULL, 0},
 };
 

@@ -12,6 +12,7 @@
 #include "hub.h"
 #include "pgpool.h"
 
+struct Bus;
 struct Feed;
 
 typedef struct Gateway
@@ -22,6 +23,7 @@ typedef struct Gateway
 	Fanout fanout;
 	PgPool *pool;
 	struct Feed *feed;
+	struct Bus *bus;
 	bool database_up; /* as last told to the clients */
 	bool draining;
 } Gateway;
@@ -34,7 +36,8 @@ enum
 	STMT_REPLAY,
 	STMT_CALL,
 	STMT_NOTIFY,
-	STMT_REFUSED
+	STMT_REFUSED,
+	STMT_BUS
 };
 
 extern const PgStatement pool_statements[];

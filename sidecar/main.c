@@ -5,6 +5,7 @@
  * drain_timeout, say good-bye to everybody with 1012, exit 0 when the last one
  * left or the time is over.
  */
+#include "bus.h"
 #include "clock.h"
 #include "feed.h"
 #include "gateway.h"
@@ -151,6 +152,7 @@ start(void)
 	if (listener == NULL)
 		return false;
 	gateway.pool = pool_open(&gateway.config, pool_statements, on_pool_changed, NULL);
+	gateway.bus = bus_open(&gateway);
 	gateway.feed = feed_open(&gateway);
 	janitor = loop_timer_new(on_janitor, NULL);
 	drain = loop_timer_new(on_drain_step, NULL);
@@ -172,6 +174,7 @@ stop(void)
 	conn_table_reap(&gateway.table);
 	feed_close(gateway.feed);
 	pool_close(gateway.pool);
+	bus_close(gateway.bus);
 	loop_timer_free(janitor);
 	loop_timer_free(drain);
 	fanout_free(&gateway.fanout);

@@ -43,6 +43,12 @@
 	X(auth_refused_total, counter, "Tokens refused") \
 	X(refusals_recorded_total, counter, "Refusals that are in the audit log") \
 	X(refusals_left_out_total, counter, "Refusals above a bound, not in the log") \
+	X(bus_peers, gauge, "Other gateways known to live") \
+	X(bus_notifications_total, counter, "Notifications sent to other gateways") \
+	X(bus_messages_out_total, counter, "Messages to other gateways") \
+	X(bus_messages_in_total, counter, "Messages of other gateways") \
+	X(bus_dropped_total, counter, "Messages to other gateways dropped, queue full") \
+	X(bus_malformed_total, counter, "Notifications on the bus that made no sense") \
 	X(requests_total, counter, "Requests sent to the database") \
 	X(requests_unavailable_total, counter, "Requests answered unavailable") \
 	X(database_up, gauge, "1 while the feed and a pooled connection are up") \

@@ -31,9 +31,11 @@ is_deeply([ sort split /\n/, $node->safe_psql('wrk', $functions) ], [
 	'wrk.gateway_call(text,text,jsonb,text)',
 	'wrk.gateway_fetch(text,text,bigint,integer)',
 	'wrk.gateway_hello(text,integer)',
+	'wrk.gateway_listen()',
 	'wrk.gateway_open(text)',
 	'wrk.gateway_refused(text,text,text,text,text)',
 	'wrk.gateway_replay(text,text,text,text,integer)',
+	'wrk.gateway_send(text[])',
 	'wrk.gateway_subscribe(text,text)' ],
 	'the gateway may execute its functions');
 

@@ -73,6 +73,11 @@ CREATE FUNCTION wrk.gateway_hello(gateway text, protocol int) RETURNS jsonb LANG
 	FROM wrk.mock_setting
 $$;
 
+CREATE FUNCTION wrk.gateway_listen() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'LISTEN wrk_x_mock'; END $$;
+CREATE FUNCTION wrk.gateway_send(payloads text[]) RETURNS void LANGUAGE sql AS $$
+	SELECT pg_notify('wrk_x_mock', p) FROM unnest(payloads) p
+$$;
+
 CREATE FUNCTION wrk.gateway_open(token text) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('user', jsonb_build_object('id', t.usr, 'roles', '[]'::jsonb), 'tenant', t.tenant,
 		'session', NULL, 'expiresAt', nullif(t.expires, 0), 'audience', t.mask::text,
