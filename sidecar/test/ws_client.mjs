@@ -194,6 +194,11 @@ export class WsClient {
     this.#socket.destroy();
   }
 
+  // Cuts it with a TCP reset.
+  reset() {
+    this.#socket.resetAndDestroy();
+  }
+
   #ended(what) {
     const { code, reason } = this.closeInfo;
     return Object.assign(new Error(`closed (${code} ${reason}) before: ${what}`), { code, reason });

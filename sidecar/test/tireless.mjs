@@ -1,0 +1,310 @@
+// A client that survives: it follows channels over any transport and gateway, and whenever its
+// connection breaks it comes back with the positions it has, perhaps another way.
+//
+// It believes nothing and forgets nothing: everything that arrived is kept, also what came twice, in
+// stretches, so that a judge (judge.mjs) can say afterwards what was wrong. A stretch is what one
+// subscription brought: it starts at a position, has ids in order of arrival, and claims, each saying
+// "everything up to this position was in the first n ids".
+//
+// What must stay true: a position belongs to a channel. `subscribed` sets it, a `position` frame moves
+// those channels whose subscription is answered, and a channel comes back with the one it has.
+
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { dice } from './dice.mjs';
+import { openLine, transports } from './lines.mjs';
+
+export const FENCE = 'proof.fence';
+
+// ms since 1970, comparable between the processes of a test
+export const clock = () => performance.timeOrigin + performance.now();
+
+export class Tireless {
+  stretches = [];
+  strays = []; // events on a channel that was not subscribed
+  unrecovered = []; // answers that said recovered: false
+  refusals = []; // subscriptions that were refused
+  connections = {}; // by transport, how many
+  ends = {}; // by reason, how many
+  errors = {}; // by code, answers that were errors
+  moves = 0;
+  gaps = 0;
+
+  #states = new Map(); // name asked for -> state
+  #asked = new Map(); // requestId -> { state, since, at }
+  #line = null;
+  #stopped = false;
+  #went = clock();
+  #last = 'was made';
+
+  // token: text; urls: of the gateways; channels: names to ask for beside those of every connection;
+  // ways: transports it may use
+  constructor({ name, token, urls, channels, ways = transports, seed = 0 }) {
+    Object.assign(this, { name, token, urls, ways, dice: dice(seed) });
+    for (const channel of channels) this.#addState(channel);
+    this.way = this.dice.pick(ways);
+  }
+
+  #addState(asked) {
+    const state = { asked, canonical: null, position: null, stretch: null, answered: false, refused: null, fence: 0 };
+    this.#states.set(asked, state);
+    return state;
+  }
+
+  #note(what) {
+    this.#last = what;
+    this.#went = clock();
+  }
+
+  start() {
+    this.#done = this.#run();
+    return this;
+  }
+  #done = null;
+
+  async stop() {
+    this.#stopped = true;
+    this.#line?.resume();
+    this.#line?.cut();
+    await this.#done;
+  }
+
+  // Breaks the connection; it comes back by itself.
+  cut(options) {
+    this.#line?.cut(options);
+  }
+
+  // Comes back over another transport.
+  move() {
+    const others = this.ways.filter((way) => way !== this.way);
+    if (others.length > 0) this.way = this.dice.pick(others);
+    this.moves++;
+    this.cut();
+  }
+
+  // Does not read its socket until resume().
+  pause() {
+    this.#line?.pause();
+  }
+
+  resume() {
+    this.#line?.resume();
+  }
+
+  // From here on with another token, at once where the transport lets it.
+  useToken(token) {
+    this.token = token;
+    this.cut();
+  }
+
+  // Channels that have not got this fence yet, 0: that were never subscribed; those that are refused apart.
+  lacks(fence) {
+    const isBehind = ({ position, fence: got }) => position === null || got < fence;
+    return [...this.#states.values()].filter((state) => isBehind(state) && !state.refused);
+  }
+
+  // what happened to it last, for messages
+  get story() {
+    const ago = Math.round(clock() - this.#went);
+    return `${this.name} over ${this.way}: ${this.#last}, ${ago} ms ago; ends ${JSON.stringify(this.ends)}`;
+  }
+
+  // everything a judge needs, as plain data
+  report() {
+    for (const state of this.#states.values()) this.#end(state, 'the test is over');
+    const { name, stretches, strays, unrecovered, refusals, connections, ends, errors, moves, gaps, story } = this;
+    return { name, stretches, strays, unrecovered, refusals, connections, ends, errors, moves, gaps, story };
+  }
+
+  async #run() {
+    let wait = 20;
+    while (!this.#stopped) {
+      const began = clock();
+      const why = await this.#live().catch((error) => `no connection: ${error.message}`);
+      this.#line = null;
+      for (const state of this.#states.values()) this.#end(state, why);
+      this.ends[why] = (this.ends[why] ?? 0) + 1;
+      this.#note(`the connection ended: ${why}`);
+      wait = clock() - began > 500 ? 20 : Math.min(wait * 2, 400);
+      if (!this.#stopped) await pause(this.dice.below(wait));
+    }
+  }
+
+  // One connection; resolves with why it ended.
+  async #live() {
+    const { way } = this;
+    this.gateway = this.dice.below(this.urls.length);
+    this.#asked.clear();
+    const wanted = [...this.#states.values()].map(({ asked, canonical, position }) => ({
+      channel: asked,
+      canonical,
+      since: position,
+    }));
+    for (const { channel, since } of wanted) this.#asks(channel, since, channel);
+    this.#note(`connects to gateway ${this.gateway}`);
+    const line = await openLine(way, {
+      url: this.urls[this.gateway],
+      token: this.token,
+      wanted,
+      onFrame: (frame, from) => this.#onFrame(from, frame),
+      timeout: 5000,
+    });
+    this.#line = line;
+    this.connections[way] = (this.connections[way] ?? 0) + 1;
+    if (this.#stopped) line.cut();
+    return line.ended;
+  }
+
+  // Notes what an answer will be the answer to.
+  #asks(key, since, asked) {
+    this.#asked.set(key, { state: this.#states.get(asked), since, at: clock() });
+  }
+
+  #subscribe(line, state) {
+    const requestId = line.subscribe(state.asked, state.position);
+    this.#asks(requestId, state.position, state.asked);
+  }
+
+  // Asks again where the line can; elsewhere by coming back.
+  #again(line, state) {
+    if (this.#line !== line || this.#stopped) return;
+    if (line.takesSubscriptions) this.#subscribe(line, state);
+    else line.cut();
+  }
+
+  #find(channel) {
+    for (const state of this.#states.values())
+      if (state.canonical === channel || state.asked === channel) return state;
+    return null;
+  }
+
+  // ---------- stretches ----------
+
+  #begin(state, start, asked) {
+    this.#end(state, 'subscribed anew');
+    state.stretch = {
+      channel: state.canonical,
+      transport: this.way,
+      gateway: this.gateway,
+      start,
+      asked,
+      ids: [],
+      times: [],
+      replayed: 0,
+      claims: [],
+    };
+    this.stretches.push(state.stretch);
+  }
+
+  #end(state, why) {
+    state.answered = false;
+    if (state.stretch) Object.assign(state.stretch, { ended: clock(), why });
+    state.stretch = null;
+  }
+
+  #claim(state, position) {
+    const { claims, ids } = state.stretch;
+    const last = claims.at(-1);
+    state.position = position;
+    if (last?.count === ids.length) Object.assign(last, { position, at: clock() });
+    else claims.push({ position, count: ids.length, at: clock() });
+  }
+
+  // ---------- frames ----------
+
+  #onFrame(line, frame) {
+    const { type, id, channel } = frame;
+    if (type === 'connected') this.#onConnected(line, frame.payload);
+    else if (type === 'subscribed') this.#onSubscribed(frame);
+    else if (type === 'position') this.#onPosition(frame.payload.position);
+    else if (type === 'gap') this.#onGap(line, frame);
+    else if (type === 'unsubscribed') this.#onUnsubscribed(line, frame);
+    else if (type === 'error') this.#onError(line, frame);
+    else if (type === 'bye') this.#note(`bye ${JSON.stringify(frame.payload)}`);
+    else if (id !== undefined && channel !== undefined && !('requestId' in frame)) this.#onEvent(frame);
+  }
+
+  // Channels of every connection begin at its position; who has an older one asks for what came since.
+  #onConnected(line, { channels, position }) {
+    this.#note('connected');
+    for (const name of channels) {
+      const state = this.#find(name) ?? this.#addState(name);
+      const isNew = state.position === null;
+      state.canonical = name;
+      this.#begin(state, position, clock());
+      state.answered = isNew;
+      if (isNew) this.#claim(state, position);
+    }
+    if (!line.takesSubscriptions) return;
+    for (const state of this.#states.values()) if (!state.answered) this.#subscribe(line, state);
+  }
+
+  #onSubscribed({ requestId, channel, payload }) {
+    const { as, position, recovered, events = [] } = payload;
+    const state = this.#find(channel) ?? this.#states.get(as);
+    const asked = this.#asked.get(requestId ?? state?.asked);
+    if (!state || !asked) {
+      this.strays.push({ channel, type: 'subscribed', story: this.story });
+      return;
+    }
+    Object.assign(state, { canonical: channel, refused: null });
+    if (asked.since !== null && !recovered)
+      this.unrecovered.push({ channel, since: asked.since, position, story: this.story });
+    this.#begin(state, recovered ? (asked.since ?? position) : position, asked.at);
+    for (const event of events) this.#onEvent({ channel, ...event });
+    state.stretch.replayed = events.length;
+    state.answered = true;
+    this.#claim(state, position);
+    this.#note(`subscribed to ${as}, ${events.length} replayed`);
+  }
+
+  #onEvent({ channel, id, type, payload }) {
+    const state = this.#find(channel);
+    if (!state?.stretch) {
+      this.strays.push({ channel, id, type, story: this.story });
+      return;
+    }
+    state.stretch.ids.push(Number(id));
+    state.stretch.times.push(clock());
+    if (type === FENCE) state.fence = Math.max(state.fence, payload.n);
+    this.#note(`got ${type} ${id} on ${state.asked}`);
+  }
+
+  #onPosition(position) {
+    for (const state of this.#states.values()) if (state.answered) this.#claim(state, position);
+  }
+
+  #onGap(line, { channel, payload }) {
+    const state = this.#find(channel);
+    this.gaps++;
+    this.#note(`gap ${payload.reason} on ${channel}`);
+    if (!state) return;
+    this.#end(state, `gap ${payload.reason}`);
+    this.#again(line, state);
+  }
+
+  // The server's own decision: asks again and again, with the position from before.
+  #onUnsubscribed(line, { channel, payload }) {
+    const state = this.#find(channel);
+    this.#note(`unsubscribed from ${channel}: ${payload?.code}`);
+    if (state) this.#refuse(line, state, payload ?? {});
+  }
+
+  #onError(line, { requestId, channel, payload }) {
+    const { code } = payload;
+    this.errors[code] = (this.errors[code] ?? 0) + 1;
+    const asked = this.#asked.get(requestId ?? channel);
+    if (requestId === 'connect') line.cut();
+    else if (asked) this.#refuse(line, asked.state, payload, clock() - asked.at);
+  }
+
+  #refuse(line, state, { code, message, retry }, took = 0) {
+    this.#end(state, `refused: ${code}`);
+    // for the moment only, or until rights change
+    if (retry !== 'backoff' && code !== 'conflict') {
+      state.refused = code;
+      this.refusals.push({ channel: state.asked, code, message, took, at: clock() });
+    }
+    setTimeout(() => this.#again(line, state), 50 + this.dice.below(200)).unref();
+  }
+}
