@@ -3,6 +3,7 @@
  */
 #include "auth.h"
 
+#include "admit.h"
 #include "clock.h"
 #include "feed.h"
 #include "mem.h"
@@ -24,7 +25,7 @@ typedef struct Opened
 	const char *session;
 	int64_t expires_at;
 	int64_t mask;
-	json_int_t max_subs;
+	const json_t *limits; /* of the tenant's own */
 } Opened;
 
 /* Reads what gateway_open() answered; *opened borrows from opened->root. */
@@ -43,8 +44,7 @@ read_opened(const PgAnswer *answer, Opened *opened)
 	opened->expires_at = json_integer_value(json_object_get(opened->root, "expiresAt"));
 	mask = json_string_value(json_object_get(opened->root, "audience"));
 	opened->mask = mask ? strtoll(mask, NULL, 10) : 0;
-	opened->max_subs = json_integer_value(
-		json_object_get(json_object_get(opened->root, "limits"), "subscriptions"));
+	opened->limits = json_object_get(opened->root, "limits");
 	if (opened->user == NULL)
 		opened->user = "";
 	return opened->tenant != NULL;
@@ -67,7 +67,6 @@ static void
 adopt(Conn *conn, const Opened *opened, const char *token)
 {
 	char session[33];
-	const Config *config = conn->table->config;
 
 	random_session(session);
 	conn_set_identity(conn, opened->tenant, opened->user,
@@ -76,9 +75,7 @@ adopt(Conn *conn, const Opened *opened, const char *token)
 	conn->mask = opened->mask;
 	conn->expires_at = opened->expires_at;
 	conn->warned = false;
-	conn->max_subs = (uint32_t) config->subscriptions_max;
-	if (opened->max_subs > 0 && opened->max_subs < config->subscriptions_max)
-		conn->max_subs = (uint32_t) opened->max_subs;
+	admit_own_limits(conn, opened->limits);
 }
 
 /* Channels that the database joins a client to without being asked. */
@@ -141,9 +138,12 @@ send_connected(Gateway *gateway, Conn *conn, const char *id, const Opened *opene
 	buf_puts(&json, ",\"resumed\":false,\"channels\":");
 	append_json(&json, json_object_get(opened->root, "channels"));
 	buf_printf(&json,
-			   ",\"heartbeat\":%" PRId64 ",\"limits\":{\"subscriptions\":%" PRIu32
-			   ",\"frame\":%" PRId64 ",\"rate\":%" PRId64 "},\"position\":",
-			   config->heartbeat, conn->max_subs, config->frame_max, config->rate_limit);
+			   ",\"heartbeat\":%" PRId64 ",\"limits\":{\"subscriptions\":%" PRId64
+			   ",\"frame\":%" PRId64 ",\"rate\":%" PRId64 ",\"calls\":%" PRId64
+			   "},\"position\":",
+			   config->heartbeat, admit_value(conn, LIMIT_subscriptions_max),
+			   config->frame_max, config->rate_limit,
+			   admit_value(conn, LIMIT_user_calls_second));
 	buf_json_string(&json, buf_cstr(&position));
 	buf_puts(&json, "}");
 	wire_close(&json);
@@ -167,9 +167,12 @@ accept_client(Pending *pending, const Opened *opened)
 {
 	Gateway *gateway = pending->gateway;
 	Conn *conn = pending->conn;
-	char *snapshot = mem_strdup(present_snapshot(gateway));
+	char *snapshot;
 
 	stats.auth_ok_total++;
+	if (!admit_person(conn, pending->id, opened->tenant, opened->user, opened->limits))
+		return;
+	snapshot = mem_strdup(present_snapshot(gateway));
 	adopt(conn, opened, pending->text);
 	conn_set_state(conn, CONN_READY);
 	subscribe_defaults(gateway, conn, opened);

@@ -39,6 +39,10 @@ typedef struct Option
 #member, offsetof(Config, member), initial, unit, min, max, meaning \
 	}
 
+/* a limit that does not exist when it is 0 */
+#define LIMIT(member, initial, unit, meaning) \
+	NUMBER(member, initial, unit, 0, 10000000, meaning)
+
 static const Option options[] = {
 	TEXT(listen, "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all"),
 	NUMBER(port, "8787", "port", 0, 65535, "TCP port; 0 takes a free one and logs it"),
@@ -85,6 +89,41 @@ static const Option options[] = {
 	NUMBER(rate_burst, "200", "frames", 1, 1000000, "and at once"),
 	NUMBER(abuse_limit, "200", "frames", 1, 1000000,
 		   "refused frames (one forgiven a second) after which it is closed 4429"),
+	NUMBER(ban_after, "3", "closes", 0, 1000,
+		   "such closes of a user within 10 minutes that end in a ban; 0: no bans"),
+	NUMBER(ban_time, "60000", "ms", 1000, 86400000, "how long it lasts; close 4529"),
+	NUMBER(header_max, "16384", "bytes", 512, 16384, "longest head of a request"),
+	LIMIT(strangers_max, "4000", "connections", "without a token yet, of all addresses"),
+	LIMIT(address_strangers, "500", "connections", "without a token yet, of an address"),
+	LIMIT(address_connections, "2000", "connections", "of an address"),
+	NUMBER(slow_timeout, "30000", "ms", 100, 600000,
+		   "a slow client that was told of a gap and takes nothing for so long: 4430"),
+	LIMIT(user_connections, "50", "connections", "of a user"),
+	LIMIT(user_requests, "64", "requests", "of a user at the database or waiting for it"),
+	LIMIT(tenant_connections, "4000", "connections", "of a tenant"),
+	LIMIT(tenant_requests, "512", "requests", "of a tenant, likewise"),
+	LIMIT(tenant_links, "0", "connections",
+		  "of the pool that calls of a tenant hold at once; 0: all for calls but one"),
+	LIMIT(user_calls_second, "50", "calls", "of a user, in a second"),
+	LIMIT(user_calls_minute, "1200", "calls", "of a user, in a minute"),
+	LIMIT(user_publishes_second, "100", "frames", "publish, of a user, in a second"),
+	LIMIT(user_publishes_minute, "3000", "frames", "publish, of a user, in a minute"),
+	LIMIT(user_subscribes_second, "300", "frames", "subscribe, of a user, in a second"),
+	LIMIT(user_subscribes_minute, "3000", "frames", "subscribe, of a user, in a minute"),
+	LIMIT(user_others_second, "200", "frames", "any other, of a user, in a second"),
+	LIMIT(user_others_minute, "6000", "frames", "any other, of a user, in a minute"),
+	LIMIT(tenant_calls_second, "500", "calls", "of a tenant, in a second"),
+	LIMIT(tenant_calls_minute, "15000", "calls", "of a tenant, in a minute"),
+	LIMIT(tenant_publishes_second, "5000", "frames", "publish, of a tenant, in a second"),
+	LIMIT(tenant_publishes_minute, "150000", "frames",
+		  "publish, of a tenant, in a minute"),
+	LIMIT(tenant_subscribes_second, "3000", "frames",
+		  "subscribe, of a tenant, in a second"),
+	LIMIT(tenant_subscribes_minute, "60000", "frames",
+		  "subscribe, of a tenant, in a minute"),
+	LIMIT(tenant_others_second, "10000", "frames", "any other, of a tenant, in a second"),
+	LIMIT(tenant_others_minute, "300000", "frames",
+		  "any other, of a tenant, in a minute"),
 	NUMBER(drain_timeout, "5000", "ms", 0, 600000, "time SIGTERM leaves to say good-bye"),
 };
 
@@ -323,7 +362,8 @@ enum
 	FLAG_VERSION,
 	FLAG_PRINT,
 	FLAG_TABLE,
-	FLAG_CONFIG
+	FLAG_CONFIG,
+	FLAG_OPTION = 2000 /* and its index: a small number may be getopt's '?' */
 };
 
 /* The options and the general flags in getopt_long's form. */
@@ -339,7 +379,8 @@ make_flags(struct option *flags)
 		{NULL, 0, NULL, 0}};
 
 	for (size_t i = 0; i < NOPTIONS; i++)
-		flags[i] = (struct option){options[i].name, required_argument, NULL, (int) i};
+		flags[i] = (struct option){options[i].name, required_argument, NULL,
+								   FLAG_OPTION + (int) i};
 	memcpy(flags + NOPTIONS, general, sizeof(general));
 }
 
@@ -367,9 +408,10 @@ scan_flags(Config *config, int argc, char **argv, const char **file, int *print,
 		}
 		if (flag == FLAG_CONFIG)
 			*file = optarg;
-		else if (flag >= FLAG_HELP)
+		else if (flag < FLAG_OPTION)
 			*print = flag;
-		else if (config && !config_set(config, options[flag].name, optarg, error))
+		else if (config &&
+				 !config_set(config, options[flag - FLAG_OPTION].name, optarg, error))
 			return false;
 	}
 	if (optind < argc)

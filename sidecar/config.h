@@ -55,6 +55,35 @@ typedef struct Config
 	int64_t rate_limit;
 	int64_t rate_burst;
 	int64_t abuse_limit;
+	int64_t ban_after;
+	int64_t ban_time;
+	int64_t header_max;
+	int64_t strangers_max;
+	int64_t address_strangers;
+	int64_t address_connections;
+	int64_t slow_timeout;
+	/* a tenant may have its own value of these, see limits.h */
+	int64_t user_connections;
+	int64_t user_requests;
+	int64_t tenant_connections;
+	int64_t tenant_requests;
+	int64_t tenant_links;
+	int64_t user_calls_second;
+	int64_t user_calls_minute;
+	int64_t user_publishes_second;
+	int64_t user_publishes_minute;
+	int64_t user_subscribes_second;
+	int64_t user_subscribes_minute;
+	int64_t user_others_second;
+	int64_t user_others_minute;
+	int64_t tenant_calls_second;
+	int64_t tenant_calls_minute;
+	int64_t tenant_publishes_second;
+	int64_t tenant_publishes_minute;
+	int64_t tenant_subscribes_second;
+	int64_t tenant_subscribes_minute;
+	int64_t tenant_others_second;
+	int64_t tenant_others_minute;
 	int64_t drain_timeout;
 } Config;
 

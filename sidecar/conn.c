@@ -12,6 +12,7 @@
 #include "wsframe.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,13 @@ conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops)
 	table->ops = *ops;
 	table->limits.max = (uint64_t) config->outbox_max;
 	table->limits.ephemeral_max = (uint64_t) config->ephemeral_max;
+	limits_init(&table->quotas, config);
+}
+
+void
+conn_table_free(ConnTable *table)
+{
+	limits_free(&table->quotas);
 }
 
 Conn *
@@ -118,6 +126,7 @@ conn_free(Conn *conn)
 	buf_free(&conn->message);
 	free(conn->tenant);
 	free(conn->token);
+	limits_leave(&conn->table->quotas, &conn->seat, clock_now_ms());
 	conn->table->count--;
 	stats.sockets--;
 	free(conn);
@@ -241,7 +250,7 @@ retry_of(int code)
 }
 
 void
-conn_close_after_flush(Conn *conn, int code, const char *reason)
+conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms)
 {
 	Buf json = {0};
 	Buf frames = {0};
@@ -251,8 +260,8 @@ conn_close_after_flush(Conn *conn, int code, const char *reason)
 	wire_open(&json, "bye", NULL, NULL);
 	buf_printf(&json, "{\"code\":%d,\"reason\":", code);
 	buf_json_string(&json, reason);
-	buf_printf(&json, ",\"retry\":\"%s\",\"retryAfter\":%d}", retry_of(code),
-			   code == 4429 ? 5000 : 0);
+	buf_printf(&json, ",\"retry\":\"%s\",\"retryAfter\":%" PRId64 "}", retry_of(code),
+			   retry_ms);
 	wire_close(&json);
 	wsframe_append(&frames, WS_TEXT, json.data, json.len);
 	wsframe_append_close(&frames, code, reason);
@@ -260,6 +269,12 @@ conn_close_after_flush(Conn *conn, int code, const char *reason)
 	buf_free(&json);
 	buf_free(&frames);
 	conn_set_state(conn, CONN_CLOSING);
+}
+
+void
+conn_close_after_flush(Conn *conn, int code, const char *reason)
+{
+	conn_close_for(conn, code, reason, code == 4429 ? 5000 : 0);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "address.h"
 #include "buf.h"
 #include "config.h"
+#include "limits.h"
 #include "list.h"
 #include "outbox.h"
 #include "ratelimit.h"
@@ -71,7 +72,6 @@ struct Conn
 	char *token;
 	int64_t mask;       /* audience bits of its roles */
 	int64_t expires_at; /* wall ms, 0 = never */
-	uint32_t max_subs;
 
 	List subs; /* of Sub, see hub.h */
 	uint32_t nsubs;
@@ -85,6 +85,7 @@ struct Conn
 	uint64_t position_seq; /* and which one it was */
 	Bucket rate;
 	Bucket patience;
+	Seat seat; /* its place in the counters of user, tenant and address */
 	char address[ADDRESS_TEXT_MAX]; /* see conn_address() */
 };
 
@@ -97,10 +98,12 @@ struct ConnTable
 	int64_t count;
 	const Config *config;
 	OutboxLimits limits;
+	Limits quotas;
 	ConnOps ops;
 };
 
 extern void conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops);
+extern void conn_table_free(ConnTable *table);
 
 /* Writes what became ready in this tick. */
 extern void conn_table_flush(ConnTable *table);
@@ -143,6 +146,9 @@ extern void conn_close(Conn *conn, int code, const char *reason);
 
 /* The same, after sending what is queued: for an answer that explains the end. */
 extern void conn_close_after_flush(Conn *conn, int code, const char *reason);
+
+/* The same, and not to come back for so long. */
+extern void conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms);
 
 /* The peer's close frame came: answer it and end when that is out. */
 extern void conn_peer_closed(Conn *conn, int code);

@@ -20,6 +20,7 @@ const ErrorCode error_conflict = {"", "conflict", 409, "no"};
 const ErrorCode error_too_large = {"", "too_large", 413, "no"};
 const ErrorCode error_rate_limited = {"", "rate_limited", 429, "backoff"};
 const ErrorCode error_limit_exceeded = {"", "limit_exceeded", 429, "no"};
+const ErrorCode error_limit_for_now = {"", "limit_exceeded", 429, "backoff"};
 const ErrorCode error_internal = {"", "internal", 500, "no"};
 const ErrorCode error_unavailable = {"", "unavailable", 503, "backoff"};
 

@@ -27,6 +27,7 @@ extern const ErrorCode error_conflict;
 extern const ErrorCode error_too_large;
 extern const ErrorCode error_rate_limited;
 extern const ErrorCode error_limit_exceeded;
+extern const ErrorCode error_limit_for_now; /* limit_exceeded that passes by itself */
 extern const ErrorCode error_internal;
 extern const ErrorCode error_unavailable;
 

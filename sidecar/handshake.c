@@ -3,6 +3,7 @@
  */
 #include "handshake.h"
 
+#include "admit.h"
 #include "http.h"
 #include "log.h"
 #include "origins.h"
@@ -90,6 +91,7 @@ handshake_upgrade(Gateway *gateway, Conn *conn, const HttpHead *head)
 	const char *key = http_header(head, "Sec-WebSocket-Key");
 	const char *version = http_header(head, "Sec-WebSocket-Version");
 	Offer offer;
+	LimitHit hit;
 
 	if (strcmp(head->method, "GET") != 0 || key == NULL || strlen(key) != 24 ||
 		!http_header_has(head, "Connection", "Upgrade"))
@@ -111,6 +113,8 @@ handshake_upgrade(Gateway *gateway, Conn *conn, const HttpHead *head)
 		refuse_origin(conn, head);
 	else if (gateway->draining)
 		conn_close_after_flush(conn, 1012, "restarting");
+	else if (!admit_newcomer(conn, &hit))
+		admit_turn_away(conn, &hit);
 	else
 		session_begin(gateway, conn, offer.token);
 	free(offer.token);

@@ -92,4 +92,5 @@ janitor_pass(Gateway *gateway)
 		check(gateway, list_entry(node, Conn, in_table), now, ping);
 	}
 	chunk_unref(ping);
+	limits_sweep(&gateway->table.quotas, now);
 }

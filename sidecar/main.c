@@ -179,6 +179,7 @@ stop(void)
 	loop_timer_free(drain);
 	fanout_free(&gateway.fanout);
 	hub_free(&gateway.hub);
+	conn_table_free(&gateway.table);
 	ws_free();
 	loop_free();
 	log_info("stopped", "");

@@ -3,6 +3,7 @@
  */
 #include "receive.h"
 
+#include "admit.h"
 #include "clock.h"
 #include "handshake.h"
 #include "http.h"
@@ -15,15 +16,28 @@
 
 /* --------------------------------------------------------------------- HTTP */
 
+/* A head is refused as too large however much of it has come. */
+static HttpParse
+parse_head(const Gateway *gateway, Conn *conn, HttpHead *head, size_t *used)
+{
+	HttpParse parsed = http_head_parse(conn->in.data, conn->in.len, head, used);
+	size_t most = (size_t) gateway->config.header_max;
+
+	if (parsed == HTTP_HEAD_MORE ? conn->in.len >= most : *used > most)
+		return HTTP_HEAD_TOO_LARGE;
+	return parsed;
+}
+
 /* Collects the request head; true when it is complete and served. */
 static bool
 receive_head(Gateway *gateway, Conn *conn, const unsigned char *bytes, size_t len)
 {
 	HttpHead head;
+	LimitHit hit;
 	size_t used = 0;
 
 	buf_append(&conn->in, bytes, len);
-	switch (http_head_parse(conn->in.data, conn->in.len, &head, &used))
+	switch (parse_head(gateway, conn, &head, &used))
 	{
 		case HTTP_HEAD_MORE:
 			return false;
@@ -37,6 +51,8 @@ receive_head(Gateway *gateway, Conn *conn, const unsigned char *bytes, size_t le
 			address_behind_proxies(&head, gateway->config.trusted_proxies, conn->address);
 			if (http_header_has(&head, "Upgrade", "websocket"))
 				handshake_upgrade(gateway, conn, &head);
+			else if (!admit_newcomer(conn, &hit))
+				http_refuse(conn, 429, "Retry-After: 5\r\n");
 			else
 				http_request(gateway, conn, &head);
 			break;

@@ -3,6 +3,7 @@
  */
 #include "request.h"
 
+#include "admit.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
@@ -21,14 +22,12 @@ Pending *
 pending_begin(Gateway *gateway, Conn *conn, const Request *request)
 {
 	Pending *pending;
+	Ticket ticket;
 
-	if (conn->nrequests >= (uint32_t) gateway->config.requests_max)
-	{
-		reply_error(conn, request->id, request->channel, &error_limit_exceeded,
-					"too many requests in flight");
+	if (!admit_request(conn, request, &ticket))
 		return NULL;
-	}
 	pending = mem_zalloc(sizeof(Pending));
+	pending->ticket = ticket;
 	pending->gateway = gateway;
 	pending->conn = conn;
 	pending->id = copy_or_null(request->id);
@@ -53,6 +52,7 @@ void
 pending_end(Pending *pending)
 {
 	leave_conn(pending);
+	limits_end(&pending->ticket, clock_now_ms());
 	free(pending->id);
 	free(pending->channel);
 	free(pending->text);

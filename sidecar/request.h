@@ -17,6 +17,7 @@
 typedef struct Pending
 {
 	ListNode in_conn;
+	Ticket ticket; /* its place in the counters of user and tenant */
 	Gateway *gateway;
 	Conn *conn;     /* NULL once the connection is gone */
 	char *id;       /* requestId as JSON text or NULL */

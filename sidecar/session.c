@@ -6,6 +6,7 @@
  */
 #include "session.h"
 
+#include "admit.h"
 #include "auth.h"
 #include "clock.h"
 #include "log.h"
@@ -293,6 +294,19 @@ find_frame_type(const char *type)
 	return NULL;
 }
 
+/* Whose limits it counts against. */
+static LimitClass
+class_of(const FrameType *frame)
+{
+	if (frame->handle == handle_call || frame->handle == handle_source_call)
+		return CLASS_OF_CALLS;
+	if (frame->handle == publish_request || frame->handle == publish_source_request)
+		return CLASS_OF_PUBLISHES;
+	if (frame->handle == subscribe_request)
+		return CLASS_OF_SUBSCRIBES;
+	return CLASS_OF_OTHERS;
+}
+
 /* Checks that the frame may come now, and calls its handler. */
 static void
 dispatch(Gateway *gateway, Conn *conn, const Request *request)
@@ -310,37 +324,8 @@ dispatch(Gateway *gateway, Conn *conn, const Request *request)
 					"connect with a token first");
 	else if (gateway->draining)
 		reply_unavailable(conn, request->id, request->channel);
-	else
+	else if (conn->state != CONN_READY || admit_frame(conn, request, class_of(found)))
 		found->handle(gateway, conn, request);
-}
-
-/* Something was refused that a well-behaved client does not send: lose patience. */
-static void
-lose_patience(Conn *conn)
-{
-	int64_t unused;
-
-	if (bucket_take(&conn->patience, 1, conn->table->config->abuse_limit, clock_now_ms(),
-					&unused))
-		return;
-	stats.flooders_total++;
-	conn_close_after_flush(conn, 4429, "flooding");
-}
-
-/* Says when to come back, and remembers. */
-static void
-refuse_rate(Conn *conn, const Request *request, int64_t retry_ms)
-{
-	Buf json = {0};
-
-	stats.rate_limited_total++;
-	wire_error(&json, request->id, request->channel,
-			   &(WireError){.code = &error_rate_limited,
-							.message = "too many frames",
-							.retry_after = retry_ms});
-	conn_send(conn, &json);
-	buf_free(&json);
-	lose_patience(conn);
 }
 
 void
@@ -356,11 +341,11 @@ session_frame(Gateway *gateway, Conn *conn, const char *text, size_t len)
 	{
 		stats.bad_requests_total++;
 		reply_error(conn, request.id, NULL, &error_bad_request, why);
-		lose_patience(conn);
+		admit_lose_patience(conn);
 	}
 	else if (!bucket_take(&conn->rate, config->rate_limit, config->rate_burst,
 						  clock_now_ms(), &retry_ms))
-		refuse_rate(conn, &request, retry_ms);
+		admit_refuse_frame(conn, &request, retry_ms);
 	else
 		dispatch(gateway, conn, &request);
 	request_free(&request);

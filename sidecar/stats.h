@@ -35,7 +35,11 @@
 	X(coalesced_state_total, counter, "State frames replaced by a newer one") \
 	X(slow_consumers_total, counter, "Connections closed 4430") \
 	X(rate_limited_total, counter, "Frames refused by the rate limit") \
-	X(flooders_total, counter, "Connections closed 4429") \
+	X(flooders_total, counter, "Connections closed for abuse, 4429 or 4529") \
+	X(bans_total, counter, "Bans of users and addresses") \
+	X(limit_exceeded_total, counter, "Operations refused because of a number at once") \
+	X(newcomers_refused_total, counter, "Connections refused because of a limit") \
+	X(quotas, gauge, "Users, tenants and addresses that are counted for") \
 	X(protocol_errors_total, counter, "Connections closed for broken framing") \
 	X(bad_requests_total, counter, "Frames that made no sense") \
 	X(origins_refused_total, counter, "Requests of pages that origins does not list") \

@@ -3,6 +3,7 @@
  */
 #include "subscribe.h"
 
+#include "admit.h"
 #include "eventrow.h"
 #include "feed.h"
 #include "log.h"
@@ -18,6 +19,8 @@
 #define REPLAYS_UNSENT \
 	4 /* times outbox_max: a slow line may bring many channels back \
 	   */
+
+#define REPLAY_ROWS_ANY INT64_C(1000000) /* no limit: bytes end it */
 
 static uint64_t last_serial;
 
@@ -211,9 +214,10 @@ replay(Pending *pending)
 							 rows};
 	Gateway *gateway = pending->gateway;
 	Sub *sub = join(pending);
+	int64_t most = admit_value(pending->conn, LIMIT_replay_rows);
 
 	sub_set_pending(sub);
-	snprintf(rows, sizeof(rows), "%" PRId64, gateway->config.replay_rows);
+	snprintf(rows, sizeof(rows), "%" PRId64, most > 0 ? most : REPLAY_ROWS_ANY);
 	values[3] = pending->upto;
 	if (!pending_send(pending, STMT_REPLAY, values, on_replayed))
 		hub_unsubscribe(&gateway->hub, sub);
@@ -289,13 +293,12 @@ proceed(Pending *pending)
 	pending_end(pending);
 }
 
-/* Checked again, because requests run side by side. */
+/* Checked again, because requests run side by side; refused if not. */
 static bool
 has_room(const Pending *pending)
 {
-	const Conn *conn = pending->conn;
-
-	return conn->nsubs < conn->max_subs || hub_find_sub(conn, pending->channel) != NULL;
+	return hub_find_sub(pending->conn, pending->channel) != NULL ||
+		   admit_subscription(pending->conn, pending->id, pending->channel);
 }
 
 /* Whoever names a channel of another tenant did not get there by mistake. */
@@ -333,11 +336,7 @@ on_granted(void *arg, const PgAnswer *answer)
 		pending_end(pending);
 	}
 	else if (!has_room(pending))
-	{
-		reply_error(pending->conn, pending->id, pending->channel, &error_limit_exceeded,
-					"too many subscriptions");
 		pending_end(pending);
-	}
 	else
 		proceed(pending);
 }
@@ -361,12 +360,9 @@ subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 					"since must be a position");
 		return;
 	}
-	if (conn->nsubs >= conn->max_subs && hub_find_sub(conn, request->channel) == NULL)
-	{
-		reply_error(conn, request->id, request->channel, &error_limit_exceeded,
-					"too many subscriptions");
+	if (hub_find_sub(conn, request->channel) == NULL &&
+		!admit_subscription(conn, request->id, request->channel))
 		return;
-	}
 	pending = pending_begin(gateway, conn, request);
 	if (pending == NULL)
 		return;

@@ -18,6 +18,7 @@
  */
 #include "ws.h"
 
+#include "admit.h"
 #include "log.h"
 #include "loop.h"
 #include "receive.h"
@@ -240,6 +241,11 @@ ws_accept(void *arg, int fd)
 	stats.accepted_total++;
 	conn = conn_create(&owner->table, NULL);
 	peer_address(fd, conn->address);
+	if (!admit_socket(conn))
+	{
+		conn_doom(conn);
+		return false;
+	}
 	description.opaque = conn;
 	wsi = lws_adopt_descriptor_vhost_via_info(&description);
 	if (wsi == NULL)

@@ -12,7 +12,7 @@ let gateway;
 
 before(async () => {
   cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster, { rate_limit: 100000, rate_burst: 100000, abuse_limit: 100000 });
+  gateway = await Gateway.start(cluster, { rate_limit: 100000, rate_burst: 100000, abuse_limit: 100000, user_calls_second: 0, user_calls_minute: 0, user_others_second: 0 });
 });
 
 after(async () => {
