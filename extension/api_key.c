@@ -11,7 +11,8 @@
  * the transaction lasts, and must not be able to hold up the key's revocation.
  *
  * Must stay true: (1) the secret is compared in constant time, and an unknown id
- * costs and says the same as a wrong secret; (2) a revocation holds from its commit
+ * costs and says the same as a wrong secret (that a key was revoked is said to who
+ * knows its secret); (2) a revocation holds from its commit
  * on, whatever snapshot the transaction has; (3) stamping waits for nobody and
  * fails no transaction.
  */
@@ -50,7 +51,8 @@ typedef struct KeyRow
 {
 	uint8 hash[PG_SHA256_DIGEST_LENGTH];
 	uint8 previous[PG_SHA256_DIGEST_LENGTH];
-	bool has_previous; /* the secret before the last rotation is still good */
+	bool has_previous;    /* the secret before the last rotation is still good ... */
+	int64 previous_until; /* ... up to here */
 	char *tenant_id;
 	char *user_id;
 	const char **roles;
@@ -133,6 +135,7 @@ enum KeyColumn
 {
 	COL_HASH = 1,
 	COL_PREVIOUS,
+	COL_PREVIOUS_UNTIL,
 	COL_TENANT_ID,
 	COL_USER_ID,
 	COL_ROLES,
@@ -153,6 +156,7 @@ lookup_plan(void)
 			"SELECT k.secret_sha256,"
 			" CASE WHEN k.previous_until OPERATOR(pg_catalog.>) pg_catalog.clock_timestamp()"
 			" THEN k.previous_sha256 END,"
+			" pg_catalog.floor(pg_catalog.extract('epoch', k.previous_until))::bigint,"
 			" k.tenant_id, k.user_id, k.roles, pg_catalog.array_to_string(k.scopes, ' '),"
 			" pg_catalog.floor(pg_catalog.extract('epoch', k.expires_at))::bigint,"
 			" k.revoked_at IS NOT NULL,"
@@ -197,6 +201,8 @@ copy_row(MemoryContext context, KeyRow *out)
 
 	copy_hash(tuple, desc, COL_HASH, out->hash, &isnull);
 	copy_hash(tuple, desc, COL_PREVIOUS, out->previous, &out->has_previous);
+	value = SPI_getbinval(tuple, desc, COL_PREVIOUS_UNTIL, &isnull);
+	out->previous_until = isnull ? 0 : DatumGetInt64(value);
 	out->tenant_id = copy_text(tuple, desc, COL_TENANT_ID);
 	out->user_id = copy_text(tuple, desc, COL_USER_ID);
 	out->roles = (const char **) wrk_text_array(
@@ -266,9 +272,12 @@ stamp_use(const KeyParts *parts)
 	wrk_unbecome(saved);
 }
 
-/* compares with both, so that the time says nothing about which */
+/*
+ * Compares with both, so that the time says nothing about which; *is_old: it is the
+ * secret before the last rotation.
+ */
 static bool
-secret_fits(const KeyParts *parts, const KeyRow *row)
+secret_fits(const KeyParts *parts, const KeyRow *row, bool *is_old)
 {
 	uint8 digest[PG_SHA256_DIGEST_LENGTH];
 	int is_current, is_previous;
@@ -276,7 +285,15 @@ secret_fits(const KeyParts *parts, const KeyRow *row)
 	hash_secret(parts->secret, parts->secret_len, digest);
 	is_current = CRYPTO_memcmp(digest, row->hash, sizeof(digest)) == 0;
 	is_previous = CRYPTO_memcmp(digest, row->previous, sizeof(digest)) == 0;
+	*is_old = !is_current;
 	return (is_current | (is_previous & row->has_previous)) != 0;
+}
+
+/* the earlier of two times in unix seconds, 0 = never */
+static int64
+earlier(int64 a, int64 b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 void
@@ -285,9 +302,13 @@ api_key_authenticate(const char *token, size_t len, Identity *out)
 	KeyParts parts = split_key(token, len);
 	KeyRow row = {0};
 	bool found = find_row(&parts, &row);
+	bool is_old;
 
-	if (!secret_fits(&parts, &row) || !found || row.revoked)
+	if (!secret_fits(&parts, &row, &is_old) || !found)
 		refuse_key();
+	if (row.revoked)
+		ereport(ERROR, (errcode(ERRCODE_WRK_SESSION_REVOKED),
+						errmsg("API key has been revoked"), WRK_HIDE_CREDENTIAL));
 	if (row.stamp_due)
 		stamp_use(&parts);
 	out->tenant_id = row.tenant_id;
@@ -295,7 +316,8 @@ api_key_authenticate(const char *token, size_t len, Identity *out)
 	out->via = "api_key";
 	out->actor = pnstrdup(parts.id, parts.id_len);
 	out->scopes = row.scopes;
-	out->expires_at = row.expires_at;
+	out->expires_at =
+		is_old ? earlier(row.expires_at, row.previous_until) : row.expires_at;
 	out->nroles = row.nroles;
 	out->roles = row.roles;
 }

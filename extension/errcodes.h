@@ -17,6 +17,7 @@
 WRK_ERROR(BAD_REQUEST,        '4','0','0', "bad_request",        400, "no",      "the request is malformed or misses something")
 WRK_ERROR(UNAUTHORIZED,       '4','0','1', "unauthorized",       401, "refresh", "no credential, or one that does not verify")
 WRK_ERROR(TOKEN_EXPIRED,      '4','E','1', "token_expired",      401, "refresh", "the credential was good once and has expired")
+WRK_ERROR(SESSION_REVOKED,    '4','E','2', "session_revoked",    401, "no",      "the session was ended, or the API key revoked, that the credential is of")
 WRK_ERROR(FORBIDDEN,          '4','0','3', "forbidden",          403, "no",      "the identity may not do this")
 WRK_ERROR(NOT_FOUND,          '4','0','4', "not_found",          404, "no",      "no such thing, or nothing this identity may know of")
 WRK_ERROR(CONFLICT,           '4','0','9', "conflict",           409, "refetch", "somebody else changed it first")

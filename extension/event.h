@@ -16,6 +16,12 @@
 #define EVENT_STATE 's'     /* all but the last one of a state_key */
 #define EVENT_EPHEMERAL 'e' /* any */
 
+/*
+ * Not for consumers at all: tells gateways whose rights to ask for again.  Its row has
+ * no channel, and only wrk.event_since(control => true) returns it.
+ */
+#define EVENT_CONTROL 'x'
+
 /* One event about to be written; the caller owns everything it points to. */
 typedef struct EventRow
 {

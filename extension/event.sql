@@ -73,7 +73,7 @@ COMMENT ON COLUMN wrk.event.slot IS 'table it is kept in, see wrk.event_slot';
 COMMENT ON COLUMN wrk.event.tenant_id IS 'tenant it belongs to, NULL for an event of all tenants';
 COMMENT ON COLUMN wrk.event.channels IS 'canonical names of the channels it goes to';
 COMMENT ON COLUMN wrk.event.audience IS 'who may see it, role:NAME and user:ID; empty: all who may read a channel of it';
-COMMENT ON COLUMN wrk.event.class IS 'c(ritical): must arrive; s(tate): the last one of a state_key must; e(phemeral): need not';
+COMMENT ON COLUMN wrk.event.class IS 'c(ritical): must arrive; s(tate): the last one of a state_key must; e(phemeral): need not; x: for gateways only, see wrk.access_changed()';
 COMMENT ON COLUMN wrk.event.key IS 'idempotency key of the call that caused it';
 CREATE INDEX event_xid_idx ON wrk.event (xid);
 COMMENT ON INDEX wrk.event_xid_idx IS 'events after a position; see wrk.event_since()';
@@ -131,14 +131,14 @@ COMMENT ON FUNCTION wrk.event_recoverable(text) IS
 
 CREATE FUNCTION wrk.event_since(since pg_snapshot, upto pg_snapshot DEFAULT NULL,
 								after_id bigint DEFAULT 0, max_rows integer DEFAULT NULL,
-								channel text DEFAULT NULL)
+								channel text DEFAULT NULL, control boolean DEFAULT false)
 RETURNS SETOF wrk.event
 LANGUAGE C STABLE PARALLEL SAFE ROWS 100 COST 1000
 AS 'MODULE_PATHNAME', 'wrk_event_since';
-COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text) IS
-'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; of all channels or of one (canonical name). All tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more, or more than wrk_copilot.max_replay_scan have to be looked at for the channel';
+COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text, boolean) IS
+'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; of all channels or of one (canonical name). control: with after_id 0 also the control events of wrk.access_changed(), all of them, before the others and not counted. All tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more, or more than wrk_copilot.max_replay_scan have to be looked at for the channel';
 
 REVOKE ALL ON FUNCTION wrk.epoch(), wrk.position(), wrk.position_snapshot(text),
-	wrk.event_recoverable(text), wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text) FROM PUBLIC;
+	wrk.event_recoverable(text), wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text, boolean) FROM PUBLIC;
 -- a position says nothing about anybody's data
 GRANT EXECUTE ON FUNCTION wrk.epoch(), wrk.position() TO PUBLIC;

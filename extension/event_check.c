@@ -84,9 +84,8 @@ is_below_tenant(const char *name, const char *tenant_id)
 	return *rest == '\0' || (rest[0] == ':' && rest[1] >= 'a' && rest[1] <= 'z');
 }
 
-/* one channel of an event of this tenant */
-static void
-check_channel(const char *name, const char *tenant_id)
+void
+event_check_channel(const char *name, const char *tenant_id)
 {
 	if (has_control_character(name) || strlen(name) > CHANNEL_MAX_LEN ||
 		strstr(name, "::") != NULL || (name[0] != '\0' && name[strlen(name) - 1] == ':'))
@@ -160,7 +159,7 @@ event_checked_channels(ArrayType *channels, const char *tenant_id)
 						errmsg("an event goes to 1 to %d channels, not %d",
 							   EVENT_MAX_CHANNELS, list_length(names))));
 	foreach (cell, names)
-		check_channel(lfirst(cell), tenant_id);
+		event_check_channel(lfirst(cell), tenant_id);
 	return event_text_array(names);
 }
 

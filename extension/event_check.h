@@ -16,6 +16,9 @@ extern void event_check_type(const char *type);
 /* tenant can be part of a channel's name */
 extern void event_check_tenant(const char *tenant_id);
 
+/* name is a channel of an event of this tenant (NULL = all tenants) */
+extern void event_check_channel(const char *name, const char *tenant_id);
+
 /* whether the current role may emit for any tenant and for all of them */
 extern bool event_may_speak_for_all(void);
 

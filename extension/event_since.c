@@ -15,6 +15,10 @@
  * own choice: others are passed over before they cost more than a look, and the
  * looks are counted.
  *
+ * Control events (access.c) are for gateways only: they are left out unless asked
+ * for, and then come all at once and before any other, so that what was committed
+ * behind a loss of rights is never handed out before the loss is known.
+ *
  * Must stay true: the slots are locked before anything is decided, and a
  * snapshot that misses a thrown-away event is an error, never a shorter answer.
  */
@@ -54,9 +58,10 @@ typedef struct Fetch
 	const XidSnapshot *since;
 	const XidSnapshot *upto; /* NULL = the current snapshot */
 	int64 after_id;
-	int64 limit;         /* 0 = none */
-	const char *channel; /* NULL = all; otherwise the only one asked for */
-	int64 looked_at;     /* for the channel */
+	int64 limit;              /* 0 = none */
+	const char *channel;      /* NULL = all; otherwise the only one asked for */
+	int64 looked_at;          /* for the channel */
+	Tuplestorestate *control; /* takes control events, NULL = they are left out */
 	Relation slots[EVENT_SLOTS];
 	Tuplesortstate *sort; /* by id */
 	TupleTableSlot *input;
@@ -128,14 +133,31 @@ is_new(const Fetch *fetch, uint64 xid)
 		   (fetch->upto == NULL || snapshot_sees(fetch->upto, xid));
 }
 
-static void
+static bool
+is_control(HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+
+	return DatumGetChar(fastgetattr(tuple, EVENT_CLASS, desc, &isnull)) == EVENT_CONTROL;
+}
+
+/* whether it counts as one of the events asked for */
+static bool
 take(Fetch *fetch, HeapTuple tuple)
 {
-	if (fetch->channel != NULL &&
-		!goes_to_channel(tuple, RelationGetDescr(fetch->slots[0]), fetch->channel))
-		return;
+	TupleDesc desc = RelationGetDescr(fetch->slots[0]);
+
+	if (is_control(tuple, desc))
+	{
+		if (fetch->control != NULL)
+			tuplestore_puttuple(fetch->control, tuple);
+		return false;
+	}
+	if (fetch->channel != NULL && !goes_to_channel(tuple, desc, fetch->channel))
+		return false;
 	ExecForceStoreHeapTuple(tuple, fetch->input, false);
 	tuplesort_puttupleslot(fetch->sort, fetch->input);
+	return true;
 }
 
 
@@ -173,7 +195,7 @@ walk_xids(Fetch *fetch, Relation slot, Relation index, uint64 xid)
 		if (fetch->channel != NULL && ++fetch->looked_at > event_max_replay_scan)
 			refuse_long_replay();
 		if (is_new(fetch, found) && tuple_id(tuple, desc) > fetch->after_id)
-			take(fetch, tuple);
+			(void) take(fetch, tuple);
 		else if (snapshot_sees(fetch->since, found) && ++steps > STEPS_BEFORE_SEEK)
 			go_on = snapshot_next_unseen(fetch->since, found);
 	}
@@ -264,11 +286,8 @@ fetch_by_id(Fetch *fetch)
 		   looked_at++ < MAX_LOOKED_AT(fetch->limit))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (is_new(fetch, tuple_xid(walk->next, desc)))
-		{
-			take(fetch, walk->next);
+		if (is_new(fetch, tuple_xid(walk->next, desc)) && take(fetch, walk->next))
 			taken++;
-		}
 		fetch->after_id = tuple_id(walk->next, desc);
 		walk->next = systable_getnext_ordered(walk->scan, ForwardScanDirection);
 	}
@@ -301,6 +320,9 @@ begin_fetch(Fetch *fetch, FunctionCallInfo fcinfo)
 	fetch->after_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 	fetch->limit = PG_ARGISNULL(3) ? 0 : Max(PG_GETARG_INT32(3), 1);
 	fetch->channel = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
+	/* with the first page, which looks at every event */
+	if (!PG_ARGISNULL(5) && PG_GETARG_BOOL(5) && fetch->after_id == 0)
+		fetch->control = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
 	event_store_open_all(fetch->slots);
 	if (!event_store_keeps(fetch->since))
 		refuse_unrecoverable();

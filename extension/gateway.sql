@@ -20,7 +20,7 @@ CREATE TYPE wrk.gateway_event AS (
 	key text
 );
 COMMENT ON TYPE wrk.gateway_event IS
-'an event as the gateway gets it: payload as JSON text; visible to a connection if audience_mask and audience_users are both null, or the masks share a bit, or its user is listed; class c(ritical), s(tate) or e(phemeral)';
+'an event as the gateway gets it: payload as JSON text; visible to a connection if audience_mask and audience_users are both null, or the masks share a bit, or its user is listed; class c(ritical), s(tate) or e(phemeral); class x is no event but says in its payload whose access to ask about again, see wrk.access_changed()';
 
 CREATE FUNCTION wrk.gateway_audience_mask(audience text[])
 RETURNS bigint
@@ -53,7 +53,7 @@ AS $$
 		   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_mask(e.audience) END,
 		   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_users(e.audience) END,
 		   e.class, (date_part('epoch', e.created_at) * 1000)::bigint, e.state_key, e.key
-	FROM wrk.event_since(since, upto, after_id, max_rows, channel) e
+	FROM wrk.event_since(since, upto, after_id, max_rows, channel, channel IS NULL) e
 $$;
 COMMENT ON FUNCTION wrk.gateway_events(pg_snapshot, pg_snapshot, bigint, integer, text) IS
 'wrk.event_since() in the shape the gateway gets';
@@ -134,7 +134,9 @@ BEGIN
 	RETURN jsonb_build_object(
 		'user', jsonb_build_object('id', user_id, 'roles', who -> 'roles'),
 		'tenant', tenant,
-		'session', who -> 'session_id',
+		-- what a control event names: an API key has no session
+		'session', CASE WHEN who ->> 'via' = 'api_key' THEN to_jsonb('api_key:' || (who ->> 'actor'))
+						ELSE who -> 'session_id' END,
 		'expiresAt', (who ->> 'expires_at')::bigint * 1000,
 		'audience', CASE WHEN deaf THEN '0' ELSE wrk.role_mask(wrk.roles())::text END,
 		'channels', channels,
@@ -142,7 +144,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_open(text) IS
-'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start; none for an API key with scopes), limits}. Errors: WK401 unauthorized, WK4E1 token_expired';
+'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start; none for an API key with scopes), limits}. session: claim sid, else jti, or api_key:{id}. Errors: WK401 unauthorized, WK4E1 token_expired, WK4E2 session_revoked, WK403 forbidden (suspended)';
 
 CREATE FUNCTION wrk.gateway_subscribe(token text, channel text)
 RETURNS jsonb
@@ -156,6 +158,28 @@ $$;
 COMMENT ON FUNCTION wrk.gateway_subscribe(text, text) IS
 'may this token join the channel: {channel, as, can}. Errors: WK401 unauthorized, WK4E1 token_expired, WK404 not_found';
 
+CREATE FUNCTION wrk.gateway_recheck(token text, channels jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	opened jsonb := wrk.gateway_open(token);
+	answers jsonb := '{}';
+	channel text;
+BEGIN
+	FOR channel IN SELECT jsonb_array_elements_text(channels) LOOP
+		BEGIN
+			answers := answers || jsonb_build_object(channel, wrk.channel_resolve(channel));
+		EXCEPTION WHEN SQLSTATE 'WK403' OR SQLSTATE 'WK404' THEN
+			answers := answers || jsonb_build_object(channel, jsonb_build_object('sqlstate', SQLSTATE));
+		END;
+	END LOOP;
+	RETURN opened || jsonb_build_object('granted', answers);
+END
+$$;
+COMMENT ON FUNCTION wrk.gateway_recheck(text, jsonb) IS
+'gateway_open() and, for each of the channels (a JSON array of canonical names), gateway_subscribe(), once more: what the first answers and granted {channel: {channel, as, can} or {sqlstate}}. Errors: those of gateway_open()';
+
 -- Events of a fetch are cut by rows and by bytes: a page is what the gateway
 -- holds in memory at once.
 CREATE FUNCTION wrk.gateway_fetch(since text, upto text DEFAULT NULL, after_id bigint DEFAULT 0,
@@ -165,14 +189,25 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100 SET search_pat
 AS $$
 DECLARE
 	page_bytes CONSTANT bigint := 8 * 1024 * 1024;
+	max_control CONSTANT integer := 1000;
 	e wrk.gateway_event;
 	bytes bigint := 0;
 	n integer := 0;
+	control integer := 0;
 	more boolean := false;
 BEGIN
 	FOR e IN
 		SELECT * FROM wrk.gateway_events(since::pg_snapshot, upto::pg_snapshot, after_id, max_rows)
 	LOOP
+		IF e.class = 'x' THEN
+			-- after a long absence: rather everybody than a list without an end
+			control := control + 1;
+			IF control <= max_control THEN
+				e.payload := CASE WHEN control = max_control THEN '{"all": true}' ELSE e.payload END;
+				RETURN NEXT e;
+			END IF;
+			CONTINUE;
+		END IF;
 		IF bytes > page_bytes THEN
 			more := true;
 			EXIT;
@@ -190,7 +225,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_fetch(text, text, bigint, integer) IS
-'events that the snapshot since could not see and upto (NULL: now) can, in id order after after_id, at most max_rows; always followed by one row with id NULL, type position, the snapshot as payload and class d (done) or m (more: call again with upto = that snapshot and after_id = the last id)';
+'events that the snapshot since could not see and upto (NULL: now) can, in id order after after_id, at most max_rows; with after_id 0 first all control events (class x), which are not counted; always followed by one row with id NULL, type position, the snapshot as payload and class d (done) or m (more: call again with upto = that snapshot and after_id = the last id)';
 
 CREATE FUNCTION wrk.gateway_replay(token text, channel text, since text, upto text, max_rows integer DEFAULT 1000)
 RETURNS SETOF wrk.gateway_event
@@ -270,7 +305,7 @@ AS $$
 BEGIN
 	RETURN wrk.authenticate(token) ->> 'tenant_id';
 EXCEPTION
-	WHEN SQLSTATE 'WK400' OR SQLSTATE 'WK401' OR SQLSTATE 'WK4E1' THEN
+	WHEN SQLSTATE 'WK400' OR SQLSTATE 'WK401' OR SQLSTATE 'WK403' OR SQLSTATE 'WK4E1' OR SQLSTATE 'WK4E2' THEN
 		RETURN NULL; -- it was good for the connection and is not any more
 END
 $$;
@@ -327,7 +362,7 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION wrk.gateway_hello(text, integer), wrk.gateway_open(text),
-	wrk.gateway_subscribe(text, text), wrk.gateway_fetch(text, text, bigint, integer),
+	wrk.gateway_subscribe(text, text), wrk.gateway_recheck(text, jsonb), wrk.gateway_fetch(text, text, bigint, integer),
 	wrk.gateway_replay(text, text, text, text, integer),
 	wrk.gateway_call(text, text, jsonb, text),
 	wrk.gateway_refused(text, text, text, text, text) TO wrk_gateway;

@@ -5,7 +5,7 @@ RETURNS jsonb
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_authenticate';
 COMMENT ON FUNCTION wrk.authenticate(text) IS
-'verifies a JWT or an API key (wrk_<env>_<id>_<secret>) and makes it the identity of this transaction; returns the identity as wrk.identity() does. A session that wrk.session_revoke() has ended is refused; an API key with scopes is good for calls within them (wrk.rpc_call()) and nothing else. Errors: WK401 unauthorized, WK4E1 token_expired, WK403 forbidden (another tenant in this transaction)';
+'verifies a JWT or an API key (wrk_<env>_<id>_<secret>) and makes it the identity of this transaction; returns the identity as wrk.identity() does. A session that wrk.session_revoke() has ended and who wrk.suspend() has suspended are refused; an API key with scopes is good for calls within them (wrk.rpc_call()) and nothing else. Errors: WK401 unauthorized, WK4E1 token_expired, WK4E2 session_revoked (ended, or an API key that was revoked), WK403 forbidden (suspended, or another tenant in this transaction)';
 
 CREATE FUNCTION wrk.impersonate(tenant_id text, user_id text, roles text[] DEFAULT '{}')
 RETURNS jsonb

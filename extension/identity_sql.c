@@ -93,9 +93,10 @@ identity_authenticate(const char *token, size_t len)
 		id.expires_at = who.expires_at;
 		id.nroles = who.nroles;
 		id.roles = (const char **) who.roles;
-		if (id.session_id != NULL)
-			session_check(id.tenant_id, id.session_id);
 	}
+	suspension_check(id.tenant_id, id.user_id);
+	if (id.session_id != NULL)
+		session_check(id.tenant_id, id.session_id);
 	identity_set(&id);
 }
 

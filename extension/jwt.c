@@ -122,6 +122,13 @@ wrk_jwt_sign(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(jws_sign(payload, key, alg)));
 }
 
+/* the last whole second before a time, which may be one of a key that retires */
+static int64
+unix_seconds(TimestampTz at)
+{
+	return at / USECS_PER_SEC + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY;
+}
+
 void
 jwt_authenticate(const char *token, size_t len, JwtPrincipal *out)
 {
@@ -140,6 +147,8 @@ jwt_authenticate(const char *token, size_t len, JwtPrincipal *out)
 	claims_check_audience(claims, key->audience, key->naudience);
 	out->expires_at = claims_check_times(claims, &key->claims.paths[CLAIM_EXPIRES_AT],
 										 key->leeway, now);
+	if (!TIMESTAMP_NOT_FINITE(key->retire_at))
+		out->expires_at = Min(out->expires_at, unix_seconds(key->retire_at));
 	claims_principal(claims, &key->claims, out);
 	out->kid = pstrdup(key->kid);
 }

@@ -21,14 +21,14 @@ PG_FUNCTION_INFO_V1(wrk_protection_disabled);
 static const char *
 checked_protection(char *name)
 {
-	static const char *const known[] = {"tenancy", "audit", "status", "events"};
+	static const char *const known[] = {"tenancy", "audit", "status", "events", "access"};
 
 	for (int i = 0; i < lengthof(known); i++)
 		if (strcmp(known[i], name) == 0)
 			return known[i];
 	ereport(ERROR, (errcode(ERRCODE_WRK_BAD_REQUEST),
 					errmsg("\"%s\" is no protection of a table", name),
-					errhint("Use tenancy, audit, status or events.")));
+					errhint("Use tenancy, audit, status, events or access.")));
 }
 
 /* schema and name of a table the caller owns */

@@ -1,4 +1,5 @@
--- Sessions: tokens that this installation signs itself, and sessions that are over.
+-- Sessions: tokens that this installation signs itself, sessions that are over, and who
+-- is suspended.
 --
 -- Whoever may execute wrk.token_issue() can be anybody; only functions of the owner
 -- may. The key is an entry of wrk.jwt_key under an issuer of our own: what signs
@@ -10,19 +11,21 @@ CREATE TABLE wrk.revoked_session (
 	tenant_id text COLLATE "C" NOT NULL,
 	until timestamptz NOT NULL,
 	revoked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	ended boolean NOT NULL DEFAULT true,
 	PRIMARY KEY (session_id, tenant_id)
 );
 COMMENT ON TABLE wrk.revoked_session IS 'sessions whose tokens wrk.authenticate() refuses though they verify';
 COMMENT ON COLUMN wrk.revoked_session.session_id IS 'as in the claim sid, else jti';
 COMMENT ON COLUMN wrk.revoked_session.tenant_id IS 'whose session; empty: of any tenant';
 COMMENT ON COLUMN wrk.revoked_session.until IS 'when the last token of the session has expired by itself; the row is of no use from then on';
+COMMENT ON COLUMN wrk.revoked_session.ended IS 'the session is over; false: it lives on with new tokens';
 CREATE INDEX revoked_session_until_idx ON wrk.revoked_session (until);
 COMMENT ON INDEX wrk.revoked_session_until_idx IS 'what is over first, for retention';
 SELECT pg_catalog.pg_extension_config_dump('wrk.revoked_session', '');
 REVOKE ALL ON wrk.revoked_session FROM PUBLIC;
 
 CREATE FUNCTION wrk.session_revoke(session_id text, until timestamptz DEFAULT now() + interval '24 hours',
-								   tenant_id text DEFAULT wrk.tenant_id())
+								   tenant_id text DEFAULT wrk.tenant_id(), ended boolean DEFAULT true)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -33,14 +36,15 @@ BEGIN
 		RAISE EXCEPTION 'a session is revoked for at most 366 days' USING ERRCODE = 'WK400',
 			HINT = 'Say when its last token expires.';
 	END IF;
-	INSERT INTO wrk.revoked_session AS r (session_id, tenant_id, until)
-	VALUES (session_revoke.session_id, coalesce(session_revoke.tenant_id, ''), session_revoke.until)
+	INSERT INTO wrk.revoked_session AS r (session_id, tenant_id, until, ended)
+	VALUES (session_revoke.session_id, coalesce(session_revoke.tenant_id, ''), session_revoke.until,
+			coalesce(session_revoke.ended, true))
 	ON CONFLICT ON CONSTRAINT revoked_session_pkey DO UPDATE
-		SET until = greatest(r.until, excluded.until);
+		SET until = greatest(r.until, excluded.until), ended = r.ended OR excluded.ended;
 END
 $$;
-COMMENT ON FUNCTION wrk.session_revoke(text, timestamptz, text) IS
-'from its commit on, wrk.authenticate() refuses (WK401) tokens of this session (claim sid, else jti) of the tenant, NULL: of any tenant. until: when the last of them expires by itself. Nothing takes it back. Error: WK400 bad_request';
+COMMENT ON FUNCTION wrk.session_revoke(text, timestamptz, text, boolean) IS
+'from its commit on, wrk.authenticate() refuses (WK4E2) tokens of this session (claim sid, else jti) of the tenant, NULL: of any tenant, and gateways close its connections. until: when the last of them expires by itself. ended false: only the tokens given out so far are void (WK401), the session goes on with another one. Nothing takes it back. Error: WK400 bad_request';
 
 CREATE FUNCTION wrk.session_retention()
 RETURNS bigint
@@ -51,6 +55,49 @@ AS $$
 $$;
 COMMENT ON FUNCTION wrk.session_retention() IS
 'forgets revoked sessions whose tokens have expired; run by the background worker';
+
+-- ---------- suspension ----------
+
+-- Columns are read by number in C (session.c).
+CREATE TABLE wrk.suspension (
+	tenant_id text COLLATE "C" NOT NULL CHECK (tenant_id <> ''),
+	user_id text COLLATE "C" NOT NULL DEFAULT '',
+	since timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (tenant_id, user_id)
+);
+COMMENT ON TABLE wrk.suspension IS 'tenants, and users of a tenant, that wrk.authenticate() refuses whatever their credential';
+COMMENT ON COLUMN wrk.suspension.user_id IS 'who; empty: everybody of the tenant';
+SELECT pg_catalog.pg_extension_config_dump('wrk.suspension', '');
+REVOKE ALL ON wrk.suspension FROM PUBLIC;
+
+CREATE FUNCTION wrk.suspend(tenant_id text, user_id text DEFAULT NULL)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF coalesce(tenant_id, '') = '' THEN
+		RAISE EXCEPTION 'who is suspended has a tenant' USING ERRCODE = 'WK400';
+	END IF;
+	INSERT INTO wrk.suspension (tenant_id, user_id) VALUES (suspend.tenant_id, coalesce(suspend.user_id, ''))
+	ON CONFLICT DO NOTHING;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION wrk.suspend(text, text) IS
+'from its commit on, wrk.authenticate() refuses (WK403) credentials of the tenant or, with user_id, of that user of it, and gateways close their connections; false if it did so already. Error: WK400 bad_request';
+
+CREATE FUNCTION wrk.unsuspend(tenant_id text, user_id text DEFAULT NULL)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	DELETE FROM wrk.suspension s
+	WHERE s.tenant_id = unsuspend.tenant_id AND s.user_id = coalesce(unsuspend.user_id, '');
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION wrk.unsuspend(text, text) IS
+'ends what wrk.suspend() with the same arguments began; false if it had not. Sessions that were ended stay so';
 
 -- ---------- tokens of this installation ----------
 
@@ -124,9 +171,11 @@ $$;
 COMMENT ON FUNCTION wrk.token_issue(text, text, text[], text, interval) IS
 'signs a token with the installation''s own key: claims iss wrk_copilot, sub, tenant_id, roles, sid, iat, exp. Whoever may call it can be anybody: for functions of the owner that have checked who is asking. Errors: WK400 bad_request, WK503 unavailable (no key)';
 
-REVOKE ALL ON FUNCTION wrk.session_revoke(text, timestamptz, text), wrk.session_retention(), wrk.token_key(),
+REVOKE ALL ON FUNCTION wrk.session_revoke(text, timestamptz, text, boolean), wrk.suspend(text, text),
+	wrk.unsuspend(text, text), wrk.session_retention(), wrk.token_key(),
 	wrk.token_key_rotate(interval), wrk.token_key_ensure(),
 	wrk.token_issue(text, text, text[], text, interval) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION wrk.session_revoke(text, timestamptz, text) TO wrk_service;
+GRANT EXECUTE ON FUNCTION wrk.session_revoke(text, timestamptz, text, boolean), wrk.suspend(text, text),
+	wrk.unsuspend(text, text) TO wrk_service;
 
 SELECT wrk.maintenance_register('wrk.session_retention', 'wrk.session_retention()', '10 minutes');

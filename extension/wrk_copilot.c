@@ -29,6 +29,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "access.h"
 #include "audit.h"
 #include "doorbell.h"
 #include "event.h"
@@ -53,6 +54,7 @@ _PG_init(void)
 	jwt_key_init();
 	rbac_init();
 	event_init();
+	access_init();
 	audit_init();
 	status_init();
 	status_import_init();

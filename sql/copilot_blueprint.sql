@@ -30,7 +30,7 @@ RETURNS SETOF record LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY SELECT e.type, regexp_replace(array_to_string(e.channels, ' '), 'tenant:.0000000-0000-4000-8000-000000000000:', '', 'g'),
 		e.payload - '{id,automation_version_id}'::text[], e.key
-	FROM wrk.event e WHERE e.id > (SELECT l.id FROM regress.looked l) AND e.type NOT IN ('automation_version.updated', 'audit.appended') ORDER BY e.id;
+	FROM wrk.event e WHERE e.class <> 'x' AND e.id > (SELECT l.id FROM regress.looked l) AND e.type NOT IN ('automation_version.updated', 'audit.appended') ORDER BY e.id;
 	UPDATE regress.looked SET id = (SELECT max(e.id) FROM wrk.event e);
 END $$;
 

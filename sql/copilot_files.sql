@@ -37,7 +37,7 @@ BEGIN
 	RETURN QUERY SELECT e.type, regexp_replace(array_to_string(e.channels, ' '), 'tenant:(.)0000000-0000-4000-8000-000000000000', '\1', 'g'),
 		CASE WHEN e.payload ? 'data' THEN jsonb_build_object('revision', e.payload #> '{data,revision}', 'has_content', e.payload -> 'data' ? 'content')
 			ELSE e.payload - '{id,acquired_at,expires_at}'::text[] END
-	FROM wrk.event e WHERE e.id > (SELECT l.id FROM regress.looked l) AND e.type <> 'audit.appended' ORDER BY e.id;
+	FROM wrk.event e WHERE e.class <> 'x' AND e.id > (SELECT l.id FROM regress.looked l) AND e.type <> 'audit.appended' ORDER BY e.id;
 	UPDATE regress.looked SET id = (SELECT max(e.id) FROM wrk.event e);
 END $$;
 

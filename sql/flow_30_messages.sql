@@ -41,7 +41,7 @@ BEGIN
 	RETURN QUERY SELECT e.type,
 		regexp_replace(regexp_replace(array_to_string(e.channels, ' '), 'tenant:(.)0000000-0000-4000-8000-000000000000', '\1', 'g'), 'chat:[0-9a-f-]+', 'chat:room'),
 		array_to_string(e.audience, ' '), coalesce(e.payload #>> '{data,body}', (SELECT m.body FROM copilot.messages m WHERE m.id::text = e.payload ->> 'id'))
-	FROM wrk.event e WHERE e.id > (SELECT l.id FROM regress.looked l) AND e.type ~ pattern ORDER BY e.id;
+	FROM wrk.event e WHERE e.class <> 'x' AND e.id > (SELECT l.id FROM regress.looked l) AND e.type ~ pattern ORDER BY e.id;
 	UPDATE regress.looked SET id = (SELECT max(e.id) FROM wrk.event e);
 END $$;
 CREATE FUNCTION regress.told() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER AS $$

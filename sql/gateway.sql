@@ -42,7 +42,11 @@ SELECT h ->> 'version' = '0.1.0' AS version, h ->> 'position' = (h ->> 'epoch') 
 	h -> 'listen' AS listen, h -> 'heartbeat' AS heartbeat, jsonb_array_length(h -> 'errors') > 20 AS errors
 FROM wrk.gateway_hello('test', 1) h;
 SELECT wrk.gateway_hello('test', 2);
-SELECT wrk.gateway_open(:'ann');
+SELECT wrk.gateway_open(:'ann') - 'session', wrk.gateway_open(:'ann') ->> 'session' ~ '^api_key:[0-9a-f]{16}$' AS names_the_key;
+-- asked again: who, and each channel by itself
+SELECT wrk.gateway_recheck(:'ann', '["tenant:acme", "tenant:globex", "tenant:acme:user:ann", "tenant:acme:user:bob", "global"]') -> 'granted';
+SELECT wrk.gateway_recheck(:'ann', '[]') - 'granted' = wrk.gateway_open(:'ann') AS the_same;
+SELECT wrk.gateway_recheck('no token', '[]');
 SELECT wrk.gateway_open('wrk_live_no_key');
 SELECT wrk.gateway_open('no token');
 

@@ -83,6 +83,45 @@ SELECT wrk.jwt_sign('{"sub":"u","tenant_id":"acme","jti":"j1","exp":4102444800}'
 SELECT left(pg_temp.who(:'theirs'), 5);
 SELECT wrk.session_revoke('j1', now() + interval '1 hour', 'acme');
 SELECT pg_temp.who(:'theirs');
+-- tokens that are void, of a session that goes on, and may end later
+SELECT wrk.session_revoke('s4', now() + interval '1 hour', 'acme', ended => false);
+SELECT wrk.token_issue('acme', 'ann', '{client}', 's4') AS s4 \gset
+SELECT pg_temp.who(:'s4');
+SELECT wrk.session_revoke('s4', now() + interval '1 hour', 'acme');
+SELECT pg_temp.who(:'s4');
+SELECT wrk.session_revoke('s4', now() + interval '1 hour', 'acme', ended => false);
+SELECT pg_temp.who(:'s4');
+-- who is suspended is refused whatever the credential
+SELECT wrk.token_issue('acme', 'ann', '{client}', 's5') AS ann, wrk.token_issue('acme', 'bob', '{client}', 's6') AS bob,
+	wrk.api_key_create('acme', NULL) AS key \gset
+SET ROLE regress_service;
+SELECT wrk.suspend('acme', 'ann'), wrk.suspend('acme', 'ann');
+RESET ROLE;
+SELECT pg_temp.who(:'ann'), left(pg_temp.who(:'bob'), 5) AS bob, left(pg_temp.who(:'key'), 5) AS key;
+SELECT wrk.suspend('acme');
+SELECT pg_temp.who(:'ann') AS ann, pg_temp.who(:'bob') AS bob, pg_temp.who(:'key') AS key, left(pg_temp.who(:'other'), 5) AS other;
+SELECT wrk.unsuspend('acme'), wrk.unsuspend('acme', 'bob');
+SELECT pg_temp.who(:'ann'), left(pg_temp.who(:'bob'), 5) AS bob, left(pg_temp.who(:'key'), 5) AS key;
+SELECT wrk.unsuspend('acme', 'ann');
+SELECT left(pg_temp.who(:'ann'), 5);
+SELECT wrk.suspend(''), wrk.suspend(NULL);
+SET ROLE regress_member;
+SELECT wrk.suspend('acme');
+SELECT wrk.unsuspend('acme');
+SELECT * FROM wrk.suspension;
+RESET ROLE;
+-- a credential is good for as long as its key is
+SELECT wrk.jwt_key_retire('theirs', now() + interval '1 hour');
+SELECT wrk.jwt_sign('{"sub":"u","tenant_id":"acme","jti":"j2","exp":4102444800}', '{"kty":"oct","kid":"theirs","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}') AS theirs \gset
+BEGIN;
+SELECT to_timestamp((wrk.authenticate(:'theirs') ->> 'expires_at')::bigint) BETWEEN now() + interval '59 minutes' AND now() + interval '1 hour' AS until_then;
+COMMIT;
+SELECT split_part(:'key', '_', 3) AS key_id \gset
+SELECT wrk.api_key_rotate(:'key_id', '2 hours') AS new_key \gset
+BEGIN;
+SELECT to_timestamp((wrk.authenticate(:'key') ->> 'expires_at')::bigint) BETWEEN now() + interval '1 hour 59 minutes' AND now() + interval '2 hours' AS until_then;
+SELECT wrk.authenticate(:'new_key') ->> 'expires_at' AS of_the_new_one;
+COMMIT;
 -- forgotten when the last token has expired
 UPDATE wrk.revoked_session SET until = now() - interval '1 s' WHERE session_id <> 's3';
 SELECT wrk.session_retention();

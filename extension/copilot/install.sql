@@ -125,6 +125,7 @@ BEGIN
 	PERFORM copilot.make_operations();
 	PERFORM copilot.register_calls();
 	PERFORM copilot.enable_all_events();
+	PERFORM copilot.make_revocations();
 	PERFORM copilot.register_automations();
 	PERFORM copilot.enable_all_audit();
 END

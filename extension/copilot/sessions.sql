@@ -374,7 +374,7 @@ BEGIN
 		ORDER BY x.id FOR UPDATE
 	LOOP
 		PERFORM wrk.session_revoke(s.token_session::text,
-			now() + (copilot.session_rules()).access + interval '1 minute', OLD.tenant_id::text);
+			now() + (copilot.session_rules()).access + interval '1 minute', OLD.tenant_id::text, ended => false);
 		UPDATE copilot.sessions x SET token_session = gen_random_uuid()
 		WHERE x.tenant_id = OLD.tenant_id AND x.id = s.id;
 	END LOOP;

@@ -33,6 +33,7 @@ is_deeply([ sort split /\n/, $node->safe_psql('wrk', $functions) ], [
 	'wrk.gateway_hello(text,integer)',
 	'wrk.gateway_listen()',
 	'wrk.gateway_open(text)',
+	'wrk.gateway_recheck(text,jsonb)',
 	'wrk.gateway_refused(text,text,text,text,text)',
 	'wrk.gateway_replay(text,text,text,text,integer)',
 	'wrk.gateway_send(text[])',
