@@ -9,6 +9,10 @@
  * against wrk.channel_rule, whose authorizers run as wrk_member, under row
  * security, with the identity in force.
  *
+ * A resource "project:42" has a channel of its own for who is there,
+ * "presence:project/42": its name with the first colon as a slash.  Whoever may
+ * read the resource may join that, too; "presence:tenant" is who is there at all.
+ *
  * Must stay true: a resource of another tenant, one that does not exist and
  * one that may not be seen give the same answer.
  */
@@ -31,8 +35,9 @@
 typedef struct Channel
 {
 	char *canonical;
-	char *as;     /* short form, without the tenant */
-	List *rights; /* of char *; empty = may not join */
+	char *as;       /* short form, without the tenant */
+	char *presence; /* canonical name of the channel for who is there, or NULL */
+	List *rights;   /* of char *; empty = may not join */
 } Channel;
 
 PG_FUNCTION_INFO_V1(wrk_channel_resolve);
@@ -154,6 +159,53 @@ rule_rights(const char *rest)
 	return isnull ? NIL : wrk_text_list(DatumGetArrayTypeP(result), "right");
 }
 
+/* rights in the channel of a resource, which is all but the tenant's, a user's own and
+ * such */
+static List *
+resource_rights(const Identity *id, const char *rest)
+{
+	const char *tail = after(rest, "entity:");
+
+	return tail != NULL ? entity_rights(id, tail) : rule_rights(rest);
+}
+
+/* name of a resource with its first colon as a slash or, the other way, its first slash
+ * as a colon; NULL when there is none */
+static char *
+exchange(const char *name, char from, char to)
+{
+	char *result = pstrdup(name);
+	char *at = strchr(result, from);
+
+	if (at == NULL)
+		return NULL;
+	*at = to;
+	return result;
+}
+
+/* "presence:{type}/{id}", whoever may read "{type}:{id}"; no presence of a presence */
+static List *
+presence_rights(const Identity *id, const char *rest)
+{
+	const char *resource = exchange(rest, '/', ':');
+
+	if (strcmp(rest, "tenant") == 0)
+		return list_make1("read");
+	/* a colon before the slash: another spelling of a name would be another channel */
+	if (resource == NULL || strcspn(rest, ":") < strcspn(rest, "/") ||
+		resource_rights(id, resource) == NIL)
+		return NIL;
+	return list_make1("read");
+}
+
+/* canonical name of the presence channel of a resource */
+static char *
+presence_of(const Identity *id, const char *rest)
+{
+	return psprintf("tenant:%s:presence:%s", id->tenant_id,
+					rest[0] ? exchange(rest, ':', '/') : "tenant");
+}
+
 static Channel
 resolve(const Identity *id, const char *name)
 {
@@ -165,7 +217,10 @@ resolve(const Identity *id, const char *name)
 	channel.canonical =
 		psprintf(rest[0] ? "tenant:%s:%s" : "tenant:%s", id->tenant_id, rest);
 	if (rest[0] == '\0')
+	{
 		channel.rights = list_make1("read");
+		channel.presence = presence_of(id, rest);
+	}
 	else if (strcmp(name, "global") == 0)
 	{
 		channel.canonical = pstrdup("global");
@@ -187,10 +242,13 @@ resolve(const Identity *id, const char *name)
 		if (rbac_can(id, "read", "audit_log", NULL))
 			channel.rights = list_make1("read");
 	}
-	else if ((tail = after(rest, "entity:")) != NULL)
-		channel.rights = entity_rights(id, tail);
-	else
-		channel.rights = rule_rights(rest);
+	else if ((tail = after(rest, "presence:")) != NULL)
+	{
+		channel.rights = presence_rights(id, tail);
+		channel.presence = channel.canonical;
+	}
+	else if ((channel.rights = resource_rights(id, rest)) != NIL)
+		channel.presence = presence_of(id, rest);
 	return channel;
 }
 
@@ -216,6 +274,8 @@ wrk_channel_resolve(PG_FUNCTION_ARGS)
 	wrk_json_begin_object(&state);
 	wrk_json_pair_text(&state, "channel", channel.canonical);
 	wrk_json_pair_text(&state, "as", channel.as);
+	if (channel.presence != NULL)
+		wrk_json_pair_text(&state, "presence", channel.presence);
 	wrk_json_key(&state, "can");
 	wrk_json_begin_array(&state);
 	foreach (cell, channel.rights)

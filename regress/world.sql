@@ -98,6 +98,10 @@ BEGIN
 	VALUES (x, regress.wid(t, 'chat'), regress.wid(t, 'room'), 'chat', m || ' chat', regress.wid(t, 'client'));
 	INSERT INTO copilot.message_reads (tenant_id, thread_id, user_id, delivered_to, delivered_time)
 	SELECT tenant_id, thread_id, regress.wid(t, 'ops'), id, created_at FROM copilot.messages WHERE id = regress.wid(t, 'chat');
+	INSERT INTO wrk.presence (channel, user_id, node, tenant_id, name, status, connections, meta, changed_ms)
+	SELECT format('tenant:%s:presence:%s', x, r), regress.wid(t, 'client'), md5(m), x, m || ' client', 0, 1, format('{"m": "%s"}', m), 0
+	FROM unnest(ARRAY['tenant', 'project/' || regress.wid(t, 'project')]) r;
+	INSERT INTO wrk.last_seen (tenant_id, user_id, seen_at) SELECT x, regress.wid(t, r), now() FROM unnest('{client,builder}'::text[]) r;
 	INSERT INTO copilot.tasks (tenant_id, id, project_id, kind, title, assignee_id, priority)
 	SELECT x, regress.wid(t, 'task', n), regress.wid(t, 'project'), k, m || ' ' || k, CASE WHEN random() < 0.5 THEN regress.wid(t, 'client') END,
 		regress.any_of('low', 'normal', 'high', 'urgent')

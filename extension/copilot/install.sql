@@ -117,6 +117,7 @@ BEGIN
 	PERFORM copilot.make_locks();
 	PERFORM copilot.make_files();
 	PERFORM copilot.make_notifications();
+	PERFORM copilot.make_presence();
 	PERFORM copilot.make_builds();
 	PERFORM copilot.define_machines();
 	PERFORM copilot.enable_all_status();

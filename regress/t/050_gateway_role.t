@@ -28,16 +28,20 @@ my $functions = q{
 		AND has_function_privilege('gateway', p.oid, 'EXECUTE')
 		AND NOT has_function_privilege('stranger', p.oid, 'EXECUTE')};
 is_deeply([ sort split /\n/, $node->safe_psql('wrk', $functions) ], [
+	'wrk.gateway_attach(text,text,integer)',
 	'wrk.gateway_call(text,text,jsonb,text)',
 	'wrk.gateway_fetch(text,text,bigint,integer)',
 	'wrk.gateway_hello(text,integer)',
 	'wrk.gateway_listen()',
 	'wrk.gateway_open(text)',
+	'wrk.gateway_presence(text,jsonb)',
+	'wrk.gateway_present(text,text[])',
 	'wrk.gateway_recheck(text,jsonb)',
 	'wrk.gateway_refused(text,text,text,text,text)',
 	'wrk.gateway_replay(text,text,text,text,integer)',
 	'wrk.gateway_send(text[])',
-	'wrk.gateway_subscribe(text,text)' ],
+	'wrk.gateway_subscribe(text,text)',
+	'wrk.gateway_sweep(text)' ],
 	'the gateway may execute its functions');
 
 # everything else: nothing that a role nobody gave anything does not have
@@ -69,6 +73,7 @@ my %refused = (
 	'reading tenants' => 'SELECT * FROM copilot.tenants',
 	'reading events' => 'SELECT * FROM wrk.event',
 	'reading signing keys' => 'SELECT * FROM wrk.jwt_key',
+	'reading who is there' => 'SELECT * FROM wrk.presence',
 	'reading API keys' => 'SELECT * FROM wrk.api_key',
 	'writing an event' => q{SELECT wrk.emit('x.y', '{}', '{global}')},
 	'making an API key' => q{SELECT wrk.api_key_create('t', 'u', '{admin}')},
