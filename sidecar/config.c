@@ -55,6 +55,8 @@ static const Option options[] = {
 	TEXT(origins, "*", "origins whose pages are let in: https://app.example.com, ..."),
 	TEXT(trusted_proxies, "",
 		 "networks whose X-Forwarded-For is believed: 10.0.0.0/8, ..."),
+	TEXT(tls_cert, "", "file with certificate and chain (PEM); empty: no TLS"),
+	TEXT(tls_key, "", "file with its key (PEM, without a passphrase)"),
 	NUMBER(pool_size, "4", "connections", 1, 64, "database connections for requests"),
 	NUMBER(pool_queue, "4096", "requests", 1, 1000000,
 		   "requests waiting for the database; past it: unavailable"),
@@ -128,6 +130,13 @@ static const Option options[] = {
 };
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
+
+/* Read once at the start; all others are looked at whenever they matter. */
+static const char *const fixed[] = {
+	"listen",          "port",       "backlog",       "reuse_port",      "name",
+	"pool_size",       "pool_queue", "query_timeout", "fetch_pause_max", "write_max",
+	"max_connections", NULL,
+};
 
 /* NULL when there is no option of that name. */
 static const Option *
@@ -241,6 +250,7 @@ load_file(Config *config, const char *path, Buf *error)
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t size = 0;
+	ssize_t len;
 	int number = 0;
 	bool ok = true;
 
@@ -249,12 +259,14 @@ load_file(Config *config, const char *path, Buf *error)
 		buf_printf(error, "cannot open \"%s\": %s", path, strerror(errno));
 		return false;
 	}
-	while (ok && getline(&line, &size, file) >= 0)
+	while (ok && (len = getline(&line, &size, file)) >= 0)
 	{
 		Buf detail = {0};
 
 		number++;
-		ok = set_from_line(config, line, &detail);
+		ok = strlen(line) == (size_t) len && set_from_line(config, line, &detail);
+		if (!ok && detail.len == 0)
+			buf_puts(&detail, "not text");
 		if (!ok)
 			buf_printf(error, "%s line %d: %s", path, number, buf_cstr(&detail));
 		buf_free(&detail);
@@ -459,6 +471,63 @@ config_load(Config *config, int argc, char **argv, Buf *out, Buf *error)
 		return CONFIG_RUN;
 	answer(config, print, out);
 	return CONFIG_DONE;
+}
+
+/* Does it take a restart? */
+static bool
+is_fixed(const Option *option)
+{
+	for (const char *const *name = fixed; *name; name++)
+	{
+		if (strcmp(*name, option->name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Do the values of an option differ? */
+static bool
+differ(const Option *option, const Config *before, const Config *fresh)
+{
+	const void *old = member(before, option);
+	const void *new = member(fresh, option);
+
+	if (option->unit != NULL)
+		return *(const int64_t *) old != *(const int64_t *) new;
+	return strcmp(*(char *const *) old, *(char *const *) new) != 0;
+}
+
+/* Copies the value of an option. */
+static void
+copy(const Option *option, Config *to, const Config *from)
+{
+	void *old = member(to, option);
+	const void *new = member(from, option);
+
+	if (option->unit != NULL)
+		*(int64_t *) old = *(const int64_t *) new;
+	else
+	{
+		free(*(char **) old);
+		*(char **) old = mem_strdup(*(char *const *) new);
+	}
+}
+
+void
+config_take(Config *config, const Config *before, const Config *fresh,
+			ConfigChanged changed, void *arg)
+{
+	for (size_t i = 0; i < NOPTIONS; i++)
+	{
+		const Option *option = &options[i];
+		bool taken = !is_fixed(option);
+
+		if (!differ(option, before, fresh))
+			continue;
+		if (taken)
+			copy(option, config, fresh);
+		changed(arg, option->name, taken);
+	}
 }
 
 void

@@ -26,6 +26,8 @@ typedef struct Config
 	char *log_level;
 	char *origins;
 	char *trusted_proxies;
+	char *tls_cert;
+	char *tls_key;
 	/* database */
 	int64_t pool_size;
 	int64_t pool_queue;
@@ -101,6 +103,15 @@ typedef enum ConfigResult
 extern ConfigResult config_load(Config *config, int argc, char **argv, Buf *out,
 								Buf *error);
 extern void config_free(Config *config);
+
+/*
+ * Copies the values in which *fresh differs from *before into *config, except those
+ * that are read once at the start; changed is told of both.
+ */
+typedef void (*ConfigChanged)(void *arg, const char *name, bool taken);
+
+extern void config_take(Config *config, const Config *before, const Config *fresh,
+						ConfigChanged changed, void *arg);
 
 /* Sets one option by name; false with a message when name or value is wrong. */
 extern bool config_set(Config *config, const char *name, const char *value, Buf *error);

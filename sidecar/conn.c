@@ -81,15 +81,21 @@ conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops)
 	list_init(&table->doomed);
 	table->config = config;
 	table->ops = *ops;
-	table->limits.max = (uint64_t) config->outbox_max;
-	table->limits.ephemeral_max = (uint64_t) config->ephemeral_max;
 	limits_init(&table->quotas, config);
+	conn_table_configure(table);
 }
 
 void
 conn_table_free(ConnTable *table)
 {
 	limits_free(&table->quotas);
+}
+
+void
+conn_table_configure(ConnTable *table)
+{
+	table->limits.max = (uint64_t) table->config->outbox_max;
+	table->limits.ephemeral_max = (uint64_t) table->config->ephemeral_max;
 }
 
 Conn *

@@ -105,6 +105,9 @@ struct ConnTable
 extern void conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops);
 extern void conn_table_free(ConnTable *table);
 
+/* The configuration has changed. */
+extern void conn_table_configure(ConnTable *table);
+
 /* Writes what became ready in this tick. */
 extern void conn_table_flush(ConnTable *table);
 

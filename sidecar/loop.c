@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
-#define MAX_SIGNALS 4
+#define MAX_SIGNALS 8
 #define CLOSING_TURNS 100 /* of the loop, for handles to be gone */
 
 struct LoopTimer

@@ -14,8 +14,8 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
-#include "origins.h"
-#include "pg.h"
+#include "settings.h"
+#include "tls.h"
 #include "ws.h"
 
 #include <signal.h>
@@ -100,6 +100,14 @@ on_terminate(void *arg)
 	loop_timer_start(drain, 0, DRAIN_STEP_MS);
 }
 
+/* SIGHUP */
+static void
+on_hangup(void *arg)
+{
+	(void) arg;
+	settings_reload(&gateway);
+}
+
 /* Room for max_connections, as far as the hard limit goes; the rest is for us. */
 static void
 raise_descriptor_limit(Config *config)
@@ -160,6 +168,7 @@ start(void)
 					 janitor_interval(&gateway.config));
 	loop_on_signal(SIGTERM, on_terminate, NULL);
 	loop_on_signal(SIGINT, on_terminate, NULL);
+	loop_on_signal(SIGHUP, on_hangup, NULL);
 	return true;
 }
 
@@ -181,49 +190,24 @@ stop(void)
 	hub_free(&gateway.hub);
 	conn_table_free(&gateway.table);
 	ws_free();
+	tls_free();
 	loop_free();
 	log_info("stopped", "");
-}
-
-/* The lists of origins and networks; says which entry is wrong. */
-static bool
-lists_are_good(const Config *config)
-{
-	Buf error = {0};
-	const char *name = "origins";
-	bool good = origins_check(config->origins, &error);
-
-	if (good)
-	{
-		name = "trusted_proxies";
-		good = networks_check(config->trusted_proxies, &error);
-	}
-	if (!good)
-		fprintf(stderr, "%s: %s\n", name, buf_cstr(&error));
-	buf_free(&error);
-	return good;
 }
 
 /* From the configuration to the exit status. */
 static int
 run(void)
 {
-	LogLevel level;
+	Buf error = {0};
 
-	if (!log_level_from_name(gateway.config.log_level, &level))
+	if (!settings_check(&gateway.config, &error))
 	{
-		fprintf(stderr, "log_level: \"%s\" is not error, warn, info or debug\n",
-				gateway.config.log_level);
+		fprintf(stderr, "%s\n", buf_cstr(&error));
+		buf_free(&error);
 		return 2;
 	}
-	if (!pg_conninfo_is_valid(gateway.config.database))
-	{
-		fprintf(stderr, "database: not a connection string of libpq\n");
-		return 2;
-	}
-	if (!lists_are_good(&gateway.config))
-		return 2;
-	log_set_level(level);
+	settings_apply_log(&gateway.config);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit(&gateway.config);
 	default_name(&gateway.config);
@@ -244,6 +228,7 @@ main(int argc, char **argv)
 	switch (config_load(&gateway.config, argc, argv, &out, &error))
 	{
 		case CONFIG_RUN:
+			settings_remember(argc, argv);
 			status = run();
 			break;
 		case CONFIG_DONE:
@@ -254,6 +239,7 @@ main(int argc, char **argv)
 			fprintf(stderr, "wrk_copilot_gateway: %s\n", buf_cstr(&error));
 			break;
 	}
+	settings_forget();
 	config_free(&gateway.config);
 	buf_free(&out);
 	buf_free(&error);

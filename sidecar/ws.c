@@ -1,7 +1,7 @@
 /*
  * ws.c: see ws.h.
  *
- * libwebsockets owns the sockets (and, later, TLS) as raw connections: polling,
+ * libwebsockets owns the sockets and TLS (tls.c says how) as raw connections: polling,
  * partial writes, orderly closing. The handshake and the frames are our own
  * (httphead.c, handshake.c, wsframe.c, receive.c), because three promises cannot be kept
  * with the server side of 4.1.6:
@@ -24,11 +24,13 @@
 #include "receive.h"
 #include "session.h"
 #include "stats.h"
+#include "tls.h"
 
 #include <libwebsockets.h>
 #include <netdb.h>
 #include <sys/socket.h>
 
+#define LWS_PATIENCE_S 3600       /* the deadlines are ours, see janitor.c */
 #define RECEIVE_BYTES (64 * 1024) /* one read; shared by all connections */
 
 static struct lws_context *context;
@@ -45,7 +47,10 @@ on_drained(Conn *conn)
 	if (conn->state == CONN_CLOSING && conn->peer_closed)
 		conn_doom(conn);
 	else if (conn->state == CONN_HTTP)
+	{
+		tls_say_goodbye(lws_get_ssl(conn->socket));
 		shutdown(lws_get_socket_fd(conn->socket), SHUT_WR); /* its EOF ends us */
+	}
 }
 
 /* Writes until the outbox is empty or the socket is full. */
@@ -134,11 +139,16 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 {
 	Conn *conn;
 
-	(void) user;
 	switch (reason)
 	{
+		case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+			tls_serve(user);
+			break;
 		case LWS_CALLBACK_RAW_RX:
 			conn = lws_get_opaque_user_data(wsi);
+			/* it sets one when a handshake ends, and forgets it */
+			if (lws_get_ssl(wsi) != NULL)
+				lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
 			if (conn != NULL)
 				receive_bytes(gateway, conn, in, len);
 			break;
@@ -199,10 +209,14 @@ ws_init(Gateway *owner)
 		.foreign_loops = loops,
 		.pt_serv_buf_size = RECEIVE_BYTES,
 		.retry_and_idle_policy = &no_keepalive,
+		.timeout_secs = LWS_PATIENCE_S,
 		.vhost_name = "wrk",
 	};
 
 	gateway = owner;
+	if (tls_is_wanted(&owner->config))
+		info.options |=
+			LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
 	lws_set_log_level(LLL_ERR | LLL_WARN, log_from_lws);
 	context = lws_create_context(&info);
 	if (context == NULL)
@@ -247,6 +261,8 @@ ws_accept(void *arg, int fd)
 		return false;
 	}
 	description.opaque = conn;
+	if (tls_is_wanted(&owner->config))
+		description.type |= LWS_ADOPT_ALLOW_SSL;
 	wsi = lws_adopt_descriptor_vhost_via_info(&description);
 	if (wsi == NULL)
 		conn_doom(conn); /* the descriptor was closed there */

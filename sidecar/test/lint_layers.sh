@@ -1,6 +1,6 @@
 #!/bin/sh
-# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS: an include may go to the same or a lower
-# layer, and only the named files may know libuv, libpq and libwebsockets. Run by
+# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS SSL: an include may go to the same or a lower
+# layer, and only the named files may know libuv, libpq, libwebsockets and OpenSSL. Run by
 # `make lint-layers` in the folder of the sources.
 status=0
 
@@ -52,5 +52,6 @@ done
 known_to uv.h "$6"
 known_to libpq-fe.h "$7"
 known_to libwebsockets.h "$8"
+known_to openssl/ssl.h "$9"
 [ $status = 0 ] && echo "layers: ok"
 exit $status

@@ -10,6 +10,7 @@
 //   await c.close();
 
 import net from 'node:net';
+import tls from 'node:tls';
 import { createHash, randomBytes } from 'node:crypto';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -289,11 +290,13 @@ export class WsClient {
   }
 }
 
-// Opens the TCP connection and upgrades it; resolves with { socket, protocol, rest }.
-function upgrade(url, protocols, headers, timeout) {
-  const { hostname, port, pathname, search, host } = new URL(url);
+// Opens the connection and upgrades it; resolves with { socket, protocol, rest }.
+function upgrade(url, protocols, headers, timeout, tlsOptions) {
+  const { protocol: scheme, hostname, port, pathname, search, host } = new URL(url);
+  const secure = scheme === 'wss:';
   return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: hostname, port: Number(port || 80), noDelay: true });
+    const to = { host: hostname, port: Number(port || (secure ? 443 : 80)), noDelay: true };
+    const socket = secure ? tls.connect({ rejectUnauthorized: false, ...to, ...tlsOptions }) : net.connect(to);
     const key = randomBytes(16).toString('base64');
     const timer = setTimeout(() => fail(new Error(`no upgrade within ${timeout} ms`)), timeout);
     let head = Buffer.alloc(0);
@@ -304,7 +307,7 @@ function upgrade(url, protocols, headers, timeout) {
     };
     socket.once('error', fail);
     socket.once('close', () => fail(new Error('closed during the upgrade')));
-    socket.on('connect', () => {
+    socket.on(secure ? 'secureConnect' : 'connect', () => {
       const lines = [`GET ${pathname}${search} HTTP/1.1`, `Host: ${host}`, 'Upgrade: websocket', 'Connection: Upgrade'];
       lines.push(`Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Version: 13');
       if (protocols.length) lines.push(`Sec-WebSocket-Protocol: ${protocols.join(', ')}`);
@@ -331,11 +334,11 @@ function upgrade(url, protocols, headers, timeout) {
 
 // Connects. With `token` the connect frame is sent too and the promise waits for `connected` (it rejects
 // when the token is refused); `bearerToken` offers it as a sub-protocol instead and waits the same way.
-// Without either the promise resolves as soon as the upgrade is done.
+// Without either the promise resolves as soon as the upgrade is done. `tls` are options of node's for wss.
 export async function connect(url, options = {}) {
   const { token, bearerToken, protocols = ['wrk.v1'], headers = {}, timeout = 10000, payload, autoPong } = options;
   const offered = bearerToken ? [...protocols, bearer(bearerToken)] : protocols;
-  const { socket, protocol, rest } = await upgrade(url, offered, headers, timeout);
+  const { socket, protocol, rest } = await upgrade(url, offered, headers, timeout, options.tls);
   const client = new WsClient(socket, { autoPong });
   client.protocol = protocol;
   if (rest.length) socket.unshift(rest);
