@@ -44,6 +44,9 @@ struct Bus
 	int nhandlers;
 	LoopCallback met;
 	void *met_arg;
+	LoopCallback collect;
+	void *collect_arg;
+	bool wanted; /* there is something to collect */
 	Peer peers[BUS_PEERS_MAX];
 	int npeers;
 	BusPack kept; /* wait to be sent */
@@ -100,9 +103,15 @@ on_flush(void *arg)
 	Bus *bus = arg;
 	Buf array = {0};
 	const char *values[1];
-	size_t count = bus->kept.count + bus->lossy.count;
+	size_t count;
 
-	if (bus->in_flight || count == 0)
+	if (bus->in_flight)
+		return;
+	if (bus->wanted && bus->collect != NULL)
+		bus->collect(bus->collect_arg);
+	bus->wanted = false;
+	count = bus->kept.count + bus->lossy.count;
+	if (count == 0)
 		return;
 	buf_puts(&array, "{");
 	buspack_append_elements(&bus->kept, &array);
@@ -140,7 +149,7 @@ on_sent(void *arg, const PgAnswer *answer)
 		log_warn("cannot tell the other gateways", "sqlstate=%s reason=%s",
 				 answer->sqlstate, log_quote(answer->message));
 	buspack_free(&bus->flight);
-	if (bus->kept.count > 0 || bus->lossy.count > 0)
+	if (bus->wanted || bus->kept.count > 0 || bus->lossy.count > 0)
 		schedule(bus, BUS_INTERVAL_MS);
 }
 
@@ -269,6 +278,20 @@ bus_on(Bus *bus, const char *kind, BusCallback callback, void *arg)
 		bus->handlers[bus->nhandlers++] = (Handler){kind, callback, arg};
 	else
 		log_error("too many kinds of messages", "kind=%s", kind);
+}
+
+void
+bus_on_collect(Bus *bus, LoopCallback collect, void *arg)
+{
+	bus->collect = collect;
+	bus->collect_arg = arg;
+}
+
+void
+bus_want(Bus *bus)
+{
+	bus->wanted = true;
+	schedule(bus, BUS_INTERVAL_MS);
 }
 
 void

@@ -61,6 +61,13 @@ extern void bus_on(Bus *bus, const char *kind, BusCallback callback, void *arg);
 extern void bus_on_peer(Bus *bus, LoopCallback callback, void *arg);
 
 /*
+ * collect is called just before messages are sent, to add (lossy) ones that were kept
+ * back until now because the next replaces them; bus_want() says that there are some.
+ */
+extern void bus_on_collect(Bus *bus, LoopCallback collect, void *arg);
+extern void bus_want(Bus *bus);
+
+/*
  * Tells the other gateways. text: at most BUS_MESSAGE_MAX bytes of UTF-8 without NUL.
  * False when it is longer or the queue is full; true also when there is nobody to tell.
  */

@@ -82,6 +82,8 @@ static const Option options[] = {
 	NUMBER(auth_timeout, "10000", "ms", 10, 600000, "time to present a token"),
 	NUMBER(heartbeat, "25000", "ms", 10, 600000, "silence after which a ping is sent"),
 	NUMBER(token_warning, "60000", "ms", 0, 3600000, "token_expiring is sent this early"),
+	NUMBER(typing_timeout, "6000", "ms", 100, 60000,
+		   "who is typing and says nothing more for so long has stopped"),
 	NUMBER(outbox_max, "4194304", "bytes", 4096, 1073741824,
 		   "unsent bytes of a connection; past it: closed 4430"),
 	NUMBER(ephemeral_max, "65536", "bytes", 0, 1073741824,

@@ -51,6 +51,7 @@ typedef struct Config
 	int64_t auth_timeout;
 	int64_t heartbeat;
 	int64_t token_warning;
+	int64_t typing_timeout;
 	int64_t outbox_max;
 	int64_t ephemeral_max;
 	int64_t write_max;

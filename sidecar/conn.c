@@ -109,6 +109,7 @@ conn_create(ConnTable *table, void *socket)
 	list_init(&conn->in_doomed);
 	list_init(&conn->in_got);
 	list_init(&conn->subs);
+	list_init(&conn->voices);
 	list_init(&conn->requests);
 	conn->table = table;
 	conn->socket = socket;

@@ -64,6 +64,7 @@ struct Conn
 	bool blocked;            /* the socket is full; the transport will call back */
 	bool peer_closed;        /* its close frame came: end when ours is out */
 	bool warned;             /* token_expiring was sent */
+	bool speaks;             /* has a word in what ephemeral.c is handing out */
 
 	/* who it is: one allocation that `tenant` points to; NULL = nobody yet */
 	char *tenant;
@@ -76,6 +77,7 @@ struct Conn
 	List subs; /* of Sub, see hub.h */
 	uint32_t nsubs;
 	uint32_t npending; /* subscriptions that await a replay, or were told of a gap */
+	List voices;       /* of Voice, see ephemeral.c */
 	List requests;     /* of Pending, see session.c */
 	uint32_t nrequests;
 

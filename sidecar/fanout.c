@@ -28,14 +28,16 @@ typedef struct Piece
 {
 	uint32_t start;
 	uint32_t len;
-	int audience; /* index, or EVERYBODY */
+	int audience;   /* index, or EVERYBODY */
+	uint32_t ntype; /* index of its type, when somebody has a filter */
 } Piece;
 
-/* The run as those see it who belong to this set of audiences. */
+/* The run as those see it who belong to this set of audiences and have this filter. */
 typedef struct Variant
 {
 	uint64_t audiences; /* bit i = belongs to audience i */
-	Chunk *chunk;       /* NULL = nothing in it for them */
+	const TypeFilter *filter;
+	Chunk *chunk; /* NULL = nothing in it for them */
 } Variant;
 
 typedef struct Run
@@ -46,6 +48,8 @@ typedef struct Run
 	Piece *pieces;
 	uint32_t npieces;
 	uint32_t pieces_cap;
+	char **types; /* of the pieces, when somebody has a filter */
+	uint32_t ntypes;
 	Audience *audiences;
 	uint32_t naudiences;
 	Variant *variants;
@@ -158,20 +162,32 @@ get_audience(Run *run, const Event *event)
 	return (int) run->naudiences++;
 }
 
+/* Index of the event's type in the run: of the last one, or added. */
+static uint32_t
+get_type(Run *run, const Event *event)
+{
+	if (run->ntypes > 0 && strcmp(run->types[run->ntypes - 1], event->type) == 0)
+		return run->ntypes - 1;
+	run->types = mem_realloc(run->types, (run->ntypes + 1) * sizeof(char *));
+	run->types[run->ntypes] = mem_strdup(event->type);
+	return run->ntypes++;
+}
+
 /* Appends the frame of an event and notes whom it is for. */
 static void
-add_to_run(Run *run, const Event *event, const char *channel)
+add_to_run(Run *run, const Event *event, const Channel *channel)
 {
 	uint32_t start = (uint32_t) run->bytes.len;
 
-	event_append_frame(&run->bytes, event, channel);
+	event_append_frame(&run->bytes, event, channel->name);
 	if (run->npieces == run->pieces_cap)
 	{
 		run->pieces_cap = run->pieces_cap ? run->pieces_cap * 2 : 16;
 		run->pieces = mem_realloc(run->pieces, run->pieces_cap * sizeof(Piece));
 	}
 	run->pieces[run->npieces++] =
-		(Piece){start, (uint32_t) run->bytes.len - start, get_audience(run, event)};
+		(Piece){start, (uint32_t) run->bytes.len - start, get_audience(run, event),
+				channel->nfiltered > 0 ? get_type(run, event) : 0};
 }
 
 void
@@ -183,8 +199,7 @@ fanout_add(Fanout *fanout, const Event *event, char **channels, size_t nchannels
 
 		if (channel == NULL)
 			continue;
-		add_to_run(get_run(get_batch(fanout, channel), channel, event), event,
-				   channel->name);
+		add_to_run(get_run(get_batch(fanout, channel), channel, event), event, channel);
 	}
 }
 
@@ -216,22 +231,31 @@ audiences_of(const Run *run, const Conn *conn)
 	return bits;
 }
 
-/* Makes the chunk that those in these audiences get, NULL when it is empty. */
+/* Is the piece for those in these audiences with this filter? */
+static bool
+is_for(const Run *run, const Piece *piece, uint64_t audiences, const TypeFilter *filter)
+{
+	if (piece->audience != EVERYBODY && !(audiences >> piece->audience & 1))
+		return false;
+	return filter == NULL || type_filter_passes(filter, run->types[piece->ntype]);
+}
+
+/* Makes the chunk that they get, NULL when it is empty. */
 static Chunk *
-lay_out(const Run *run, uint64_t audiences)
+lay_out(const Run *run, uint64_t audiences, const TypeFilter *filter)
 {
 	Buf bytes = {0};
 	uint32_t count = 0;
 	Chunk *chunk = NULL;
 
-	if (run->naudiences == 0)
+	if (run->naudiences == 0 && filter == NULL)
 		return chunk_new(run->frame_class, run->bytes.data, run->bytes.len, run->npieces,
 						 run->state_key);
 	for (uint32_t i = 0; i < run->npieces; i++)
 	{
 		const Piece *piece = &run->pieces[i];
 
-		if (piece->audience != EVERYBODY && !(audiences >> piece->audience & 1))
+		if (!is_for(run, piece, audiences, filter))
 			continue;
 		buf_append(&bytes, run->bytes.data + piece->start, piece->len);
 		count++;
@@ -244,18 +268,18 @@ lay_out(const Run *run, uint64_t audiences)
 
 /* The variant's chunk is borrowed from the run. */
 static Chunk *
-get_variant(Run *run, uint64_t audiences)
+get_variant(Run *run, uint64_t audiences, const TypeFilter *filter)
 {
 	Variant *added;
 
 	for (uint32_t i = 0; i < run->nvariants; i++)
 	{
-		if (run->variants[i].audiences == audiences)
+		if (run->variants[i].audiences == audiences && run->variants[i].filter == filter)
 			return run->variants[i].chunk;
 	}
 	run->variants = mem_realloc(run->variants, (run->nvariants + 1) * sizeof(Variant));
 	added = &run->variants[run->nvariants++];
-	*added = (Variant){audiences, lay_out(run, audiences)};
+	*added = (Variant){audiences, filter, lay_out(run, audiences, filter)};
 	stats.batches_total++;
 	return added->chunk;
 }
@@ -272,7 +296,8 @@ deliver_run(Fanout *fanout, Run *run, const Channel *channel, uint64_t cycle)
 
 		if (conn->state != CONN_READY || sub->skip_cycle == cycle)
 			continue;
-		chunk = get_variant(run, run->naudiences ? audiences_of(run, conn) : 0);
+		chunk =
+			get_variant(run, run->naudiences ? audiences_of(run, conn) : 0, sub->filter);
 		if (chunk == NULL)
 			continue;
 		sub_deliver(sub, chunk);
@@ -292,6 +317,7 @@ free_run(Run *run)
 	}
 	for (uint32_t i = 0; i < run->naudiences; i++)
 		text_array_free(run->audiences[i].users, run->audiences[i].nusers);
+	text_array_free(run->types, run->ntypes);
 	free(run->variants);
 	free(run->audiences);
 	free(run->pieces);

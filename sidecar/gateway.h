@@ -14,6 +14,7 @@
 
 struct Bus;
 struct Feed;
+struct Publisher;
 
 typedef struct Gateway
 {
@@ -24,6 +25,7 @@ typedef struct Gateway
 	PgPool *pool;
 	struct Feed *feed;
 	struct Bus *bus;
+	struct Publisher *publisher;
 	bool database_up; /* as last told to the clients */
 	bool draining;
 } Gateway;

@@ -90,6 +90,23 @@ hub_set_alias(Sub *sub, const char *as)
 		sub->as = mem_strdup(as);
 }
 
+void
+hub_set_filter(Sub *sub, TypeFilter *filter)
+{
+	sub->channel->nfiltered += filter != NULL;
+	sub->channel->nfiltered -= sub->filter != NULL;
+	type_filter_unref(sub->filter);
+	sub->filter = filter;
+}
+
+void
+hub_on_left(Hub *hub, HubLeft left, void *arg)
+{
+	assert(hub->nlisteners < HUB_LISTENERS);
+	hub->listeners[hub->nlisteners].left = left;
+	hub->listeners[hub->nlisteners++].arg = arg;
+}
+
 /* Lets go of what was held behind the replay. */
 static void
 drop_held(Sub *sub)
@@ -142,8 +159,11 @@ hub_unsubscribe(Hub *hub, Sub *sub)
 {
 	Conn *conn = sub->conn;
 
+	for (int i = 0; i < hub->nlisteners; i++)
+		hub->listeners[i].left(hub->listeners[i].arg, sub);
 	set_waits(sub, false, false);
 	drop_held(sub);
+	hub_set_filter(sub, NULL);
 	leave_channel(hub, sub);
 	list_remove(&sub->in_conn);
 	conn->nsubs--;

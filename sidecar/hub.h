@@ -14,6 +14,7 @@
 
 #include "conn.h"
 #include "strmap.h"
+#include "typefilter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ typedef struct Channel
 	struct Sub **subs;
 	uint32_t nsubs;
 	uint32_t cap;
+	uint32_t nfiltered;         /* of the subscribers: have a filter */
 	struct ChannelBatch *batch; /* of the page being handed out, else NULL */
 	char name[];
 } Channel;
@@ -48,12 +50,24 @@ typedef struct Sub
 	uint32_t ncovered; /* of those held: the replay that is awaited has them, too */
 	uint32_t held_cap;
 	uint64_t held_bytes;
-	char *as; /* the name the client used, NULL when it is the canonical one */
+	char *as;           /* the name the client used, NULL when it is the canonical one */
+	TypeFilter *filter; /* types it is for, NULL = all */
 } Sub;
+
+/* A subscription ends; it is still whole. */
+typedef void (*HubLeft)(void *arg, Sub *sub);
+
+#define HUB_LISTENERS 4
 
 typedef struct Hub
 {
 	StrMap channels;
+	struct
+	{
+		HubLeft left;
+		void *arg;
+	} listeners[HUB_LISTENERS];
+	int nlisteners;
 } Hub;
 
 extern void hub_init(Hub *hub);
@@ -67,6 +81,12 @@ extern Sub *hub_find_sub(const Conn *conn, const char *name);
 /* Adds a subscription; the connection must not have one to this channel. */
 extern Sub *hub_subscribe(Hub *hub, Conn *conn, const char *channel);
 extern void hub_set_alias(Sub *sub, const char *as);
+
+/* Only events of these types from now on; takes the caller's reference. */
+extern void hub_set_filter(Sub *sub, TypeFilter *filter);
+
+/* Calls back at the end of each subscription, whatever ends it. */
+extern void hub_on_left(Hub *hub, HubLeft left, void *arg);
 extern void hub_unsubscribe(Hub *hub, Sub *sub);
 extern void hub_unsubscribe_all(Hub *hub, Conn *conn);
 

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "publish.h"
 #include "settings.h"
 #include "tls.h"
 #include "ws.h"
@@ -161,6 +162,7 @@ start(void)
 		return false;
 	gateway.pool = pool_open(&gateway.config, pool_statements, on_pool_changed, NULL);
 	gateway.bus = bus_open(&gateway);
+	gateway.publisher = publish_open(&gateway);
 	gateway.feed = feed_open(&gateway);
 	janitor = loop_timer_new(on_janitor, NULL);
 	drain = loop_timer_new(on_drain_step, NULL);
@@ -183,6 +185,7 @@ stop(void)
 	conn_table_reap(&gateway.table);
 	feed_close(gateway.feed);
 	pool_close(gateway.pool);
+	publish_close(gateway.publisher);
 	bus_close(gateway.bus);
 	loop_timer_free(janitor);
 	loop_timer_free(drain);

@@ -60,6 +60,7 @@ pending_end(Pending *pending)
 	free(pending->upto);
 	free(pending->rights);
 	free(pending->as);
+	type_filter_unref(pending->filter);
 	free(pending);
 }
 

@@ -31,6 +31,8 @@
 	X(doorbells_missed_total, counter, "Events found by a poll that no doorbell told") \
 	X(probes_lost_total, counter, "Doorbell probes that were not heard") \
 	X(batches_total, counter, "Batches laid out") \
+	X(ephemeral_total, counter, "Ephemeral events of clients and other gateways") \
+	X(ephemeral_replaced_total, counter, "Of them replaced by the next of their sender") \
 	X(dropped_ephemeral_total, counter, "Ephemeral frames dropped, outbox full") \
 	X(coalesced_state_total, counter, "State frames replaced by a newer one") \
 	X(slow_consumers_total, counter, "Connections closed 4430") \

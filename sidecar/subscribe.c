@@ -40,19 +40,24 @@ own_sub(const Pending *pending)
 	return sub != NULL && sub->serial == pending->serial ? sub : NULL;
 }
 
-/* The replayed events as a JSON array. */
+/* The replayed events that the client wants as a JSON array. */
 static void
-append_events(Buf *out, const PgAnswer *answer, const char *channel)
+append_events(Buf *out, const PgAnswer *answer, const Pending *pending)
 {
+	bool first = true;
+
 	buf_puts(out, "[");
 	for (int row = 0; answer != NULL && row < answer->nrows; row++)
 	{
 		Event event;
 
 		row_to_event(answer, row, &event);
-		if (row > 0)
+		if (!type_filter_passes(pending->filter, event.type))
+			continue;
+		if (!first)
 			buf_puts(out, ",");
-		event_append_json(out, &event, channel);
+		first = false;
+		event_append_json(out, &event, pending->channel);
 	}
 	buf_puts(out, "]");
 }
@@ -71,7 +76,9 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 	buf_printf(&json,
 			   ",\"recovered\":%s,\"can\":%s,\"events\":", recovered ? "true" : "false",
 			   pending->rights);
-	append_events(&json, events, pending->channel);
+	append_events(&json, events, pending);
+	if (pending->filter != NULL)
+		buf_printf(&json, ",\"types\":%s", pending->filter->text);
 	buf_puts(&json, "}");
 	wire_close(&json);
 	conn_send(pending->conn, &json);
@@ -193,6 +200,7 @@ join(Pending *pending)
 	if (sub == NULL)
 		sub = hub_subscribe(&gateway->hub, pending->conn, pending->channel);
 	hub_set_alias(sub, pending->as);
+	hub_set_filter(sub, type_filter_ref(pending->filter));
 	sub_set_broken(sub, false);
 	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
 	sub->serial = ++last_serial;
@@ -346,6 +354,8 @@ subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 {
 	const char *values[2] = {conn->token, request->channel};
 	const json_t *since = json_object_get(request->payload, "since");
+	TypeFilter *filter;
+	const char *why;
 	Pending *pending;
 
 	if (request->channel == NULL || *request->channel == '\0')
@@ -363,9 +373,18 @@ subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 	if (hub_find_sub(conn, request->channel) == NULL &&
 		!admit_subscription(conn, request->id, request->channel))
 		return;
+	if (!type_filter_read(json_object_get(request->payload, "types"), &filter, &why))
+	{
+		reply_error(conn, request->id, request->channel, &error_bad_request, why);
+		return;
+	}
 	pending = pending_begin(gateway, conn, request);
 	if (pending == NULL)
+	{
+		type_filter_unref(filter);
 		return;
+	}
+	pending->filter = filter;
 	if (json_is_string(since))
 		pending->text = mem_strdup(json_string_value(since));
 	if (!pending_send(pending, STMT_SUBSCRIBE, values, on_granted))
