@@ -129,6 +129,12 @@ static const Option options[] = {
 	LIMIT(tenant_others_minute, "300000", "frames",
 		  "any other, of a tenant, in a minute"),
 	NUMBER(drain_timeout, "5000", "ms", 0, 600000, "time SIGTERM leaves to say good-bye"),
+	NUMBER(token_in_query, "0", "0 or 1", 0, 1,
+		   "/sse takes ?token= as well; proxies log such addresses"),
+	NUMBER(poll_wait_max, "30000", "ms", 0, 600000, "longest wait of a poll"),
+	NUMBER(compression, "0", "0 or 1", 0, 1,
+		   "permessage-deflate for WebSockets that offer it"),
+	TEXT(static_dir, "", "folder whose files are served; empty: none"),
 };
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))

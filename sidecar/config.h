@@ -88,6 +88,11 @@ typedef struct Config
 	int64_t tenant_others_second;
 	int64_t tenant_others_minute;
 	int64_t drain_timeout;
+	/* transports */
+	int64_t token_in_query;
+	int64_t poll_wait_max;
+	int64_t compression;
+	char *static_dir;
 } Config;
 
 typedef enum ConfigResult

@@ -4,6 +4,7 @@
 #include "conn.h"
 
 #include "clock.h"
+#include "httpbody.h"
 #include "log.h"
 #include "mem.h"
 #include "stats.h"
@@ -22,11 +23,12 @@
 static const unsigned legal_moves[] = {
 	[CONN_HEAD] = BIT(CONN_HTTP) | BIT(CONN_OPEN) | BIT(CONN_DEAD),
 	[CONN_HTTP] = BIT(CONN_DEAD),
-	[CONN_OPEN] = BIT(CONN_AUTHENTICATING) | BIT(CONN_CLOSING) | BIT(CONN_DEAD),
-	[CONN_AUTHENTICATING] =
-		BIT(CONN_OPEN) | BIT(CONN_READY) | BIT(CONN_CLOSING) | BIT(CONN_DEAD),
-	[CONN_READY] = BIT(CONN_CLOSING) | BIT(CONN_DEAD),
-	[CONN_CLOSING] = BIT(CONN_DEAD),
+	[CONN_OPEN] =
+		BIT(CONN_AUTHENTICATING) | BIT(CONN_HTTP) | BIT(CONN_CLOSING) | BIT(CONN_DEAD),
+	[CONN_AUTHENTICATING] = BIT(CONN_OPEN) | BIT(CONN_READY) | BIT(CONN_HTTP) |
+							BIT(CONN_CLOSING) | BIT(CONN_DEAD),
+	[CONN_READY] = BIT(CONN_HTTP) | BIT(CONN_CLOSING) | BIT(CONN_DEAD),
+	[CONN_CLOSING] = BIT(CONN_HTTP) | BIT(CONN_DEAD),
 	[CONN_DEAD] = 0,
 };
 
@@ -39,9 +41,9 @@ conn_state_name(ConnState state)
 	return names[state];
 }
 
-/* Does a connection in this state count as a WebSocket? */
+/* Does a connection in this state count as a client's session? */
 static bool
-is_websocket(ConnState state)
+is_session(ConnState state)
 {
 	return state >= CONN_OPEN && state <= CONN_CLOSING;
 }
@@ -55,7 +57,7 @@ conn_set_state(Conn *conn, ConnState state)
 				  conn_state_name(conn->state), conn_state_name(state));
 		abort();
 	}
-	stats.connections += is_websocket(state) - is_websocket(conn->state);
+	stats.connections += is_session(state) - is_session(conn->state);
 	conn->state = state;
 	conn->since = clock_now_ms();
 }
@@ -70,6 +72,12 @@ bool
 conn_is_open(const Conn *conn)
 {
 	return conn->state >= CONN_OPEN && conn->state <= CONN_READY;
+}
+
+bool
+conn_is_websocket(const Conn *conn)
+{
+	return is_session(conn->state) && conn->exchange == NULL;
 }
 
 void
@@ -121,6 +129,21 @@ conn_create(ConnTable *table, void *socket)
 	return conn;
 }
 
+Conn *
+conn_succeed(Conn *conn)
+{
+	Conn *next = conn_create(conn->table, conn->socket);
+
+	limits_leave(&conn->table->quotas, &conn->seat, clock_now_ms());
+	next->in = conn->in;
+	next->rate = conn->rate;
+	next->patience = conn->patience;
+	conn->in = (Buf){0};
+	conn->socket = NULL;
+	conn_doom(conn);
+	return next;
+}
+
 /* Only conn_table_reap() comes here. */
 static void
 conn_free(Conn *conn)
@@ -131,6 +154,7 @@ conn_free(Conn *conn)
 	outbox_clear(&conn->out, false);
 	buf_free(&conn->in);
 	buf_free(&conn->message);
+	http_request_free(conn->request);
 	free(conn->tenant);
 	free(conn->token);
 	limits_leave(&conn->table->quotas, &conn->seat, clock_now_ms());
@@ -191,9 +215,8 @@ conn_set_token(Conn *conn, const char *token)
 	conn->token = mem_strdup(token);
 }
 
-/* It will be written at the end of the tick. */
-static void
-mark_dirty(Conn *conn)
+void
+conn_touch(Conn *conn)
 {
 	if (!list_is_linked(&conn->in_dirty))
 		list_push_tail(&conn->table->dirty, &conn->in_dirty);
@@ -204,12 +227,15 @@ conn_push(Conn *conn, Chunk *chunk)
 {
 	if (!conn_is_open(conn))
 		return;
+	/* a poll waits for what others do, not for its own answers or the passing of time */
+	if (chunk->frame_class != CLASS_REPLY && !chunk_is_position(chunk))
+		conn->news = true;
 	chunk = chunk_as(chunk, (Framing) conn->framing);
 	switch (outbox_push(&conn->out, chunk, &conn->table->limits))
 	{
 		case OUTBOX_TAKEN:
 			stats.frames_out_total += chunk->frames;
-			mark_dirty(conn);
+			conn_touch(conn);
 			break;
 		case OUTBOX_DROPPED:
 			break;
@@ -225,19 +251,26 @@ conn_send(Conn *conn, const Buf *json)
 {
 	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL);
 
+	if (conn->exchange != NULL && conn_is_open(conn))
+		conn->table->ops.replied(conn, json);
 	conn_push(conn, chunk);
 	chunk_unref(chunk);
 }
 
-/* Whatever the state: the transport's own words. */
+/* Whatever the state. */
+static void
+force_chunk(Conn *conn, Chunk *chunk)
+{
+	outbox_push(&conn->out, chunk, &conn->table->limits);
+	chunk_unref(chunk);
+	conn_touch(conn);
+}
+
+/* The transport's own words. */
 static void
 force(Conn *conn, const Buf *bytes, uint32_t frames)
 {
-	Chunk *chunk = chunk_new(CLASS_REPLY, bytes->data, bytes->len, frames, NULL);
-
-	outbox_push(&conn->out, chunk, &conn->table->limits);
-	chunk_unref(chunk);
-	mark_dirty(conn);
+	force_chunk(conn, chunk_new(CLASS_REPLY, bytes->data, bytes->len, frames, NULL));
 }
 
 void
@@ -256,11 +289,34 @@ retry_of(int code)
 	return code >= 4500 ? "no" : "backoff";
 }
 
+/* The last words to a WebSocket: bye, and the close frame behind it. */
+static void
+send_close(Conn *conn, const Buf *json, int code, const char *reason)
+{
+	Buf frames = {0};
+
+	wsframe_append(&frames, WS_TEXT, json->data, json->len);
+	wsframe_append_close(&frames, code, reason);
+	force(conn, &frames, 2);
+	buf_free(&frames);
+}
+
+/* To others: bye, and then nothing; they have no close frame to wait for. */
+static void
+send_end(Conn *conn, const Buf *json)
+{
+	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL);
+
+	conn->table->ops.replied(conn, json);
+	force_chunk(conn, chunk_ref(chunk_as(chunk, (Framing) conn->framing)));
+	chunk_unref(chunk);
+	conn->peer_closed = true;
+}
+
 void
 conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms)
 {
 	Buf json = {0};
-	Buf frames = {0};
 
 	if (!conn_is_open(conn))
 		return;
@@ -270,11 +326,11 @@ conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms)
 	buf_printf(&json, ",\"retry\":\"%s\",\"retryAfter\":%" PRId64 "}", retry_of(code),
 			   retry_ms);
 	wire_close(&json);
-	wsframe_append(&frames, WS_TEXT, json.data, json.len);
-	wsframe_append_close(&frames, code, reason);
-	force(conn, &frames, 2);
+	if (conn->exchange == NULL)
+		send_close(conn, &json, code, reason);
+	else
+		send_end(conn, &json);
 	buf_free(&json);
-	buf_free(&frames);
 	conn_set_state(conn, CONN_CLOSING);
 }
 
@@ -307,7 +363,7 @@ conn_peer_closed(Conn *conn, int code)
 		buf_free(&frame);
 		conn_set_state(conn, CONN_CLOSING);
 	}
-	mark_dirty(conn);
+	conn_touch(conn);
 }
 
 void

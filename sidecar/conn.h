@@ -26,7 +26,7 @@
 typedef enum ConnState
 {
 	CONN_HEAD,           /* reading the request head */
-	CONN_HTTP,           /* an HTTP answer is on its way, then the end */
+	CONN_HTTP,           /* an HTTP answer is on its way, then the end or the next head */
 	CONN_OPEN,           /* upgraded, nobody yet */
 	CONN_AUTHENTICATING, /* its token is at the database */
 	CONN_READY,          /* somebody: may subscribe and call */
@@ -43,6 +43,8 @@ typedef struct ConnOps
 	void (*write)(Conn *conn); /* send what the outbox has, as far as it goes */
 	void (*kill)(Conn *conn);  /* end the socket now; leaves conn->socket NULL */
 	void (*gone)(Conn *conn);  /* it will be freed: drop what hangs on it */
+	/* to a client with an exchange: what it is answered, or told at the end */
+	void (*replied)(Conn *conn, const Buf *json);
 } ConnOps;
 
 /* One of these for each accepted socket; owned by the table. */
@@ -63,8 +65,13 @@ struct Conn
 	uint8_t pings;           /* sent since the client was last heard */
 	bool blocked;            /* the socket is full; the transport will call back */
 	bool peer_closed;        /* its close frame came: end when ours is out */
+	bool keep_alive;         /* CONN_HTTP: another request may follow the answer */
+	bool news;               /* LIST: there is something that a poll waits for */
 	bool warned;             /* token_expiring was sent */
 	bool speaks;             /* has a word in what ephemeral.c is handing out */
+
+	struct HttpRequest *request; /* whose body is still to come; owned */
+	struct Exchange *exchange;   /* NULL for a WebSocket; see exchange.h */
 
 	/* who it is: one allocation that `tenant` points to; NULL = nobody yet */
 	char *tenant;
@@ -117,11 +124,22 @@ extern void conn_table_flush(ConnTable *table);
 extern void conn_table_reap(ConnTable *table);
 
 extern Conn *conn_create(ConnTable *table, void *socket);
+
+/*
+ * The answer to an HTTP request is out: a new connection for the next one on the same
+ * socket. What belongs to the socket moves over, nothing of who it was; the old one
+ * is doomed.
+ */
+extern Conn *conn_succeed(Conn *conn);
+
 extern void conn_set_state(Conn *conn, ConnState state);
 extern const char *conn_state_name(ConnState state);
 
-/* Is it a WebSocket that takes frames? */
+/* Does it take frames? */
 extern bool conn_is_open(const Conn *conn);
+
+/* Has it frames of its own, or does a stream or an answer carry them? */
+extern bool conn_is_websocket(const Conn *conn);
 
 /* Who it is from now on; copies everything. */
 extern void conn_set_identity(Conn *conn, const char *tenant, const char *user,
@@ -133,6 +151,9 @@ extern void conn_set_token(Conn *conn, const char *token);
  * once the request head was read, behind trusted_proxies whom they say.
  */
 extern const char *conn_address(const Conn *conn);
+
+/* It is looked at when the tick ends, as if there were something to write. */
+extern void conn_touch(Conn *conn);
 
 /* Queues a chunk (takes its own reference). A slow consumer is closed by this. */
 extern void conn_push(Conn *conn, Chunk *chunk);

@@ -64,6 +64,15 @@ chunk_supersedes(const Chunk *newer, const Chunk *older)
 			   0;
 }
 
+bool
+chunk_is_position(const Chunk *chunk)
+{
+	static const char key[] = POSITION_KEY;
+
+	return chunk->key_len == sizeof(key) - 1 &&
+		   memcmp(chunk->data + chunk->len, key, sizeof(key) - 1) == 0;
+}
+
 Chunk *
 chunk_from_json(FrameClass frame_class, const Buf *json, const char *key)
 {

@@ -31,6 +31,8 @@ typedef enum Framing
 	FRAMING_LIST,    /* elements of a JSON array, for a body sent as a whole */
 } Framing;
 
+#define POSITION_KEY "position" /* of the chunk that replaces the one before */
+
 /* One of these for each run of frames that is sent as one. */
 typedef struct Chunk
 {
@@ -51,6 +53,9 @@ extern void chunk_unref(Chunk *chunk);
 
 /* Same class state and same key: the newer replaces the older. */
 extern bool chunk_supersedes(const Chunk *newer, const Chunk *older);
+
+/* Does it only say how far the stream is? */
+extern bool chunk_is_position(const Chunk *chunk);
 
 /* A chunk of one text frame with this JSON in it. */
 extern Chunk *chunk_from_json(FrameClass frame_class, const Buf *json, const char *key);

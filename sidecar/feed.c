@@ -117,6 +117,15 @@ feed_send_position(Feed *feed, Conn *conn)
 		fanout_send_position(conn, stream->position, stream->position_seq);
 }
 
+void
+feed_settle_position(Feed *feed, Conn *conn)
+{
+	if (feed->upto == NULL)
+		feed_send_position(feed, conn);
+	else if (!list_is_linked(&conn->in_got))
+		list_push_tail(&feed->gateway->fanout.got, &conn->in_got);
+}
+
 const char *
 feed_snapshot(const Feed *feed)
 {

@@ -57,4 +57,10 @@ extern void feed_append_position(const Feed *feed, Buf *out, const char *snapsho
 /* Sends the present position unless the connection has it. */
 extern void feed_send_position(Feed *feed, Conn *conn);
 
+/*
+ * The same, but between two pages not before the last one is out: what was replayed
+ * to a subscription made meanwhile is past the present position.
+ */
+extern void feed_settle_position(Feed *feed, Conn *conn);
+
 #endif

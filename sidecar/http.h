@@ -1,8 +1,10 @@
 /*
- * http.h: plain HTTP on the same port (layer 4).
+ * http.h: what is served by plain HTTP on the same port (layer 4).
  *
- * GET (or HEAD) /healthz, /readyz, /metrics. One answer a connection, then it is
- * closed; what needs more (event streams, polling, calls) hangs on the same hook.
+ * GET (or HEAD) /healthz, /readyz, /metrics and the files of static_dir; GET /sse, POST
+ * /poll and POST /rpc/{method}, which are sessions (exchange.h). What must stay true:
+ * who has no token, no business or no permission to ask from that page is told so
+ * before a body of theirs is read.
  */
 #ifndef WRK_HTTP_H
 #define WRK_HTTP_H
@@ -10,10 +12,13 @@
 #include "gateway.h"
 #include "httphead.h"
 
-/* Answers a request that is no upgrade; moves the connection to CONN_HTTP. */
-extern void http_request(const Gateway *gateway, Conn *conn, const HttpHead *head);
+/* May the request's body be read? Otherwise it was answered. */
+extern bool http_admit(const Gateway *gateway, Conn *conn, const HttpHead *head);
 
-/* Answers a head that cannot be served; extra is header lines or "". */
+/* Serves a request that was admitted; the body's bytes may be taken over. */
+extern void http_request(Gateway *gateway, Conn *conn, const HttpHead *head, Buf *body);
+
+/* Answers a head that cannot be served; extra is header lines or "". The end. */
 extern void http_refuse(Conn *conn, int status, const char *extra);
 
 #endif

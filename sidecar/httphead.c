@@ -60,6 +60,7 @@ parse_request_line(char *line, HttpHead *head)
 	query = strchr(target, '?');
 	if (query != NULL)
 		*query++ = '\0';
+	head->minor = version[7] - '0';
 	head->method = line;
 	head->path = target;
 	head->query = query ? query : "";
@@ -145,6 +146,16 @@ http_header(const HttpHead *head, const char *name)
 			return head->headers[i].value;
 	}
 	return NULL;
+}
+
+size_t
+http_header_count(const HttpHead *head, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < head->nheaders; i++)
+		count += strcasecmp(head->headers[i].name, name) == 0;
+	return count;
 }
 
 bool

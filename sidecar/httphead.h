@@ -25,6 +25,7 @@ typedef struct HttpHead
 	const char *method;
 	const char *path;
 	const char *query; /* "" when there is none */
+	int minor;         /* of HTTP/1.x */
 	HttpHeader headers[HTTP_HEADERS_MAX];
 	size_t nheaders;
 } HttpHead;
@@ -41,6 +42,9 @@ extern HttpParse http_head_parse(char *bytes, size_t len, HttpHead *head, size_t
 
 /* First header of that name, NULL when there is none. */
 extern const char *http_header(const HttpHead *head, const char *name);
+
+/* How many headers of that name there are. */
+extern size_t http_header_count(const HttpHead *head, const char *name);
 
 /* Is the token in a comma separated header (case does not matter)? */
 extern bool http_header_has(const HttpHead *head, const char *name, const char *token);

@@ -18,6 +18,17 @@ janitor_interval(const Config *config)
 	return shortest / 4 > 1000 ? 1000 : shortest / 4 + 1;
 }
 
+/* A comment on a quiet stream, so that proxies keep it and a dead client is noticed. */
+static void
+check_stream(Conn *conn, int64_t now, Chunk *ping)
+{
+	if (conn->framing != FRAMING_SSE ||
+		now - conn->heard_at < conn->table->config->heartbeat)
+		return;
+	conn->heard_at = now;
+	conn_push(conn, ping);
+}
+
 /* Pings when the client was silent; closes when that was not answered either. */
 static void
 check_silence(Conn *conn, int64_t now, Chunk *ping)
@@ -25,6 +36,11 @@ check_silence(Conn *conn, int64_t now, Chunk *ping)
 	int64_t silence = now - conn->heard_at;
 	int64_t heartbeat = conn->table->config->heartbeat;
 
+	if (!conn_is_websocket(conn))
+	{
+		check_stream(conn, now, ping);
+		return;
+	}
 	if (silence < heartbeat * (conn->pings + 1))
 		return;
 	if (conn->pings >= PINGS_UNANSWERED)

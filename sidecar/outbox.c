@@ -152,6 +152,25 @@ outbox_push(Outbox *outbox, Chunk *chunk, const OutboxLimits *limits)
 	return OUTBOX_TAKEN;
 }
 
+void
+outbox_push_front(Outbox *outbox, Chunk *chunk)
+{
+	assert(outbox->sent == 0);
+	if (outbox->count == capacity(outbox))
+		grow(outbox);
+	outbox->first = (outbox->first - 1) & (capacity(outbox) - 1);
+	outbox->count++;
+	*slot(outbox, 0) = chunk_ref(chunk);
+	account(outbox, chunk, 1);
+}
+
+void
+outbox_copy(const Outbox *outbox, Buf *out)
+{
+	for (uint32_t i = 0; i < outbox->count; i++)
+		buf_append(out, (*slot(outbox, i))->data, (*slot(outbox, i))->len);
+}
+
 /* An empty outbox owns nothing: most connections are idle. */
 static void
 shrink(Outbox *outbox)

@@ -56,11 +56,20 @@ typedef enum OutboxResult
 /* Takes its own reference. */
 extern OutboxResult outbox_push(Outbox *outbox, Chunk *chunk, const OutboxLimits *limits);
 
+/*
+ * Puts bytes before everything that waits, nothing of which may have been sent: the
+ * head of an answer whose body has collected. Never refused. Takes its own reference.
+ */
+extern void outbox_push_front(Outbox *outbox, Chunk *chunk);
+
 /* Would a critical chunk be refused? */
 extern bool outbox_is_full(const Outbox *outbox, const OutboxLimits *limits);
 
 /* Drops everything but a head that is sent in part (keep_partial), or that too. */
 extern void outbox_clear(Outbox *outbox, bool keep_partial);
+
+/* Appends all that waits, for a body that is sent as a whole. */
+extern void outbox_copy(const Outbox *outbox, Buf *out);
 
 /* n bytes from the front were written. */
 extern void outbox_consume(Outbox *outbox, size_t n);

@@ -7,12 +7,18 @@
 #include "clock.h"
 #include "handshake.h"
 #include "http.h"
-#include "httphead.h"
+#include "httpbody.h"
+#include "mem.h"
 #include "session.h"
 #include "stats.h"
+#include "ws.h"
 #include "wsframe.h"
 
+#include <string.h>
+#include <strings.h>
+
 #define STRANGER_MAX HTTP_HEAD_MAX /* bytes of a message before anybody is known */
+#define AHEAD_MAX (64 * 1024)      /* of requests that come before an answer is out */
 
 /* --------------------------------------------------------------------- HTTP */
 
@@ -28,19 +34,140 @@ parse_head(const Gateway *gateway, Conn *conn, HttpHead *head, size_t *used)
 	return parsed;
 }
 
-/* Collects the request head; true when it is complete and served. */
+/* May another request follow on this connection? */
 static bool
-receive_head(Gateway *gateway, Conn *conn, const unsigned char *bytes, size_t len)
+wants_keep_alive(const Gateway *gateway, const HttpHead *head)
+{
+	if (gateway->draining || http_header_has(head, "Connection", "close"))
+		return false;
+	return head->minor > 0 || http_header_has(head, "Connection", "keep-alive");
+}
+
+/* The whole request is there: the connection's input is what follows it. */
+static void
+serve(Gateway *gateway, Conn *conn)
+{
+	HttpRequest *request = conn->request;
+
+	conn->request = NULL;
+	http_request(gateway, conn, &request->head, &request->body.data);
+	http_request_free(request);
+}
+
+/* Takes what there is of the body. */
+static void
+receive_body(Gateway *gateway, Conn *conn)
+{
+	size_t used = 0;
+	HttpBodyParse result =
+		http_body_feed(&conn->request->body, conn->in.data, conn->in.len, &used);
+
+	buf_consume(&conn->in, used);
+	if (conn->in.len == 0)
+		buf_free(&conn->in);
+	if (result == HTTP_BODY_DONE)
+		serve(gateway, conn);
+	else if (result != HTTP_BODY_MORE)
+		http_refuse(conn, result == HTTP_BODY_BROKEN ? 400 : 413, "");
+}
+
+/* A client that waits to be told to send its body; false when it expects else. */
+static bool
+meet_expectation(Conn *conn, const HttpRequest *request)
+{
+	static char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const char *expected = http_header(&request->head, "Expect");
+
+	if (expected == NULL || request->head.minor == 0)
+		return true;
+	if (strcasecmp(expected, "100-continue") != 0)
+		return false;
+	if (request->body.state != BODY_DONE && conn->in.len == 0)
+		conn_send_raw(conn, &(Buf){.data = words, .len = sizeof(words) - 1});
+	return true;
+}
+
+/* A request that is no upgrade. */
+static void
+receive_request(Gateway *gateway, Conn *conn)
+{
+	HttpRequest *request = conn->request;
+	bool has_body = request->body.state != BODY_DONE;
+	LimitHit hit;
+
+	if (!admit_newcomer(conn, &hit))
+	{
+		http_refuse(conn, 429, "Retry-After: 5\r\n");
+		return;
+	}
+	conn->keep_alive = !has_body && wants_keep_alive(gateway, &request->head);
+	if (!http_admit(gateway, conn, &request->head))
+		return;
+	conn->keep_alive = wants_keep_alive(gateway, &request->head);
+	if (!meet_expectation(conn, request))
+		http_refuse(conn, 417, "");
+	else if (has_body)
+		receive_body(gateway, conn);
+	else
+		serve(gateway, conn);
+}
+
+/* The head is there: what kind of client is this? */
+static void
+receive_head_done(Gateway *gateway, Conn *conn)
+{
+	HttpRequest *request = conn->request;
+	int status = http_body_begin(&request->body, &request->head,
+								 (size_t) gateway->config.frame_max);
+
+	address_behind_proxies(&request->head, gateway->config.trusted_proxies,
+						   conn->address);
+	if (status != 0)
+		http_refuse(conn, status, "");
+	else if (!http_header_has(&request->head, "Upgrade", "websocket"))
+	{
+		receive_request(gateway, conn);
+		return;
+	}
+	else if (request->body.state != BODY_DONE)
+		http_refuse(conn, 400, "");
+	else
+		handshake_upgrade(gateway, conn, &request->head);
+	conn->request = NULL;
+	http_request_free(request);
+}
+
+/* The head's bytes stay with it, because it points into them; the rest is input. */
+static void
+keep_head(Conn *conn, const HttpHead *head, size_t used)
+{
+	HttpRequest *request = mem_zalloc(sizeof(HttpRequest));
+	Buf rest = {0};
+
+	buf_append(&rest, conn->in.data + used, conn->in.len - used);
+	request->head = *head;
+	request->bytes = conn->in;
+	conn->in = rest;
+	conn->request = request;
+}
+
+/* Collects the request head, then its body. */
+static void
+receive_http(Gateway *gateway, Conn *conn, const unsigned char *bytes, size_t len)
 {
 	HttpHead head;
-	LimitHit hit;
 	size_t used = 0;
 
 	buf_append(&conn->in, bytes, len);
+	if (conn->request != NULL)
+	{
+		receive_body(gateway, conn);
+		return;
+	}
 	switch (parse_head(gateway, conn, &head, &used))
 	{
 		case HTTP_HEAD_MORE:
-			return false;
+			break;
 		case HTTP_HEAD_BROKEN:
 			http_refuse(conn, 400, "");
 			break;
@@ -48,17 +175,24 @@ receive_head(Gateway *gateway, Conn *conn, const unsigned char *bytes, size_t le
 			http_refuse(conn, 431, "");
 			break;
 		case HTTP_HEAD_DONE:
-			address_behind_proxies(&head, gateway->config.trusted_proxies, conn->address);
-			if (http_header_has(&head, "Upgrade", "websocket"))
-				handshake_upgrade(gateway, conn, &head);
-			else if (!admit_newcomer(conn, &hit))
-				http_refuse(conn, 429, "Retry-After: 5\r\n");
-			else
-				http_request(gateway, conn, &head);
+			keep_head(conn, &head, used);
+			receive_head_done(gateway, conn);
 			break;
 	}
-	buf_consume(&conn->in, used);
-	return true;
+}
+
+/* What comes before the answer is out is the next request, or of no interest. */
+static void
+receive_ahead(Conn *conn, const unsigned char *bytes, size_t len)
+{
+	if (!conn->keep_alive || conn->framing == FRAMING_SSE)
+	{
+		buf_free(&conn->in);
+		return;
+	}
+	buf_append(&conn->in, bytes, len);
+	if (conn->in.len > AHEAD_MAX && conn->socket != NULL)
+		ws_pause_reading(conn);
 }
 
 /* ------------------------------------------------------------------- frames */
@@ -204,17 +338,22 @@ void
 receive_bytes(Gateway *gateway, Conn *conn, unsigned char *bytes, size_t len)
 {
 	stats.bytes_in_total += (int64_t) len;
+	if (conn->state == CONN_DEAD)
+		return;
+	if (conn->state != CONN_HEAD && !conn_is_websocket(conn))
+	{
+		receive_ahead(conn, bytes, len);
+		return;
+	}
 	conn->heard_at = clock_now_ms();
 	conn->pings = 0;
 	if (conn->state == CONN_HEAD)
 	{
-		if (!receive_head(gateway, conn, bytes, len))
-			return;
-		bytes = NULL;
+		receive_http(gateway, conn, bytes, len);
 		len = 0;
 	}
-	if (conn->state == CONN_HTTP || conn->state == CONN_DEAD)
-		buf_free(&conn->in);
-	else if (len > 0 || conn->in.len > 0)
+	if (conn_is_websocket(conn) && (len > 0 || conn->in.len > 0))
 		receive_stream(gateway, conn, bytes, len);
+	else if (conn->state == CONN_HTTP && !conn->keep_alive)
+		buf_free(&conn->in);
 }

@@ -11,13 +11,16 @@
 
 /* X(member, type, help) */
 #define STATS_TABLE(X) \
-	X(connections, gauge, "Open WebSocket connections") \
+	X(connections, gauge, "Open sessions: WebSockets, event streams, polls and calls") \
+	X(streams, gauge, "Open event streams") \
 	X(sockets, gauge, "Open sockets, HTTP requests included") \
 	X(subscriptions, gauge, "Subscriptions of all connections") \
 	X(channels, gauge, "Channels with at least one subscriber") \
 	X(accepted_total, counter, "Sockets accepted") \
 	X(refused_total, counter, "Sockets refused because of max_connections") \
 	X(http_requests_total, counter, "HTTP requests answered") \
+	X(polls_total, counter, "Polls answered") \
+	X(rpc_total, counter, "Calls by HTTP answered") \
 	X(frames_in_total, counter, "Messages received from clients") \
 	X(bytes_in_total, counter, "Bytes received from clients") \
 	X(frames_out_total, counter, "Frames handed to connections") \

@@ -42,7 +42,7 @@ lay_out_position(Stream *stream)
 	wire_close(&json);
 	if (stream->position != NULL)
 		chunk_unref(stream->position);
-	stream->position = chunk_from_json(CLASS_STATE, &json, "position");
+	stream->position = chunk_from_json(CLASS_STATE, &json, POSITION_KEY);
 	stream->position_seq++;
 	buf_free(&text);
 	buf_free(&json);

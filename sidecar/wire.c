@@ -144,20 +144,52 @@ salvage_id(Request *request)
 	json_decref(root);
 }
 
+json_t *
+wire_load(const char *text, size_t len)
+{
+	json_error_t error;
+	json_t *root;
+
+	if (memchr(text, '\0', len) != NULL)
+		return NULL; /* jansson passes over one behind a number */
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	/* whole numbers past 2^63 are for the database to judge */
+	if (root == NULL && json_error_code(&error) == json_error_numeric_overflow)
+		root =
+			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+	return root;
+}
+
+bool
+wire_member(const char *json, size_t len, const char *name, const char **value,
+			size_t *value_len)
+{
+	Slice object = {json, json + len};
+	Slice found;
+
+	if (!find_member(object, name, &found) || found.at >= found.end)
+		return false;
+	*value = found.at;
+	*value_len = (size_t) (found.end - found.at);
+	return true;
+}
+
+bool
+wire_member_is(const char *json, size_t len, const char *name, const char *text)
+{
+	const char *value;
+	size_t size;
+
+	return wire_member(json, len, name, &value, &size) && size == strlen(text) &&
+		   memcmp(value, text, size) == 0;
+}
+
 bool
 request_parse(Request *request, const char *text, size_t len, const char **why)
 {
-	json_error_t error;
-
 	*request = (Request){.text = text, .len = len};
 	*why = "a frame must be one JSON object";
-	if (memchr(text, '\0', len) != NULL)
-		return false; /* jansson passes over one behind a number */
-	request->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	/* whole numbers past 2^63 are for the database to judge */
-	if (request->root == NULL && json_error_code(&error) == json_error_numeric_overflow)
-		request->root =
-			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+	request->root = wire_load(text, len);
 	if (!json_is_object(request->root))
 	{
 		salvage_id(request);
@@ -230,9 +262,8 @@ wire_number_or_null(Buf *out, int64_t number)
 }
 
 void
-wire_error(Buf *out, const char *id, const char *channel, const WireError *error)
+wire_error_payload(Buf *out, const WireError *error)
 {
-	wire_open(out, "error", id, channel);
 	buf_puts(out, "{\"code\":");
 	buf_json_string(out, error->code->code);
 	buf_printf(out, ",\"status\":%d,\"message\":", error->code->status);
@@ -247,6 +278,13 @@ wire_error(Buf *out, const char *id, const char *channel, const WireError *error
 		buf_puts(out, error->details);
 	}
 	buf_puts(out, "}");
+}
+
+void
+wire_error(Buf *out, const char *id, const char *channel, const WireError *error)
+{
+	wire_open(out, "error", id, channel);
+	wire_error_payload(out, error);
 	wire_close(out);
 }
 

@@ -45,6 +45,23 @@ extern const char *request_string(const Request *request, const char *name);
  */
 extern char *request_text(const Request *request, const char *name);
 
+/*
+ * A client's JSON: one value, no duplicate members, no NUL. NULL when it is none; the
+ * caller's to release.
+ */
+extern json_t *wire_load(const char *text, size_t len);
+
+/*
+ * A member of an object of our own writing, as its text: *value lies in json. False
+ * when there is none.
+ */
+extern bool wire_member(const char *json, size_t len, const char *name,
+						const char **value, size_t *value_len);
+
+/* Is the member there, with a value that is spelt so? */
+extern bool wire_member_is(const char *json, size_t len, const char *name,
+						   const char *text);
+
 /* id and channel may be NULL. */
 extern void wire_open(Buf *out, const char *type, const char *id, const char *channel);
 extern void wire_close(Buf *out);
@@ -56,6 +73,9 @@ typedef struct WireError
 	int64_t retry_after; /* ms, 0 = none */
 	const char *details; /* JSON text or NULL */
 } WireError;
+
+/* Just its payload. */
+extern void wire_error_payload(Buf *out, const WireError *error);
 
 extern void wire_error(Buf *out, const char *id, const char *channel,
 					   const WireError *error);

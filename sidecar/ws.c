@@ -19,6 +19,8 @@
 #include "ws.h"
 
 #include "admit.h"
+#include "clock.h"
+#include "exchange.h"
 #include "log.h"
 #include "loop.h"
 #include "receive.h"
@@ -28,6 +30,8 @@
 
 #include <libwebsockets.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #define LWS_PATIENCE_S 3600       /* the deadlines are ours, see janitor.c */
@@ -40,13 +44,47 @@ static Joiner joiner;
 
 /* ------------------------------------------------------------------ writing */
 
+/* Of the peer of the socket, which may be a proxy: "" when it cannot be had. */
+static void
+peer_address(int fd, char out[ADDRESS_TEXT_MAX])
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	char text[NI_MAXHOST];
+	Address address;
+
+	if (getpeername(fd, (struct sockaddr *) &peer, &len) == 0 &&
+		getnameinfo((struct sockaddr *) &peer, len, text, sizeof(text), NULL, 0,
+					NI_NUMERICHOST) == 0 &&
+		address_parse(text, strlen(text), &address))
+		address_format(&address, out);
+}
+
+/* The next request on the socket, which may have come already. */
+static void
+succeed(Conn *conn)
+{
+	struct lws *wsi = conn->socket;
+	Conn *next = conn_succeed(conn);
+
+	peer_address(lws_get_socket_fd(wsi), next->address);
+	lws_set_opaque_user_data(wsi, next);
+	lws_rx_flow_control(wsi, 1);
+	if (!admit_socket(next))
+		conn_doom(next);
+	else if (next->in.len > 0)
+		receive_bytes(gateway, next, NULL, 0);
+}
+
 /* Everything is out: a connection that was only waiting for that ends. */
 static void
 on_drained(Conn *conn)
 {
-	if (conn->state == CONN_CLOSING && conn->peer_closed)
+	if (conn->state == CONN_CLOSING && conn->peer_closed && conn->exchange == NULL)
 		conn_doom(conn);
-	else if (conn->state == CONN_HTTP)
+	else if (conn->state == CONN_HTTP && conn->keep_alive)
+		succeed(conn);
+	else if (conn->state == CONN_HTTP || (conn->state == CONN_CLOSING && conn->exchange))
 	{
 		tls_say_goodbye(lws_get_ssl(conn->socket));
 		shutdown(lws_get_socket_fd(conn->socket), SHUT_WR); /* its EOF ends us */
@@ -60,6 +98,10 @@ write_out(Conn *conn)
 	const char *bytes;
 	size_t len;
 
+	if (!exchange_may_write(conn))
+		return;
+	if (conn->framing == FRAMING_SSE)
+		conn->heard_at = clock_now_ms(); /* nobody is heard: what is said counts */
 	while (conn->socket != NULL &&
 		   (bytes = outbox_next_write(&conn->out, &joiner, &len)) != NULL)
 	{
@@ -93,6 +135,8 @@ on_writeable(Conn *conn)
 		conn->blocked = false;
 		lws_rx_flow_control(conn->socket, 1);
 	}
+	if (conn->state == CONN_HTTP)
+		conn->since = clock_now_ms(); /* a slow client is no dead one */
 	if (conn->state != CONN_DEAD)
 		write_out(conn);
 }
@@ -110,25 +154,10 @@ static void
 on_gone(Conn *conn)
 {
 	session_end(gateway, conn);
+	exchange_free(conn);
 }
 
-const ConnOps ws_ops = {write_out, kill_socket, on_gone};
-
-/* Of the peer of the socket, which may be a proxy: "" when it cannot be had. */
-static void
-peer_address(int fd, char out[ADDRESS_TEXT_MAX])
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-	char text[NI_MAXHOST];
-	Address address;
-
-	if (getpeername(fd, (struct sockaddr *) &peer, &len) == 0 &&
-		getnameinfo((struct sockaddr *) &peer, len, text, sizeof(text), NULL, 0,
-					NI_NUMERICHOST) == 0 &&
-		address_parse(text, strlen(text), &address))
-		address_format(&address, out);
-}
+const ConnOps ws_ops = {write_out, kill_socket, on_gone, exchange_replied};
 
 /* ------------------------------------------------------------ libwebsockets */
 
@@ -169,6 +198,21 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 			break;
 	}
 	return 0;
+}
+
+void
+ws_pause_reading(Conn *conn)
+{
+	lws_rx_flow_control(conn->socket, 0);
+}
+
+void
+ws_give_up_after(Conn *conn, int64_t ms)
+{
+	unsigned value = (unsigned) ms;
+
+	setsockopt(lws_get_socket_fd(conn->socket), IPPROTO_TCP, TCP_USER_TIMEOUT, &value,
+			   sizeof(value));
 }
 
 void

@@ -517,7 +517,7 @@ test_hub(void)
 int
 main(void)
 {
-	const ConnOps ops = {write_nothing, kill_socket, gone};
+	const ConnOps ops = {.write = write_nothing, .kill = kill_socket, .gone = gone};
 
 	config = (Config){.outbox_max = 16384, .ephemeral_max = 4096, .frame_max = 65536};
 	conn_table_init(&table, &config, &ops);

@@ -1,0 +1,296 @@
+// WebSocket, event stream, poll and call by HTTP are ways to the same thing: the same events, the same
+// rights, the same words.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { World, helios, northwind, people, until } from './e2e.mjs';
+import { EventStream, poll, rpc } from './http_client.mjs';
+
+const { clara, oskar, bea } = people;
+const PROJECT = `project:${northwind.project}`;
+const isMessage = (f) => f.type === 'message.created';
+
+// ---------- readers: all transports alike ----------
+
+// Follows a channel from a position until told to stop; keeps every event's id and the last position.
+class Reader {
+  ids = [];
+  position = null;
+
+  constructor(world, person, channel = PROJECT) {
+    Object.assign(this, { world, person, channel, token: world.token(person) });
+  }
+
+  take(frame) {
+    if (frame.type === 'position') this.position = frame.payload.position;
+    if (frame.type === 'subscribed') {
+      assert.equal(frame.payload.recovered, true);
+      for (const event of frame.payload.events) this.take(event);
+    }
+    if (isMessage(frame)) this.ids.push(`${frame.channel} ${frame.id}`);
+    // what came behind the last position will come again
+    if (frame.type === 'position') this.safe = this.ids.length;
+  }
+
+  // of what was seen, only what the position covers counts: the rest is sent again
+  rest() {
+    this.ids.length = this.safe ?? 0;
+    return this.position;
+  }
+}
+
+const transports = {
+  async ws(reader, isOver) {
+    const client = await reader.world.client(reader.person);
+    if (reader.position === null) reader.position = client.hello.payload.position;
+    const channels = [...client.hello.payload.channels, reader.channel];
+    const since = reader.position;
+    await Promise.all(channels.map((channel) => client.subscribe(channel, { since })));
+    await until('the reader to be done', isOver);
+    // a new position only counts from the last answer on
+    const first = client.frames.findLastIndex((f) => f.type === 'subscribed');
+    client.frames.forEach((f, i) => (i > first || f.type !== 'position') && reader.take(f));
+    await client.close();
+  },
+
+  async sse(reader, isOver) {
+    const stream = await EventStream.open(reader.world.gateway.url, {
+      token: reader.token,
+      channels: [reader.channel],
+      lastEventId: reader.position,
+    });
+    await until('the reader to be done', isOver);
+    const last = () => stream.lastEventId !== '';
+    await until('a position', last);
+    stream.close();
+    for (const frame of stream.frames) reader.take(frame);
+    assert.equal(reader.position, stream.lastEventId, 'the id of the stream is its position');
+  },
+
+  async poll(reader, isOver) {
+    let over = false;
+    while (!over) {
+      over = isOver();
+      const { status, json } = await poll(reader.world.gateway.url, reader.token, {
+        subscriptions: [{ channel: reader.channel }],
+        ...(reader.position ? { since: reader.position } : {}),
+        wait: 200,
+      });
+      assert.equal(status, 200, JSON.stringify(json));
+      assert.equal(json.frames.at(-1).type, 'position');
+      for (const frame of json.frames) reader.take(frame);
+      assert.equal(reader.ids.length, reader.safe);
+    }
+  },
+};
+
+describe('one gateway, three transports', { timeout: 240000 }, () => {
+  const world = new World('transports', { options: { heartbeat: 1000, fetch_rows: 20 } });
+  before(() => world.open());
+  after(() => world.close());
+
+  const url = () => world.gateway.url;
+  const project = (person) => `project:${person.tenant.project}`;
+
+  async function write(count, person = oskar) {
+    const types = ['client', 'ops', 'internal_note'];
+    const sessions = Array.from({ length: 4 }, () => world.lab.session());
+    await Promise.all(
+      sessions.map(async (sql, n) => {
+        for (let i = n; i < count; i += sessions.length)
+          await sql.query(`INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
+            VALUES ('${northwind.id}', '${northwind.project}', '${person.id}', '${types[i % 3]}', 'm${i}')`);
+        await sql.close();
+      }),
+    );
+  }
+
+  // ids of the messages that are there for a reader of these types, after a position
+  async function stored(types) {
+    const rows = await world.sql.rows(
+      `SELECT id::text FROM copilot.messages WHERE tenant_id = '${northwind.id}' AND type IN (${types.map((t) => `'${t}'`)})`,
+    );
+    return new Set(rows.map((row) => row.id));
+  }
+
+  test('the same writer load gives the same set of events on each', async () => {
+    const before = await stored(['client', 'ops', 'internal_note', 'system']);
+    const start = (await world.client(oskar)).hello.payload.position;
+    const readers = Object.keys(transports).flatMap((name) =>
+      [oskar, clara].map((person) => Object.assign(new Reader(world, person), { name, position: start })),
+    );
+    let written = false;
+    const reading = readers.map((reader) => transports[reader.name](reader, () => written));
+    await write(300);
+    // everything that was committed is asked for once more at the end
+    written = true;
+    await Promise.all(reading);
+    for (const reader of readers) {
+      await transports.poll(reader, () => true);
+      assert.equal(new Set(reader.ids).size, reader.ids.length, `${reader.name}: nothing twice`);
+    }
+    for (const person of [oskar, clara]) {
+      const sets = readers.filter((r) => r.person === person).map((r) => [...r.ids].sort());
+      assert.deepEqual(sets[1], sets[0]);
+      assert.deepEqual(sets[2], sets[0]);
+      const types = person === clara ? ['client', 'system'] : ['client', 'ops', 'internal_note', 'system'];
+      const fresh = [...(await stored(types))].filter((id) => !before.has(id));
+      const here = sets[0].filter((key) => key.startsWith(`tenant:${northwind.id}:project:`));
+      assert.equal(here.length, fresh.length, person.name);
+    }
+  });
+
+  const names = Object.keys(transports);
+  for (const order of names.flatMap((a) => names.filter((b) => b !== a).map((b) => [a, b, names.find((c) => c !== a && c !== b)]))) {
+    test(`begin on one, go on with another: ${order.join(', ')}`, async () => {
+      const reader = new Reader(world, clara);
+      reader.position = (await world.client(clara)).hello.payload.position;
+      const control = new Reader(world, clara);
+      control.position = reader.position;
+      const writing = write(60);
+      let rounds = 0;
+      for (const name of [...order, ...order]) {
+        const end = Date.now() + 60;
+        await transports[name](reader, () => Date.now() > end);
+        reader.rest();
+        rounds++;
+      }
+      await writing;
+      await transports[order[2]](reader, () => true);
+      await transports.poll(reader, () => true);
+      await transports.poll(control, () => true);
+      assert.equal(rounds, 6);
+      assert.equal(new Set(reader.ids).size, reader.ids.length, 'nothing twice');
+      assert.deepEqual([...reader.ids].sort(), [...control.ids].sort());
+    });
+  }
+
+  test("another tenant's channel, and one that is not there, are refused in the same words on all", async () => {
+    const client = await world.client(clara);
+    for (const channel of [project(bea), 'project:00000000-0000-4000-8000-00000000dead', `tenant:${helios.id}`]) {
+      const ws = await client.subscribe(channel).catch((error) => error.frame.payload);
+      const sse = await EventStream.open(url(), { token: world.token(clara), channels: [channel] }).catch((e) => e);
+      const polled = await poll(url(), world.token(clara), { subscriptions: [{ channel }], wait: 0 });
+      assert.equal(sse.status, 404);
+      assert.equal(polled.status, 404);
+      assert.deepEqual(sse.json, ws);
+      assert.deepEqual(polled.json, ws);
+    }
+  });
+
+  test('beside a channel one may have, the refusal is a frame', async () => {
+    const channels = [project(bea), PROJECT];
+    const stream = await EventStream.open(url(), { token: world.token(clara), channels });
+    const { json } = await poll(url(), world.token(clara), { subscriptions: channels.map((channel) => ({ channel })) });
+    for (const frames of [stream.frames, json.frames]) {
+      const error = frames.find((f) => f.type === 'error');
+      assert.equal(error.channel, project(bea));
+      assert.equal(error.payload.code, 'not_found');
+      assert.ok(frames.some((f) => f.type === 'subscribed'));
+    }
+    stream.close();
+  });
+
+  test('tokens are judged the same on all', async () => {
+    const expired = world.token(clara, { seconds: -60 });
+    for (const [token, code] of [
+      [expired, 'token_expired'],
+      ['not-a-token', 'unauthorized'],
+      [undefined, 'unauthorized'],
+    ]) {
+      const answers = [
+        await EventStream.open(url(), { token }).catch((e) => e),
+        await poll(url(), token, { subscriptions: [] }),
+        await rpc(url(), token, 'project.get', { id: northwind.project }),
+      ];
+      for (const { status, json, headers } of answers) {
+        assert.equal(status, 401);
+        assert.equal(json.code, code);
+        assert.equal(headers['www-authenticate'], 'Bearer');
+      }
+    }
+  });
+
+  test('a call by HTTP is a call: its result, its errors, once per key', async () => {
+    const params = { project_id: northwind.project, body: 'by HTTP' };
+    const first = await rpc(url(), world.token(clara), 'message.send', params, { key: 'rpc-1' });
+    const second = await rpc(url(), world.token(clara), 'message.send', params, { key: 'rpc-1' });
+    assert.equal(first.status, 200, first.text);
+    assert.equal(second.status, 200);
+    assert.equal(first.json.id ?? first.json.message?.id, second.json.id ?? second.json.message?.id);
+    const count = await world.sql.query(`SELECT count(*) FROM copilot.messages WHERE body = 'by HTTP'`);
+    assert.equal(count, '1');
+    assert.match(first.headers['wrk-event-id'], /^\d+$/);
+
+    const client = await world.client(clara);
+    const cases = [
+      ['message.send', { ...params, body: 'other' }, { key: 'rpc-1' }],
+      ['project.get', { id: bea.tenant.project }],
+      ['no.such.method', {}],
+      ['message.send', {}],
+    ];
+    for (const [method, given, options] of cases) {
+      const ws = await client.call(method, given, options?.key).catch((error) => error.frame.payload);
+      const { status, json } = await rpc(url(), world.token(clara), method, given, options);
+      assert.equal(status, ws.status, method);
+      assert.deepEqual(json, ws, method);
+    }
+  });
+
+  test('the event of a call by HTTP is the one that others see', async () => {
+    const stream = await EventStream.open(url(), { token: world.token(oskar), channels: [PROJECT] });
+    const { headers } = await rpc(url(), world.token(clara), 'message.send', { project_id: northwind.project, body: 'see' });
+    const event = await stream.waitFor((f) => isMessage(f) && f.id === headers['wrk-event-id']);
+    assert.equal(event.sender_id, clara.id);
+    stream.close();
+  });
+
+  test('a poll that waits is answered when something comes, and at its end', async () => {
+    const token = world.token(clara);
+    const { json } = await poll(url(), token, { subscriptions: [{ channel: PROJECT }], wait: 0 });
+    const since = json.frames.at(-1).payload.position;
+    let began = performance.now();
+    const others = await metric('subscriptions');
+    const waiting = poll(url(), token, { since, subscriptions: [{ channel: PROJECT }], wait: 20000 });
+    await until('the poll to wait', async () => Number(await metric('subscriptions')) > Number(others));
+    await world.message(northwind, oskar, 'client', 'wakes the poll');
+    const woken = await waiting;
+    assert.ok(performance.now() - began < 5000);
+    assert.ok(woken.json.frames.some(isMessage));
+
+    began = performance.now();
+    const position = woken.json.frames.at(-1).payload.position;
+    const quiet = await poll(url(), token, { since: position, subscriptions: [{ channel: PROJECT }], wait: 700 });
+    assert.ok(performance.now() - began >= 690);
+    assert.deepEqual(quiet.json.frames.filter(isMessage), []);
+    assert.equal(quiet.json.frames.at(-1).type, 'position');
+  });
+
+  const metric = async (name) => {
+    const answer = await fetch(`${url().replace('ws', 'http')}/metrics`, { headers: { connection: 'close' } });
+    return (await answer.text()).split('\n').find((l) => l.startsWith(`wrk_gateway_${name} `))?.split(' ')[1];
+  };
+
+  test('a token that expires ends a stream with bye, and a poll with its answer', async () => {
+    const token = world.token(clara, { seconds: 2 });
+    const stream = await EventStream.open(url(), { token, channels: [PROJECT] });
+    const { json } = await poll(url(), token, { subscriptions: [{ channel: PROJECT }], wait: 30000 });
+    await stream.closed;
+    for (const frames of [stream.frames, json.frames]) {
+      assert.equal(frames.at(-1).type, 'bye');
+      assert.equal(frames.at(-1).payload.code, 4401);
+    }
+  });
+
+  test('a quiet stream has comments, and headers that keep proxies from holding it back', async () => {
+    const stream = await EventStream.open(url(), { token: world.token(clara), channels: [PROJECT] });
+    assert.equal(stream.headers['content-type'], 'text/event-stream');
+    assert.equal(stream.headers['cache-control'], 'no-store');
+    assert.equal(stream.headers['x-accel-buffering'], 'no');
+    assert.equal(stream.frames[0].type, 'connected');
+    assert.ok(stream.retry >= 1000 && stream.retry <= 3000);
+    await until('two comments', () => stream.comments >= 2, { timeout: 15000 });
+    stream.close();
+  });
+});
