@@ -120,8 +120,7 @@ exchange_free(Conn *conn)
 	if (exchange->kind == EXCHANGE_STREAM && exchange->phase == EXCHANGE_STREAMING)
 		stats.streams--;
 	joining_free(exchange);
-	if (exchange->timer != NULL)
-		loop_timer_free(exchange->timer);
+	poll_end(exchange);
 	buf_free(&exchange->body);
 	buf_free(&exchange->error);
 	buf_free(&exchange->result);
@@ -275,8 +274,7 @@ static void
 answer(Exchange *exchange, Answer *made)
 {
 	outbox_clear(&exchange->conn->out, false);
-	if (exchange->timer != NULL)
-		loop_timer_stop(exchange->timer);
+	poll_end(exchange);
 	answer_allow_origin(&made->headers, exchange->origin);
 	exchange->conn->keep_alive =
 		exchange->conn->keep_alive && !exchange->gateway->draining;

@@ -4,6 +4,7 @@
 #include "poll.h"
 
 #include "feed.h"
+#include "stats.h"
 
 #include <string.h>
 
@@ -26,6 +27,17 @@ poll_begin(Exchange *exchange)
 		exchange->news = true;
 	exchange->timer = loop_timer_new(on_timer, exchange);
 	loop_timer_start(exchange->timer, exchange->wait, 0);
+	stats.polls_waiting++;
+}
+
+void
+poll_end(Exchange *exchange)
+{
+	if (exchange->timer == NULL)
+		return;
+	loop_timer_free(exchange->timer);
+	exchange->timer = NULL;
+	stats.polls_waiting--;
 }
 
 /* Does the answer lack a page, or a replay, that a position would cover? */

@@ -17,6 +17,9 @@
 extern void poll_begin(Exchange *exchange);
 extern bool poll_is_over(Exchange *exchange);
 
+/* It waits no more; harmless for what never did. */
+extern void poll_end(Exchange *exchange);
+
 /* The body: {"frames":[...]}, with the position at the end where there is one. */
 extern void poll_collect(Exchange *exchange, Buf *body);
 

@@ -13,6 +13,7 @@
 #define STATS_TABLE(X) \
 	X(connections, gauge, "Open sessions: WebSockets, event streams, polls and calls") \
 	X(streams, gauge, "Open event streams") \
+	X(polls_waiting, gauge, "Polls that wait for something to tell") \
 	X(sockets, gauge, "Open sockets, HTTP requests included") \
 	X(subscriptions, gauge, "Subscriptions of all connections") \
 	X(channels, gauge, "Channels with at least one subscriber") \
