@@ -517,7 +517,8 @@ main(void)
 {
 	config.outbox_max = 4 << 20;
 	config.ephemeral_max = 4 << 20;
-	conn_table_init(&table, &config, &(ConnOps){nothing, nothing, gone});
+	conn_table_init(&table, &config,
+					&(ConnOps){.write = nothing, .kill = nothing, .gone = gone});
 	hub_init(&hub);
 	ephemeral_init(&ephemeral, &hub, 6000);
 	now = 1000000;
