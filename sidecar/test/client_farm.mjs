@@ -79,10 +79,15 @@ const orders = {
     for (const client of clients) client.resume();
   },
 
+  // what each client may follow, by short names
+  expect(names) {
+    clients.forEach((client, n) => client.expect(names[n]));
+  },
+
   // stories of the clients that lack the fence
   lacking(fence) {
     return clients.flatMap((client) => {
-      const names = client.lacks(fence).map(({ asked }) => asked);
+      const names = client.lacks(fence);
       return names.length > 0 ? [`${client.story}; lacks ${names.join(' ')}`] : [];
     });
   },

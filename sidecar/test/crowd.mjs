@@ -6,6 +6,27 @@ import { quote } from './e2e.mjs';
 
 const ROLES = ['client', 'builder', 'qa', 'ops', 'admin'];
 
+// Settings of a gateway at which a few people may do what thousands do, and who slept long need not
+// start anew.
+export const patient = {
+  reconnect_max: 300,
+  replay_rows: 100000,
+  rate_limit: 100000,
+  rate_burst: 100000,
+  abuse_limit: 1000000,
+  ban_after: 0,
+  user_connections: 0,
+  user_requests: 0,
+  tenant_requests: 0,
+  ...Object.fromEntries(
+    ['user', 'tenant'].flatMap((whose) =>
+      ['calls', 'publishes', 'subscribes', 'others'].flatMap((what) =>
+        ['second', 'minute'].map((time) => [`${whose}_${what}_${time}`, 0]),
+      ),
+    ),
+  ),
+};
+
 const uuid = (tenant, kind, n) =>
   `00000000-0000-4000-8${String(tenant).padStart(3, '0')}-${kind}${String(n).padStart(11, '0')}`;
 
@@ -81,9 +102,9 @@ export async function moveIn(sql, tenants) {
     END $$`);
 }
 
-// { short name: canonical name } of the channels that the database lets a person join
-export function channelsOf(sql, { id, tenant, roles }) {
-  const names = [`tenant:${tenant.id}`, 'me', ...tenant.channels];
+// { name: canonical name } of the channels that the database lets a person join
+export function channelsOf(sql, { id, tenant }, roles) {
+  const names = [`tenant:${tenant.id}`, `tenant:${tenant.id}:user:${id}`, ...tenant.channels];
   return sql.json(
     `SELECT proof.channels('${tenant.id}', '${id}', '{${roles}}', '{${names}}')`,
   );

@@ -6,8 +6,8 @@
 // what the database says the client may see, from its first position to the last?
 //
 // Order is that of ids within a fetch. Where an id comes before a smaller one, some position must lie
-// between the two: one that sees the first and not the second. All positions that any client was given
-// are witnesses.
+// between the two: one that sees the first and not the second. Witnesses are all positions that any client
+// was given, and what else is known of where fetches began.
 
 import { comparePositions, sees, snapshotOf } from './snapshots.mjs';
 
@@ -30,10 +30,11 @@ function firstWhere(list, is) {
   return low;
 }
 
-// Rights that never change: what somebody may see is what they must be given.
+// Rights that never change: what somebody may see is what they must be given. Others (rights.mjs) are
+// asked about an event of a stretch that arrived `at`, or was claimed `at` after the claim `since`.
 const constant = {
-  may: (person, channel, event) => isFor(event.audience, person),
-  must: (person, channel, event) => isFor(event.audience, person),
+  may: (person, event) => isFor(event.audience, person),
+  must: (person, event) => isFor(event.audience, person),
 };
 
 export class Judge {
@@ -44,8 +45,8 @@ export class Judge {
   #byId = new Map();
   #positions = [];
 
-  // events: of allEvents(); reports: of all clients; rights: may(), must()
-  constructor(events, reports, rights = constant) {
+  // events: of allEvents(); reports: of all clients; rights: may(), must(); witnesses: positions
+  constructor(events, reports, { rights = constant, witnesses = [] } = {}) {
     this.rights = rights;
     for (const event of events) {
       this.#byId.set(event.id, event);
@@ -54,7 +55,7 @@ export class Judge {
         this.#channels.get(channel).push(event);
       }
     }
-    const positions = new Set();
+    const positions = new Set(witnesses);
     for (const { stretches } of reports)
       for (const { start, claims } of stretches) {
         positions.add(start);
@@ -74,6 +75,7 @@ export class Judge {
     for (const kind of ['strays', 'unrecovered'])
       for (const what of report[kind]) this.#complain(kind, report, JSON.stringify(what));
     for (const stretch of report.stretches) this.#checkStretch(report, person, stretch);
+    this.#checkChain(report);
     for (const channel of channels ?? []) this.#checkChannel(report, person, channel);
   }
 
@@ -82,14 +84,14 @@ export class Judge {
   }
 
   #checkStretch(report, person, stretch) {
-    const { channel, start, ids, times, asked, replayed } = stretch;
+    const { channel, start, ids, times, replayed } = stretch;
     const index = new Map();
     const from = snapshotOf(start);
     ids.forEach((id, i) => {
       const event = this.#byId.get(id);
       const say = (kind) => this.#complain(kind, report, `${id} ${event?.type} ${this.#where(stretch)}`);
       if (!event?.channels.includes(channel)) say('foreign: no such event on this channel');
-      else if (!this.rights.may(person, channel, event, { asked, at: times[i], replayed: i < replayed }))
+      else if (!this.rights.may(person, event, stretch, { at: times[i], isReplayed: i < replayed }))
         say('foreign: not for this client');
       else if (sees(from, event.xid)) say('from before the position');
       if (index.has(id)) say('twice in a subscription');
@@ -102,9 +104,22 @@ export class Judge {
     this.#checkClaims(report, person, stretch, index);
   }
 
+  // A subscription goes on where the one before it on the channel left off: no client's mistake may hide
+  // a gateway's.
+  #checkChain(report) {
+    const last = new Map();
+    for (const stretch of report.stretches) {
+      const { channel, start, claims } = stretch;
+      if (claims.length === 0) continue;
+      if (last.has(channel) && comparePositions(start, last.get(channel)) > 0)
+        this.#complain('a hole between subscriptions', report, `after ${last.get(channel)} ${this.#where(stretch)}`);
+      last.set(channel, claims.at(-1).position);
+    }
+  }
+
   // Everything that a position claims came before it.
   #checkClaims(report, person, stretch, index) {
-    const { channel, start, claims, asked } = stretch;
+    const { channel, start, claims } = stretch;
     if (claims.length === 0) return;
     [start, ...claims.map(({ position }) => position)].reduce((before, position) => {
       if (comparePositions(before, position) > 0)
@@ -118,9 +133,11 @@ export class Judge {
       const event = events[i];
       if (event.xid >= upto.xmax) break;
       if (event.class !== 'c' || sees(from, event.xid) || !sees(upto, event.xid)) continue;
-      const claim = claims[firstWhere(claims, ({ position }) => sees(snapshotOf(position), event.xid))];
+      const n = firstWhere(claims, ({ position }) => sees(snapshotOf(position), event.xid));
+      const claim = claims[n];
       if ((index.get(event.id) ?? Infinity) < claim.count) continue;
-      if (!this.rights.must(person, channel, event, { asked, at: claim.at })) continue;
+      const since = claims[n - 1]?.at ?? stretch.asked;
+      if (!this.rights.must(person, event, stretch, { since, at: claim.at })) continue;
       this.#complain('missing', report, `${event.id} ${event.type}, claimed by ${claim.position} ${this.#where(stretch)}`);
     }
   }

@@ -55,6 +55,8 @@ for (const [what, found, stretches, more] of [
     [stretch({ ids: [2, 3, 1], claims: [{ position: at('15:15:'), count: 3, at: 0 }] })]],
   ['a position that goes back', ['position went back'],
     [stretch({ claims: [{ position: at('15:15:'), count: 3, at: 0 }, { position: at('12:14:12'), count: 3, at: 0 }] })]],
+  ['a client that skips something', ['a hole between subscriptions'],
+    [stretch(), stretch({ start: at('16:16:'), ids: [], claims: [{ position: at('17:17:'), count: 0, at: 0 }] })]],
   ['a channel that brought nothing at all', ['never subscribed'], []],
   ['an event without a subscription', ['strays'], [stretch()], { strays: [{ id: 1 }] }],
   ['a replay that was refused', ['unrecovered'], [stretch()], { unrecovered: [{ channel: 'c' }] }],

@@ -15,8 +15,9 @@ export class Writer {
   failed = 0;
   #session = null;
 
-  constructor(seed, lab, tenants) {
-    Object.assign(this, { lab, tenants, dice: dice(seed) });
+  // bulk: most rows of one statement, now and then
+  constructor(seed, lab, tenants, { bulk = 40, pause: most = 60 } = {}) {
+    Object.assign(this, { lab, tenants, bulk, most, dice: dice(seed) });
   }
 
   // a session that is opened again when it has ended
@@ -37,23 +38,27 @@ export class Writer {
 
   // ---------- one change ----------
 
+  // rows of a statement: mostly one
+  #size() {
+    return this.dice.chance(this.bulk > 40 ? 0.5 : 0.1) ? 1 + this.dice.below(this.bulk) : 1;
+  }
+
   #message({ id, projects, rooms, people }) {
     const { dice } = this;
     const body = quote('m'.repeat(dice.chance(0.02) ? 20000 : 1 + dice.below(300)));
     const author = dice.pick(people).id;
     if (rooms.length > 0 && dice.chance(0.3))
       return `INSERT INTO copilot.messages (tenant_id, room_id, author_id, type, body)
-        VALUES ('${id}', '${dice.pick(rooms).id}', '${author}', 'chat', ${body})`;
+        SELECT '${id}', '${dice.pick(rooms).id}', '${author}', 'chat', ${body} FROM generate_series(1, ${this.#size()})`;
     const type = dice.pick(['client', 'ops', 'internal_note', 'system']);
     return `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
-      VALUES ('${id}', '${dice.pick(projects)}', '${author}', '${type}', ${body})`;
+      SELECT '${id}', '${dice.pick(projects)}', '${author}', '${type}', ${body} FROM generate_series(1, ${this.#size()})`;
   }
 
-  // now and then many at once
   #task({ id, projects }) {
     const kind = this.dice.pick(['general_todo', 'client_retention', 'credentials_issue']);
     return `INSERT INTO copilot.tasks (tenant_id, project_id, kind, title)
-      SELECT '${id}', '${this.dice.pick(projects)}', '${kind}', 'T' FROM generate_series(1, ${this.dice.chance(0.1) ? 40 : 1})`;
+      SELECT '${id}', '${this.dice.pick(projects)}', '${kind}', 'T' FROM generate_series(1, ${this.#size()})`;
   }
 
   // some row of the tenant's; whoever else has it now is not waited for
@@ -71,12 +76,12 @@ export class Writer {
       `kind = '${dice.pick(['general_todo', 'client_retention'])}'`,
       `project_id = '${dice.pick(tenant.projects)}', kind = '${dice.pick(['general_todo', 'client_retention'])}'`,
     ]);
-    return `UPDATE copilot.tasks SET ${change} WHERE ${own} length(title) < 100 AND id IN (${this.#which('tasks', tenant, 1 + dice.below(3))})`;
+    return `UPDATE copilot.tasks SET ${change} WHERE ${own} length(title) < 100 AND id IN (${this.#which('tasks', tenant, this.#size())})`;
   }
 
   #delete(tenant) {
     const table = this.dice.pick(['tasks', 'messages']);
-    return `DELETE FROM copilot.${table} WHERE tenant_id = '${tenant.id}' AND id IN (${this.#which(table, tenant)})`;
+    return `DELETE FROM copilot.${table} WHERE tenant_id = '${tenant.id}' AND id IN (${this.#which(table, tenant, this.#size())})`;
   }
 
   // one row of every tenant in one statement
@@ -131,7 +136,7 @@ export class Writer {
           await this.#session?.query('ROLLBACK').catch(() => {});
         },
       );
-      await pause(this.dice.below(60));
+      await pause(this.dice.below(this.most));
     }
     await this.#session?.close();
     this.#session = null;

@@ -35,12 +35,16 @@ export class Tireless {
   #line = null;
   #stopped = false;
   #went = clock();
+  #token = 0; // index of the one in use
+  #isRefused = false; // the token, on this connection
+  #auth = null; // { token, at } of an `auth` that is under way
   #last = 'was made';
 
-  // token: text; urls: of the gateways; channels: names to ask for beside those of every connection;
-  // ways: transports it may use
-  constructor({ name, token, urls, channels, ways = transports, seed = 0 }) {
-    Object.assign(this, { name, token, urls, ways, dice: dice(seed) });
+  // tokens: [{ text, key }], it uses the first until that is refused, then the next; urls: of the gateways; channels: names
+  // to ask for beside those of every connection; ways: transports it may use; patience: ms before it asks
+  // again for what was refused
+  constructor({ name, tokens, urls, channels, ways = transports, patience = 100, seed = 0 }) {
+    Object.assign(this, { name, tokens, urls, ways, patience, dice: dice(seed) });
     for (const channel of channels) this.#addState(channel);
     this.way = this.dice.pick(ways);
   }
@@ -91,16 +95,35 @@ export class Tireless {
     this.#line?.resume();
   }
 
-  // From here on with another token, at once where the transport lets it.
-  useToken(token) {
-    this.token = token;
+  // Goes on with the next token, on the same connection where the transport lets it.
+  nextToken() {
+    if (!this.#line?.takesSubscriptions) return this.comeBackAsNext();
+    if (this.#auth) return;
+    const token = (this.#token + 1) % this.tokens.length;
+    this.#auth = { token, at: clock() };
+    this.#line.request({ type: 'auth', requestId: 'auth', payload: { token: this.tokens[token].text } });
+  }
+
+  comeBackAsNext() {
+    this.#token = (this.#token + 1) % this.tokens.length;
     this.cut();
   }
 
-  // Channels that have not got this fence yet, 0: that were never subscribed; those that are refused apart.
+  // From here on exactly these of its channels (names asked for) are to be subscribed, by the key of the
+  // token in use, the others refused.
+  expect(names) {
+    this.expected = names;
+  }
+
+  // What it has not got yet of this fence; 0: never subscribed. Beside, who is subscribed and should not be.
   lacks(fence) {
-    const isBehind = ({ position, fence: got }) => position === null || got < fence;
-    return [...this.#states.values()].filter((state) => isBehind(state) && !state.refused);
+    const expected = this.expected?.[this.tokens[this.#token].key];
+    return [...this.#states.values()].flatMap((state) => {
+      const { asked, position, refused } = state;
+      const mayBe = expected?.includes(asked) ?? refused === null;
+      if (mayBe && (position === null || refused || state.fence < fence)) return [asked];
+      return !mayBe && !refused ? [`refusal of ${asked}`] : [];
+    });
   }
 
   // what happened to it last, for messages
@@ -125,6 +148,7 @@ export class Tireless {
       for (const state of this.#states.values()) this.#end(state, why);
       this.ends[why] = (this.ends[why] ?? 0) + 1;
       this.#note(`the connection ended: ${why}`);
+      if (this.#isRefused) this.#token = (this.#token + 1) % this.tokens.length;
       wait = clock() - began > 500 ? 20 : Math.min(wait * 2, 400);
       if (!this.#stopped) await pause(this.dice.below(wait));
     }
@@ -135,6 +159,8 @@ export class Tireless {
     const { way } = this;
     this.gateway = this.dice.below(this.urls.length);
     this.#asked.clear();
+    this.#isRefused = false;
+    this.#auth = null;
     const wanted = [...this.#states.values()].map(({ asked, canonical, position }) => ({
       channel: asked,
       canonical,
@@ -144,7 +170,7 @@ export class Tireless {
     this.#note(`connects to gateway ${this.gateway}`);
     const line = await openLine(way, {
       url: this.urls[this.gateway],
-      token: this.token,
+      token: this.tokens[this.#token].text,
       wanted,
       onFrame: (frame, from) => this.#onFrame(from, frame),
       timeout: 5000,
@@ -186,6 +212,7 @@ export class Tireless {
       channel: state.canonical,
       transport: this.way,
       gateway: this.gateway,
+      tokens: [{ token: this.#token, from: 0, until: Infinity }],
       start,
       asked,
       ids: [],
@@ -206,8 +233,10 @@ export class Tireless {
     const { claims, ids } = state.stretch;
     const last = claims.at(-1);
     state.position = position;
-    if (last?.count === ids.length) Object.assign(last, { position, at: clock() });
-    else claims.push({ position, count: ids.length, at: clock() });
+    const at = clock();
+    // a quiet time is told in a few, without blurring when
+    if (last?.count === ids.length && at - last.from < 50) Object.assign(last, { position, at });
+    else claims.push({ position, count: ids.length, at, from: at });
   }
 
   // ---------- frames ----------
@@ -220,7 +249,8 @@ export class Tireless {
     else if (type === 'gap') this.#onGap(line, frame);
     else if (type === 'unsubscribed') this.#onUnsubscribed(line, frame);
     else if (type === 'error') this.#onError(line, frame);
-    else if (type === 'bye') this.#note(`bye ${JSON.stringify(frame.payload)}`);
+    else if (type === 'bye') this.#onBye(frame.payload);
+    else if (type === 'result' && frame.requestId === 'auth') this.#onToken();
     else if (id !== undefined && channel !== undefined && !('requestId' in frame)) this.#onEvent(frame);
   }
 
@@ -283,6 +313,23 @@ export class Tireless {
     this.#again(line, state);
   }
 
+  #onBye(payload) {
+    this.#note(`bye ${JSON.stringify(payload)}`);
+    if (payload.code === 4401 || payload.code === 4501) this.#isRefused = true;
+  }
+
+  // The new token counts since some moment between question and answer.
+  #onToken() {
+    const { token, at } = this.#auth;
+    this.#token = token;
+    this.#auth = null;
+    for (const { stretch } of this.#states.values()) {
+      if (!stretch) continue;
+      stretch.tokens.at(-1).until = clock();
+      stretch.tokens.push({ token, from: at, until: Infinity });
+    }
+  }
+
   // The server's own decision: asks again and again, with the position from before.
   #onUnsubscribed(line, { channel, payload }) {
     const state = this.#find(channel);
@@ -294,7 +341,10 @@ export class Tireless {
     const { code } = payload;
     this.errors[code] = (this.errors[code] ?? 0) + 1;
     const asked = this.#asked.get(requestId ?? channel);
-    if (requestId === 'connect') line.cut();
+    if (requestId === 'connect') {
+      if (payload.status === 401) this.#isRefused = true;
+      else line.cut();
+    } else if (requestId === 'auth') this.#auth = null;
     else if (asked) this.#refuse(line, asked.state, payload, clock() - asked.at);
   }
 
@@ -305,6 +355,6 @@ export class Tireless {
       state.refused = code;
       this.refusals.push({ channel: state.asked, code, message, took, at: clock() });
     }
-    setTimeout(() => this.#again(line, state), 50 + this.dice.below(200)).unref();
+    setTimeout(() => this.#again(line, state), this.patience * (0.5 + this.dice.below(100) / 100)).unref();
   }
 }
