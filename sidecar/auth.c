@@ -7,72 +7,23 @@
 #include "clock.h"
 #include "feed.h"
 #include "mem.h"
+#include "opened.h"
+#include "recheck.h"
 #include "refusal.h"
+#include "resume.h"
 #include "stats.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-/* What gateway_open() answers, borrowed from the parsed JSON. */
-typedef struct Opened
-{
-	json_t *root;
-	const char *tenant;
-	const char *user; /* "" for a service without a user */
-	const char *session;
-	int64_t expires_at;
-	int64_t mask;
-	const json_t *limits; /* of the tenant's own */
-} Opened;
-
-/* Reads what gateway_open() answered; *opened borrows from opened->root. */
-static bool
-read_opened(const PgAnswer *answer, Opened *opened)
-{
-	const char *text = pg_value(answer, 0, 0);
-	const json_t *user;
-	const char *mask;
-
-	*opened = (Opened){.root = json_loads(text ? text : "", 0, NULL)};
-	user = json_object_get(opened->root, "user");
-	opened->tenant = json_string_value(json_object_get(opened->root, "tenant"));
-	opened->user = json_string_value(json_object_get(user, "id"));
-	opened->session = json_string_value(json_object_get(opened->root, "session"));
-	opened->expires_at = json_integer_value(json_object_get(opened->root, "expiresAt"));
-	mask = json_string_value(json_object_get(opened->root, "audience"));
-	opened->mask = mask ? strtoll(mask, NULL, 10) : 0;
-	opened->limits = json_object_get(opened->root, "limits");
-	if (opened->user == NULL)
-		opened->user = "";
-	return opened->tenant != NULL;
-}
-
-/* A name for the session when the token carries none. */
-static void
-random_session(char out[33])
-{
-	unsigned char bytes[16];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		memset(bytes, 0, sizeof(bytes));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
 
 /* The connection is this identity from now on, and keeps the token for its requests. */
 static void
 adopt(Conn *conn, const Opened *opened, const char *token)
 {
-	char session[33];
-
-	random_session(session);
-	conn_set_identity(conn, opened->tenant, opened->user,
-					  opened->session ? opened->session : session);
+	conn_set_identity(conn, opened->tenant, opened->user, opened->sid);
 	conn_set_token(conn, token);
-	conn->mask = opened->mask;
 	conn->expires_at = opened->expires_at;
 	conn->warned = false;
 	admit_own_limits(conn, opened->limits);
@@ -114,7 +65,7 @@ static void
 append_identity(Buf *out, const Conn *conn, const Opened *opened)
 {
 	buf_puts(out, "{\"session\":");
-	buf_json_string(out, conn->session);
+	buf_json_string(out, resume_session(conn));
 	buf_puts(out, ",\"user\":");
 	append_json(out, json_object_get(opened->root, "user"));
 	buf_puts(out, ",\"tenant\":");
@@ -126,7 +77,7 @@ append_identity(Buf *out, const Conn *conn, const Opened *opened)
 /* Tells the client who it is, what it is in, and from where its stream goes on. */
 static void
 send_connected(Gateway *gateway, Conn *conn, const char *id, const Opened *opened,
-			   const char *snapshot)
+			   const char *snapshot, bool resumed)
 {
 	const Config *config = &gateway->config;
 	Buf json = {0};
@@ -135,7 +86,9 @@ send_connected(Gateway *gateway, Conn *conn, const char *id, const Opened *opene
 	feed_append_position(gateway->feed, &position, snapshot);
 	wire_open(&json, "connected", id, NULL);
 	append_identity(&json, conn, opened);
-	buf_puts(&json, ",\"resumed\":false,\"channels\":");
+	buf_puts(&json, ",\"key\":");
+	buf_json_string(&json, resume_key(conn));
+	buf_printf(&json, ",\"resumed\":%s,\"channels\":", resumed ? "true" : "false");
 	append_json(&json, json_object_get(opened->root, "channels"));
 	buf_printf(&json,
 			   ",\"heartbeat\":%" PRId64 ",\"limits\":{\"subscriptions\":%" PRId64
@@ -168,16 +121,25 @@ accept_client(Pending *pending, const Opened *opened)
 	Gateway *gateway = pending->gateway;
 	Conn *conn = pending->conn;
 	char *snapshot;
+	bool resumed;
 
 	stats.auth_ok_total++;
 	if (!admit_person(conn, pending->id, opened->tenant, opened->user, opened->limits))
 		return;
 	snapshot = mem_strdup(present_snapshot(gateway));
 	adopt(conn, opened, pending->text);
+	conn->mask = opened->mask;
 	conn_set_state(conn, CONN_READY);
+	resumed = resume_take(gateway, conn, pending->resume);
+	resume_begin(conn);
 	subscribe_defaults(gateway, conn, opened);
-	send_connected(gateway, conn, pending->id, opened, snapshot);
+	send_connected(gateway, conn, pending->id, opened, snapshot, resumed);
 	conn->position_at = clock_now_ms();
+	/* not all at once when many came at once */
+	conn->rechecked_at =
+		conn->position_at - clock_jitter(gateway->config.recheck_interval / 2 + 1);
+	if (gateway->access_seq > pending->access_seq)
+		recheck_conn(gateway, conn);
 	free(snapshot);
 }
 
@@ -194,11 +156,28 @@ static void
 refuse_client(Conn *conn, const ErrorCode *code)
 {
 	if (code->status == 401)
-		conn_close_after_flush(conn, 4401, code->code);
+		conn_close_after_flush(conn, strcmp(code->retry, "no") == 0 ? 4501 : 4401,
+							   code->code);
 	else if (code->status == 403)
 		conn_close_after_flush(conn, 4503, code->code);
 	else
 		conn_set_state(conn, CONN_OPEN);
+}
+
+/* "session.key" of what the client wants to take up; NULL when it does not say it. */
+static char *
+read_resume(const Request *request)
+{
+	const json_t *resume = json_object_get(request->payload, "resume");
+	const char *session = json_string_value(json_object_get(resume, "session"));
+	const char *key = json_string_value(json_object_get(resume, "key"));
+	Buf text = {0};
+
+	if (session == NULL || key == NULL)
+		return NULL;
+	buf_printf(&text, "%s.%s", session, key);
+	(void) buf_cstr(&text);
+	return text.data;
 }
 
 /* The database has judged the token of a connect. */
@@ -219,7 +198,8 @@ on_connect_answer(void *arg, const PgAnswer *answer)
 			record_refusal(pending, code);
 			refuse_client(conn, code);
 		}
-		else if (!feed_is_up(pending->gateway->feed) || !read_opened(answer, &opened))
+		else if (!feed_is_up(pending->gateway->feed) ||
+				 !opened_read(&opened, pg_value(answer, 0, 0)))
 		{
 			reply_unavailable(conn, pending->id, NULL);
 			conn_set_state(conn, CONN_OPEN);
@@ -227,7 +207,7 @@ on_connect_answer(void *arg, const PgAnswer *answer)
 		else
 			accept_client(pending, &opened);
 	}
-	json_decref(opened.root);
+	opened_free(&opened);
 	pending_end(pending);
 }
 
@@ -246,6 +226,7 @@ auth_connect(Gateway *gateway, Conn *conn, const Request *request, const char *t
 	if (pending == NULL)
 		return;
 	pending->text = mem_strdup(token);
+	pending->resume = read_resume(request);
 	conn_set_state(conn, CONN_AUTHENTICATING);
 	if (!pending_send(pending, STMT_OPEN, values, on_connect_answer))
 		conn_set_state(conn, CONN_OPEN);
@@ -283,6 +264,8 @@ refresh_with(Pending *pending, const Opened *opened)
 	stats.auth_ok_total++;
 	adopt(conn, opened, pending->text);
 	send_refreshed(conn, pending->id, opened);
+	/* what it may as that, in the channels it is in; held until that is known */
+	recheck_got_token(pending->gateway, conn);
 }
 
 /* The database has judged the token of an auth. */
@@ -298,12 +281,12 @@ on_refresh_answer(void *arg, const PgAnswer *answer)
 		if (answer->status != PG_ROWS)
 			record_refusal(pending,
 						   reply_database_error(conn, pending->id, NULL, answer));
-		else if (!read_opened(answer, &opened))
+		else if (!opened_read(&opened, pg_value(answer, 0, 0)))
 			reply_error(conn, pending->id, NULL, &error_internal, "internal error");
 		else
 			refresh_with(pending, &opened);
 	}
-	json_decref(opened.root);
+	opened_free(&opened);
 	pending_end(pending);
 }
 
@@ -317,26 +300,4 @@ auth_refresh(Gateway *gateway, Conn *conn, const Request *request, const char *t
 		return;
 	pending->text = mem_strdup(token);
 	pending_send(pending, STMT_OPEN, values, on_refresh_answer);
-}
-
-void
-auth_check_expiry(Conn *conn, int64_t wall_ms)
-{
-	Buf json = {0};
-
-	if (conn->state != CONN_READY || conn->expires_at == 0)
-		return;
-	if (wall_ms >= conn->expires_at)
-	{
-		conn_close_after_flush(conn, 4401, "token_expired");
-		return;
-	}
-	if (conn->warned || conn->expires_at - wall_ms > conn->table->config->token_warning)
-		return;
-	conn->warned = true;
-	wire_open(&json, "token_expiring", NULL, NULL);
-	buf_printf(&json, "{\"expiresAt\":%" PRId64 "}", conn->expires_at);
-	wire_close(&json);
-	conn_send(conn, &json);
-	buf_free(&json);
 }

@@ -18,7 +18,4 @@ extern void auth_connect(Gateway *gateway, Conn *conn, const Request *request,
 extern void auth_refresh(Gateway *gateway, Conn *conn, const Request *request,
 						 const char *token);
 
-/* Warns of, then acts on, the token's expiry. */
-extern void auth_check_expiry(Conn *conn, int64_t wall_ms);
-
 #endif

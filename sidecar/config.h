@@ -52,6 +52,10 @@ typedef struct Config
 	int64_t heartbeat;
 	int64_t token_warning;
 	int64_t typing_timeout;
+	int64_t token_grace;
+	int64_t idle_timeout;
+	int64_t resume_grace;
+	int64_t recheck_interval;
 	int64_t outbox_max;
 	int64_t ephemeral_max;
 	int64_t write_max;

@@ -124,6 +124,7 @@ conn_create(ConnTable *table, void *socket)
 	conn->state = CONN_HEAD;
 	conn->since = now;
 	conn->heard_at = now;
+	conn->active_at = now;
 	table->count++;
 	stats.sockets++;
 	return conn;
@@ -195,17 +196,17 @@ conn_table_reap(ConnTable *table)
 }
 
 void
-conn_set_identity(Conn *conn, const char *tenant, const char *user, const char *session)
+conn_set_identity(Conn *conn, const char *tenant, const char *user, const char *sid)
 {
 	size_t tenant_size = strlen(tenant) + 1;
 	size_t user_size = strlen(user) + 1;
-	size_t session_size = strlen(session) + 1;
-	char *block = mem_alloc(tenant_size + user_size + session_size);
+	size_t sid_size = strlen(sid) + 1;
+	char *block = mem_alloc(tenant_size + user_size + sid_size);
 
 	free(conn->tenant);
 	conn->tenant = memcpy(block, tenant, tenant_size);
 	conn->user = memcpy(block + tenant_size, user, user_size);
-	conn->session = memcpy(block + tenant_size + user_size, session, session_size);
+	conn->sid = memcpy(block + tenant_size + user_size, sid, sid_size);
 }
 
 void
@@ -331,6 +332,7 @@ conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms)
 	else
 		send_end(conn, &json);
 	buf_free(&json);
+	conn->close_code = (uint16_t) code;
 	conn_set_state(conn, CONN_CLOSING);
 }
 
@@ -361,6 +363,7 @@ conn_peer_closed(Conn *conn, int code)
 		wsframe_append_close(&frame, code == 1005 ? 1000 : code, "");
 		force(conn, &frame, 1);
 		buf_free(&frame);
+		conn->close_code = (uint16_t) code;
 		conn_set_state(conn, CONN_CLOSING);
 	}
 	conn_touch(conn);

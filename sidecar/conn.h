@@ -36,6 +36,15 @@ typedef enum ConnState
 
 typedef struct Conn Conn;
 typedef struct ConnTable ConnTable;
+struct Recheck; /* recheck.c */
+struct Place;   /* resume.c */
+
+/* What a connection waits for: until then nothing is handed out to it. */
+typedef enum ConnWait
+{
+	WAITS_FOR_RECHECK = 1, /* what it may is being asked again */
+	WAITS_FOR_TOKEN = 2,   /* its own has expired */
+} ConnWait;
 
 /* What the layers above do for a connection. */
 typedef struct ConnOps
@@ -75,11 +84,19 @@ struct Conn
 
 	/* who it is: one allocation that `tenant` points to; NULL = nobody yet */
 	char *tenant;
-	char *user;    /* may be "" */
-	char *session; /* never NULL with tenant */
+	char *user; /* may be "" */
+	char *sid;  /* the token's session as control events name it; may be "" */
 	char *token;
 	int64_t mask;       /* audience bits of its roles */
 	int64_t expires_at; /* wall ms, 0 = never */
+
+	uint8_t waits;           /* ConnWait bits */
+	uint16_t close_code;     /* it ended with, 0 = without a word */
+	uint64_t access_seq;     /* last news that its requests may not know of */
+	int64_t rechecked_at;    /* monotonic ms: its rights were asked for last */
+	int64_t active_at;       /* its client did something last */
+	struct Recheck *recheck; /* owned by recheck.c; NULL: none under way */
+	struct Place *place;     /* owned by resume.c; NULL: nobody yet */
 
 	List subs; /* of Sub, see hub.h */
 	uint32_t nsubs;
@@ -143,7 +160,7 @@ extern bool conn_is_websocket(const Conn *conn);
 
 /* Who it is from now on; copies everything. */
 extern void conn_set_identity(Conn *conn, const char *tenant, const char *user,
-							  const char *session);
+							  const char *sid);
 extern void conn_set_token(Conn *conn, const char *token);
 
 /*

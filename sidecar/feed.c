@@ -20,6 +20,7 @@
 #include "loop.h"
 #include "mem.h"
 #include "pace.h"
+#include "recheck.h"
 #include "stats.h"
 #include "stream.h"
 #include "waiters.h"
@@ -297,10 +298,11 @@ take_page(Feed *feed, const PgAnswer *answer)
 {
 	int nevents = answer->nrows - 1;
 	int64_t began = clock_now_us();
+	int nnews = recheck_take(feed->gateway, answer, nevents);
 
-	for (int row = 0; row < nevents; row++)
+	for (int row = nnews; row < nevents; row++)
 		add_row(feed, answer, row);
-	stats.events_total += nevents;
+	stats.events_total += nevents - nnews;
 	feed->cycle_events += nevents;
 	adapt_rows(feed, answer, nevents);
 	fanout_deliver(&feed->gateway->fanout, feed->cycle);
@@ -323,6 +325,7 @@ fetch_failed(Feed *feed, const PgAnswer *answer)
 		/* too long away: what was in between is gone */
 		forget_cycle(feed);
 		fanout_gap(&feed->gateway->fanout, "unrecoverable");
+		recheck_everybody(feed->gateway);
 		stream_forget_snapshot(&feed->stream);
 		pg_restart(feed->link);
 		return;
@@ -467,6 +470,7 @@ resume_from(Feed *feed, const char *epoch, const char *snapshot)
 	{
 		log_warn("another database answers: positions are void", "epoch=%s", epoch);
 		fanout_gap(&feed->gateway->fanout, "epoch_changed");
+		recheck_everybody(feed->gateway);
 		forget_cycle(feed);
 		stream_forget_snapshot(&feed->stream);
 	}

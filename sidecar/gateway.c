@@ -27,6 +27,7 @@ const PgStatement pool_statements[] = {
 					  .may_be_slow =
 						  true}, /* may wait for another's of the same tenant */
 	[STMT_BUS] = {"bus", "SELECT wrk.gateway_send($1)", 1},
+	[STMT_RECHECK] = {"recheck", "SELECT wrk.gateway_recheck($1, $2)", 2},
 	{NULL, NULL, 0},
 };
 

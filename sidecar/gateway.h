@@ -26,6 +26,9 @@ typedef struct Gateway
 	struct Feed *feed;
 	struct Bus *bus;
 	struct Publisher *publisher;
+	uint64_t access_seq; /* how often there was news of access, see recheck.h */
+	/* a connection took another's place: its memberships move; NULL = none to move */
+	void (*moved)(struct Gateway *gateway, Conn *from, Conn *to);
 	bool database_up; /* as last told to the clients */
 	bool draining;
 } Gateway;
@@ -39,7 +42,8 @@ enum
 	STMT_CALL,
 	STMT_NOTIFY,
 	STMT_REFUSED,
-	STMT_BUS
+	STMT_BUS,
+	STMT_RECHECK
 };
 
 extern const PgStatement pool_statements[];

@@ -122,17 +122,19 @@ drop_held(Sub *sub)
 }
 
 /* Whether the client must not be given a position because of this subscription. */
-static void
-set_waits(Sub *sub, bool pending, bool broken)
+static bool
+waits(const Sub *sub)
 {
-	bool before = sub->pending || sub->broken;
-	bool after = pending || broken;
+	return sub->pending || sub->suspended || sub->broken;
+}
 
-	sub->pending = pending;
-	sub->broken = broken;
-	if (after && !before)
+/* Keeps the connection's count of such subscriptions; before: what waits() was. */
+static void
+count_waiting(const Sub *sub, bool before)
+{
+	if (waits(sub) && !before)
 		sub->conn->npending++;
-	else if (before && !after)
+	else if (before && !waits(sub))
 		sub->conn->npending--;
 }
 
@@ -161,7 +163,8 @@ hub_unsubscribe(Hub *hub, Sub *sub)
 
 	for (int i = 0; i < hub->nlisteners; i++)
 		hub->listeners[i].left(hub->listeners[i].arg, sub);
-	set_waits(sub, false, false);
+	if (waits(sub))
+		conn->npending--;
 	drop_held(sub);
 	hub_set_filter(sub, NULL);
 	leave_channel(hub, sub);
@@ -184,30 +187,89 @@ hub_unsubscribe_all(Hub *hub, Conn *conn)
 void
 sub_set_pending(Sub *sub)
 {
+	bool before = waits(sub);
+
 	sub->ncovered = sub->nheld;
-	set_waits(sub, true, sub->broken);
+	sub->pending = true;
+	count_waiting(sub, before);
 }
 
 void
 sub_set_broken(Sub *sub, bool broken)
 {
-	set_waits(sub, sub->pending, broken);
+	bool before = waits(sub);
+
+	sub->broken = broken;
+	count_waiting(sub, before);
+}
+
+void
+sub_suspend(Sub *sub)
+{
+	bool before = waits(sub);
+
+	sub->suspended = true;
+	count_waiting(sub, before);
+}
+
+/* What is held behind what was covered, which goes: it was in the replay. */
+static void
+drop_covered(Sub *sub)
+{
+	for (uint32_t i = 0; i < sub->ncovered; i++)
+	{
+		sub->held_bytes -= sub->held[i]->len;
+		chunk_unref(sub->held[i]);
+	}
+	sub->nheld -= sub->ncovered;
+	for (uint32_t i = 0; i < sub->nheld; i++)
+		sub->held[i] = sub->held[i + sub->ncovered];
+	sub->ncovered = 0;
+}
+
+/* Sends what was held if nothing keeps it any more. */
+static void
+let_flow(Sub *sub)
+{
+	if (sub->pending || sub->suspended)
+		return;
+	for (uint32_t i = 0; i < sub->nheld; i++)
+		conn_push(sub->conn, sub->held[i]);
+	drop_held(sub);
+}
+
+void
+sub_resume(Sub *sub)
+{
+	bool before = waits(sub);
+
+	sub->suspended = false;
+	sub->denied = false;
+	count_waiting(sub, before);
+	let_flow(sub);
+}
+
+void
+sub_forget_held(Sub *sub)
+{
+	drop_held(sub);
 }
 
 void
 sub_release(Sub *sub, bool replayed)
 {
-	Conn *conn = sub->conn;
+	bool before = waits(sub);
 
 	if (!sub->pending)
 		return;
-	set_waits(sub, false, sub->broken);
-	for (uint32_t i = replayed ? sub->ncovered : 0; i < sub->nheld; i++)
-		conn_push(conn, sub->held[i]);
-	drop_held(sub);
+	sub->pending = false;
+	count_waiting(sub, before);
+	if (replayed)
+		drop_covered(sub);
+	let_flow(sub);
 }
 
-/* Keeps a chunk until the replay is out. */
+/* Keeps a chunk until it may go out. */
 static void
 hold(Sub *sub, Chunk *chunk)
 {
@@ -231,7 +293,7 @@ hold(Sub *sub, Chunk *chunk)
 void
 sub_deliver(Sub *sub, Chunk *chunk)
 {
-	if (sub->pending)
+	if (sub->pending || sub->suspended)
 		hold(sub, chunk);
 	else
 		conn_push(sub->conn, chunk);

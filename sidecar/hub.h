@@ -3,8 +3,9 @@
  *
  * A Channel exists while it has subscribers; names are canonical, as the
  * database spells them. A subscription that waits for its replay is pending: what
- * arrives meanwhile is held behind it. What must stay true: each (connection,
- * channel) has at most one Sub.
+ * arrives meanwhile is held behind it. One whose right is being asked for again is
+ * suspended, which holds as well; both may be at once, and it flows when both are
+ * over. What must stay true: each (connection, channel) has at most one Sub.
  *
  * Queue of held chunks. Bound: outbox_max bytes. Overflow: the connection is
  * closed 4430 and resumes. Counter: stats.slow_consumers_total.
@@ -41,6 +42,8 @@ typedef struct Sub
 	uint32_t index; /* in channel->subs */
 	bool can_publish;
 	bool pending;
+	bool suspended;      /* until the database has said that it still may */
+	bool denied;         /* it has not; the replay that is awaited says so */
 	bool broken;         /* told of a gap, not subscribed again yet */
 	bool answered;       /* the client knows that it has it */
 	uint64_t serial;     /* which subscribe request it stands for */
@@ -93,6 +96,15 @@ extern void hub_unsubscribe_all(Hub *hub, Conn *conn);
 /* From now on what arrives waits behind the replay, which covers what waited so far. */
 extern void sub_set_pending(Sub *sub);
 
+/* From now on what arrives is held until it is known whether it may be seen. */
+extern void sub_suspend(Sub *sub);
+
+/* It may: what was held goes out, unless a replay is awaited. */
+extern void sub_resume(Sub *sub);
+
+/* It may not, or not like this: what was held is nobody's. */
+extern void sub_forget_held(Sub *sub);
+
 /* There is a gap in its stream, or, subscribed anew, none any more. */
 extern void sub_set_broken(Sub *sub, bool broken);
 
@@ -102,7 +114,7 @@ extern void sub_set_broken(Sub *sub, bool broken);
  */
 extern void sub_release(Sub *sub, bool replayed);
 
-/* Hands a chunk to the subscriber, or holds it while the replay is awaited. */
+/* Hands a chunk to the subscriber, or holds it while that waits for something. */
 extern void sub_deliver(Sub *sub, Chunk *chunk);
 
 #endif

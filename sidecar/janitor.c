@@ -3,9 +3,10 @@
  */
 #include "janitor.h"
 
-#include "auth.h"
 #include "clock.h"
 #include "feed.h"
+#include "lifetime.h"
+#include "resume.h"
 
 #define PINGS_UNANSWERED 2
 
@@ -56,7 +57,7 @@ check_silence(Conn *conn, int64_t now, Chunk *ping)
 static void
 check_ready(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
 {
-	auth_check_expiry(conn, clock_wall_ms());
+	lifetime_check(gateway, conn, now, clock_wall_ms());
 	check_silence(conn, now, ping);
 	/* keeps the position of a quiet client within the database's retention */
 	if (now - conn->position_at >= gateway->config.heartbeat)
@@ -108,5 +109,6 @@ janitor_pass(Gateway *gateway)
 		check(gateway, list_entry(node, Conn, in_table), now, ping);
 	}
 	chunk_unref(ping);
+	resume_sweep(gateway, now);
 	limits_sweep(&gateway->table.quotas, now);
 }

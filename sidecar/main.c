@@ -15,6 +15,8 @@
 #include "loop.h"
 #include "mem.h"
 #include "publish.h"
+#include "recheck.h"
+#include "resume.h"
 #include "settings.h"
 #include "tls.h"
 #include "ws.h"
@@ -160,6 +162,8 @@ start(void)
 	listener = listener_open(&gateway.config, ws_accept, &gateway);
 	if (listener == NULL)
 		return false;
+	recheck_init(&gateway);
+	resume_init(&gateway);
 	gateway.pool = pool_open(&gateway.config, pool_statements, on_pool_changed, NULL);
 	gateway.bus = bus_open(&gateway);
 	gateway.publisher = publish_open(&gateway);
@@ -186,6 +190,8 @@ stop(void)
 	feed_close(gateway.feed);
 	pool_close(gateway.pool);
 	publish_close(gateway.publisher);
+	recheck_free();
+	resume_free();
 	bus_close(gateway.bus);
 	loop_timer_free(janitor);
 	loop_timer_free(drain);

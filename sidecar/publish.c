@@ -158,6 +158,13 @@ publish(Gateway *gateway, Conn *conn, const Request *request, const char *type,
 
 	if (sub == NULL)
 		return;
+	if (sub->suspended)
+	{
+		/* nobody knows whether it may; what is ephemeral need not arrive */
+		if (request->id != NULL)
+			reply_unavailable(conn, request->id, request->channel);
+		return;
+	}
 	text = request_text(request, data);
 	word = (Word){sub->channel->name, conn->user, type, text ? text : "{}",
 				  text ? strlen(text) : 2};

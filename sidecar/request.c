@@ -30,6 +30,7 @@ pending_begin(Gateway *gateway, Conn *conn, const Request *request)
 	pending->ticket = ticket;
 	pending->gateway = gateway;
 	pending->conn = conn;
+	pending->access_seq = gateway->access_seq;
 	pending->id = copy_or_null(request->id);
 	pending->channel = copy_or_null(request->channel);
 	list_push_tail(&conn->requests, &pending->in_conn);
@@ -61,6 +62,7 @@ pending_end(Pending *pending)
 	free(pending->rights);
 	free(pending->as);
 	type_filter_unref(pending->filter);
+	free(pending->resume);
 	free(pending);
 }
 

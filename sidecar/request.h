@@ -27,9 +27,11 @@ typedef struct Pending
 	char *upto;     /* the same as a snapshot, where its replay ends */
 	char *rights;   /* JSON text of a subscription's rights */
 	char *as;
-	TypeFilter *filter; /* of a subscribe, NULL = all types */
-	uint64_t serial;    /* of the subscription */
-	bool made;          /* no subscription had been answered before it */
+	TypeFilter *filter;  /* of a subscribe, NULL = all types */
+	uint64_t serial;     /* of the subscription */
+	uint64_t access_seq; /* news of access that the database knew when it was asked */
+	char *resume;        /* "session.key" of a connect */
+	bool made;           /* no subscription had been answered before it */
 } Pending;
 
 /* NULL when the connection has too many already; the refusal was sent. */

@@ -12,7 +12,9 @@
 #include "log.h"
 #include "mem.h"
 #include "publish.h"
+#include "recheck.h"
 #include "refusal.h"
+#include "resume.h"
 #include "stats.h"
 #include "subscribe.h"
 
@@ -244,42 +246,50 @@ handle_presence(Gateway *gateway, Conn *conn, const Request *request)
 
 /* ---------------------------------------------------------------- dispatch */
 
+/* What may be said of a type, or-ed. */
+enum
+{
+	ANYBODY = 1,   /* accepted before connect */
+	ANYTIME = 2,   /* and while the database is asked what the client may */
+	HEARTBEAT = 4, /* no sign that anybody is there */
+};
+
 typedef struct FrameType
 {
 	const char *type;
 	Handler handle;
-	bool anybody; /* accepted before connect */
+	unsigned flags;
 } FrameType;
 
 static const FrameType frame_types[] = {
-	{"connect", handle_connect, true},
-	{"auth", handle_auth, false},
-	{"subscribe", subscribe_request, false},
-	{"unsubscribe", unsubscribe_request, false},
-	{"publish", publish_request, false},
-	{"call", handle_call, false},
-	{"ping", handle_ping, true},
-	{"pong", handle_heartbeat, true},
-	{"disconnect", handle_disconnect, true},
-	{"presence:heartbeat", handle_heartbeat, false},
-	{"presence:join", handle_presence, false},
-	{"presence:update", handle_presence, false},
-	{"presence:leave", handle_presence, false},
+	{"connect", handle_connect, ANYBODY},
+	{"auth", handle_auth, ANYTIME},
+	{"subscribe", subscribe_request, 0},
+	{"unsubscribe", unsubscribe_request, 0},
+	{"publish", publish_request, 0},
+	{"call", handle_call, 0},
+	{"ping", handle_ping, ANYBODY},
+	{"pong", handle_heartbeat, ANYBODY | HEARTBEAT},
+	{"disconnect", handle_disconnect, ANYBODY},
+	{"presence:heartbeat", handle_heartbeat, ANYTIME | HEARTBEAT},
+	{"presence:join", handle_presence, 0},
+	{"presence:update", handle_presence, 0},
+	{"presence:leave", handle_presence, 0},
 	/* names of the source systems */
-	{"join", subscribe_request, false},
-	{"join_room", subscribe_request, false},
-	{"leave", unsubscribe_request, false},
-	{"leave_room", unsubscribe_request, false},
-	{"typing_start", publish_source_request, false},
-	{"typing_stop", publish_source_request, false},
-	{"cursor", publish_source_request, false},
-	{"edit", publish_source_request, false},
-	{"message", handle_source_call, false},
-	{"change", handle_source_call, false},
-	{"file_update", handle_source_call, false},
-	{"lock", handle_source_call, false},
-	{"unlock", handle_source_call, false},
-	{"presence", handle_heartbeat, false},
+	{"join", subscribe_request, 0},
+	{"join_room", subscribe_request, 0},
+	{"leave", unsubscribe_request, 0},
+	{"leave_room", unsubscribe_request, 0},
+	{"typing_start", publish_source_request, 0},
+	{"typing_stop", publish_source_request, 0},
+	{"cursor", publish_source_request, 0},
+	{"edit", publish_source_request, 0},
+	{"message", handle_source_call, 0},
+	{"change", handle_source_call, 0},
+	{"file_update", handle_source_call, 0},
+	{"lock", handle_source_call, 0},
+	{"unlock", handle_source_call, 0},
+	{"presence", handle_heartbeat, ANYTIME | HEARTBEAT},
 };
 
 /* NULL when there is no such frame. */
@@ -309,9 +319,13 @@ class_of(const FrameType *frame)
 
 /* Checks that the frame may come now, and calls its handler. */
 static void
-dispatch(Gateway *gateway, Conn *conn, const Request *request)
+dispatch(Gateway *gateway, Conn *conn, const Request *request, const char *text,
+		 size_t len)
 {
 	const FrameType *found = find_frame_type(request->type);
+
+	if (found != NULL && (found->flags & HEARTBEAT) == 0)
+		conn->active_at = clock_now_ms();
 
 	if (found == NULL)
 	{
@@ -319,11 +333,14 @@ dispatch(Gateway *gateway, Conn *conn, const Request *request)
 		reply_error(conn, request->id, request->channel, &error_bad_request,
 					"unknown frame type");
 	}
-	else if (conn->state != CONN_READY && !found->anybody)
+	else if (conn->state != CONN_READY && !(found->flags & ANYBODY))
 		reply_error(conn, request->id, request->channel, &error_unauthorized,
 					"connect with a token first");
 	else if (gateway->draining)
 		reply_unavailable(conn, request->id, request->channel);
+	else if (!recheck_admits(gateway, conn, request, found->flags & (ANYBODY | ANYTIME),
+							 text, len))
+		;
 	else if (conn->state != CONN_READY || admit_frame(conn, request, class_of(found)))
 		found->handle(gateway, conn, request);
 }
@@ -347,7 +364,18 @@ session_frame(Gateway *gateway, Conn *conn, const char *text, size_t len)
 						  clock_now_ms(), &retry_ms))
 		admit_refuse_frame(conn, &request, retry_ms);
 	else
-		dispatch(gateway, conn, &request);
+		dispatch(gateway, conn, &request, text, len);
+	request_free(&request);
+}
+
+void
+session_deferred(Gateway *gateway, Conn *conn, const char *text, size_t len)
+{
+	Request request;
+	const char *why = NULL;
+
+	if (request_parse(&request, text, len, &why))
+		dispatch(gateway, conn, &request, text, len);
 	request_free(&request);
 }
 
@@ -364,5 +392,7 @@ void
 session_end(Gateway *gateway, Conn *conn)
 {
 	pending_orphan_all(conn);
+	recheck_gone(conn);
+	resume_gone(conn);
 	hub_unsubscribe_all(&gateway->hub, conn);
 }

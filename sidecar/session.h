@@ -15,6 +15,9 @@ extern void session_begin(Gateway *gateway, Conn *conn, const char *token);
 /* One text message, valid UTF-8. */
 extern void session_frame(Gateway *gateway, Conn *conn, const char *text, size_t len);
 
+/* A message that waited until the database had said what its client may. */
+extern void session_deferred(Gateway *gateway, Conn *conn, const char *text, size_t len);
+
 /* The connection is about to be freed. */
 extern void session_end(Gateway *gateway, Conn *conn);
 

@@ -51,6 +51,14 @@
 	X(origins_refused_total, counter, "Requests of pages that origins does not list") \
 	X(auth_ok_total, counter, "Tokens accepted") \
 	X(auth_refused_total, counter, "Tokens refused") \
+	X(access_news_total, counter, "Control events: rights that may be fewer") \
+	X(rechecks_total, counter, "Connections whose rights were asked for again") \
+	X(rechecks_waiting, gauge, "Connections that wait for it") \
+	X(revoked_total, counter, "Connections closed by it") \
+	X(unsubscribed_total, counter, "Subscriptions ended by it") \
+	X(rights_changed_total, counter, "Gaps because of other rights than before") \
+	X(takeovers_total, counter, "Connections taken up by another") \
+	X(idle_total, counter, "Connections closed because their client did nothing") \
 	X(refusals_recorded_total, counter, "Refusals that are in the audit log") \
 	X(refusals_left_out_total, counter, "Refusals above a bound, not in the log") \
 	X(bus_peers, gauge, "Other gateways known to live") \

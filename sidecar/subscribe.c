@@ -8,6 +8,7 @@
 #include "feed.h"
 #include "log.h"
 #include "mem.h"
+#include "recheck.h"
 #include "refusal.h"
 #include "stats.h"
 
@@ -157,6 +158,13 @@ on_replayed(void *arg, const PgAnswer *answer)
 	if (own_sub(pending) == NULL)
 		reply_error(pending->conn, pending->id, pending->channel, &error_conflict,
 					"overtaken by a later request for this channel");
+	else if (own_sub(pending)->denied)
+	{
+		/* the right was lost while it was replayed */
+		reply_error(pending->conn, pending->id, pending->channel, &error_not_found,
+					"access to this channel has ended");
+		hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
+	}
 	else if (answer->status == PG_ROWS)
 	{
 		bool recovered = !is_crowded(pending->conn);
@@ -207,6 +215,7 @@ join(Pending *pending)
 	pending->serial = sub->serial;
 	pending->upto = mem_strdup(continue_from(pending, sub));
 	/* with the epoch of now: another database may answer before we do */
+	recheck_joined(pending, sub);
 	feed_append_position(gateway->feed, &position, pending->upto);
 	pending->position = mem_strdup(buf_cstr(&position));
 	buf_free(&position);

@@ -403,10 +403,12 @@ describe('limits', () => {
   });
 
   test('an expiring token is announced, an expired one closes 4401', async () => {
-    const a = await connect(gateway.url, { token: `${alice}:${Date.now() + 2500}` });
+    const strict = await Gateway.start(cluster, { token_grace: 100 });
+    const a = await connect(strict.url, { token: `${alice}:${Date.now() + 2500}` });
     const warning = await a.waitFor((f) => f.type === 'token_expiring');
     assert.ok(warning.payload.expiresAt > Date.now());
     assert.equal((await a.waitClosed()).code, 4401);
+    await strict.stop();
   });
 
   test('replays that are not read are not piled up', async () => {

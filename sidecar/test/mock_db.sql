@@ -62,6 +62,7 @@ CREATE FUNCTION wrk.gateway_hello(gateway text, protocol int) RETURNS jsonb LANG
 		'doorbell', 'transaction', 'listen', jsonb_build_array('wrk_event'), 'heartbeat', 25000,
 		'errors', '[{"sqlstate":"WK401","code":"unauthorized","status":401,"retry":"refresh"},
 			{"sqlstate":"WK491","code":"token_expired","status":401,"retry":"refresh"},
+			{"sqlstate":"WK4E2","code":"session_revoked","status":401,"retry":"no"},
 			{"sqlstate":"WK403","code":"forbidden","status":403,"retry":"no"},
 			{"sqlstate":"WK404","code":"not_found","status":404,"retry":"no"},
 			{"sqlstate":"WK410","code":"unrecoverable","status":410,"retry":"refetch"},
@@ -111,8 +112,24 @@ END $$;
 
 CREATE FUNCTION wrk.gateway_subscribe(token text, channel text) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('channel', wrk.mock_channel(token, channel), 'as', channel,
-		'can', CASE WHEN channel = 'project:403' THEN '["read"]' ELSE '["read","publish"]' END::jsonb)
+		'can', CASE WHEN channel LIKE '%project:403' THEN '["read"]' ELSE '["read","publish"]' END::jsonb)
 $$;
+
+CREATE FUNCTION wrk.gateway_recheck(token text, channels jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	opened jsonb := wrk.gateway_open(token);
+	granted jsonb := '{}';
+	channel text;
+BEGIN
+	FOR channel IN SELECT jsonb_array_elements_text(channels) LOOP
+		BEGIN
+			granted := granted || jsonb_build_object(channel, wrk.gateway_subscribe(token, channel));
+		EXCEPTION WHEN OTHERS THEN
+			granted := granted || jsonb_build_object(channel, jsonb_build_object('sqlstate', SQLSTATE));
+		END;
+	END LOOP;
+	RETURN opened || jsonb_build_object('granted', granted);
+END $$;
 
 CREATE FUNCTION wrk.mock_row(e wrk.event) RETURNS wrk.gateway_event LANGUAGE sql STABLE AS $$
 	SELECT ROW(e.id, e.tenant_id, e.channels, e.type, e.payload::text, e.sender_id, e.audience_mask,
