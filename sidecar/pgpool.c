@@ -1,13 +1,19 @@
 /*
  * pgpool.c: see pgpool.h.
  *
- * A link gets at most DEPTH queries at a time: enough to hide the round trip,
- * few enough that one slow query does not hold up many. What may be slow never
- * gets the first link (unless it is alone) and waits in a queue of its own:
- * however many calls a user makes, others can still connect and subscribe.
+ * A link gets at most DEPTH queries at a time: enough to hide the round trip. What
+ * may be slow is a call; the first link that is up never gets one (unless it is
+ * alone), so that others can still connect and subscribe however many there are.
+ *
+ * A link that runs calls belongs to one tenant until they have ended. Others' calls
+ * do not go behind them, for one slow call would hold them up; and the tenant's own
+ * only while nobody else waits. A tenant holds at most links_max links. So with one
+ * tenant every link is kept busy, and with several each waits for a call of another
+ * at most, never for a queue of them.
  */
 #include "pgpool.h"
 
+#include "lanes.h"
 #include "list.h"
 #include "mem.h"
 #include "stats.h"
@@ -22,25 +28,20 @@
 /* One of these for each request that waits for a link; owns its values. */
 typedef struct Waiting
 {
-	ListNode node;
+	LaneItem item;
 	const PgStatement *statement;
 	PgCallback callback;
 	void *arg;
 	const char *values[MAX_PARAMS];
 } Waiting;
 
-/* Requests that wait for a link, first come first served. */
-typedef struct Queue
-{
-	List waiting;
-	int64_t length;
-} Queue;
-
 /* One of these for each link. */
 typedef struct Member
 {
 	PgPool *pool;
 	PgLink *link;
+	Lane *holder; /* whose calls it runs, NULL = nobody's */
+	int calls;
 	char label[16];
 } Member;
 
@@ -49,9 +50,8 @@ struct PgPool
 	Member *members;
 	int nmembers;
 	int nup;
-	int64_t queue_max;
-	Queue quick;
-	Queue slow;
+	Lanes quick;
+	Lanes slow;
 	char setup[64];
 	void (*changed)(void *arg);
 	void *arg;
@@ -61,90 +61,209 @@ struct PgPool
 /* One of these for each query on a link, to know when the link has room again. */
 typedef struct Running
 {
-	PgPool *pool;
+	Member *member;
+	Lanes *lanes;
+	Lane *lane;
 	PgCallback callback;
 	void *arg;
 } Running;
 
 static void dispatch(PgPool *pool);
 
-/* A link has room again. */
-static void
-on_answer(void *arg, const PgAnswer *answer)
+/* Is it up and not full? */
+static bool
+has_room(const Member *member)
 {
-	Running *running = arg;
-	PgPool *pool = running->pool;
-	PgCallback callback = running->callback;
-	void *callback_arg = running->arg;
-
-	free(running);
-	callback(callback_arg, answer);
-	if (!pool->closing)
-		dispatch(pool);
+	return member->link != NULL && pg_is_up(member->link) &&
+		   pg_in_flight(member->link) < DEPTH;
 }
 
-/* The link that is up and has the fewest queries; NULL when all are full. */
-static PgLink *
-choose_link(const PgPool *pool, const PgStatement *statement)
+/* The first link that is up is kept for what is quick, unless it is alone. */
+static bool
+is_reserved(const PgPool *pool, const Member *member)
 {
-	PgLink *best = NULL;
-	int first = statement->may_be_slow && pool->nup > 1 ? 1 : 0;
-
-	for (int i = first; i < pool->nmembers; i++)
+	if (pool->nup < 2)
+		return false;
+	for (const Member *m = pool->members; m < member; m++)
 	{
-		PgLink *link = pool->members[i].link;
+		if (m->link != NULL && pg_is_up(m->link))
+			return false;
+	}
+	return true;
+}
 
-		if (link == NULL || !pg_is_up(link) || pg_in_flight(link) >= DEPTH)
-			continue;
-		if (best == NULL || pg_in_flight(link) < pg_in_flight(best))
-			best = link;
+/* The better one of two, the one with fewer queries. */
+static Member *
+emptier(Member *best, Member *member)
+{
+	return best == NULL || pg_in_flight(member->link) < pg_in_flight(best->link) ? member
+																				 : best;
+}
+
+/* For what is quick: never behind a call, if there are other links. NULL: none. */
+static Member *
+choose_for_quick(PgPool *pool)
+{
+	Member *best = NULL;
+
+	for (int i = 0; i < pool->nmembers; i++)
+	{
+		Member *member = &pool->members[i];
+
+		if (has_room(member) &&
+			(member->calls == 0 || pool->nup < 2 || is_reserved(pool, member)))
+			best = emptier(best, member);
 	}
 	return best;
 }
 
+/* How many links the calls of one tenant may hold. */
+static int64_t
+links_allowed(const PgPool *pool, const Lane *lane)
+{
+	int64_t most = pool->nup - 2; /* all for calls but one */
+
+	if (lane->links_max > 0)
+		most = lane->links_max;
+	return most > 1 ? most : 1;
+}
+
+/* For a call of this lane: a link that it holds or may take. NULL: none. */
+static Member *
+choose_for_call(PgPool *pool, const Lane *lane)
+{
+	Member *best = NULL;
+	bool alone = !lanes_others_wait(&pool->slow, lane);
+	bool may_take = lane->links < links_allowed(pool, lane);
+
+	for (int i = 0; i < pool->nmembers; i++)
+	{
+		Member *member = &pool->members[i];
+
+		if (!has_room(member) || is_reserved(pool, member))
+			continue;
+		if (member->holder == NULL ? may_take : alone && member->holder == lane)
+			best = emptier(best, member);
+	}
+	return best;
+}
+
+/* A link that will take this, or NULL. */
+static Member *
+choose(PgPool *pool, const PgStatement *statement, const Lane *lane)
+{
+	return statement->may_be_slow ? choose_for_call(pool, lane) : choose_for_quick(pool);
+}
+
+/* The query is on the link. */
+static void
+note_begin(const Running *running, bool is_call)
+{
+	Member *member = running->member;
+
+	running->lane->running++;
+	if (!is_call || member->calls++ > 0)
+		return;
+	member->holder = running->lane;
+	running->lane->links++;
+}
+
+/* The query has ended. */
+static void
+note_end(const Running *running)
+{
+	Member *member = running->member;
+
+	running->lane->running--;
+	if (running->lanes == &member->pool->slow && --member->calls == 0)
+	{
+		member->holder = NULL;
+		running->lane->links--;
+	}
+	lanes_settle(running->lanes, running->lane);
+}
+
+/* A link has room again. */
+static void
+on_answer(void *arg, const PgAnswer *answer)
+{
+	Running running = *(Running *) arg;
+	PgPool *pool = running.member->pool;
+
+	free(arg);
+	note_end(&running);
+	running.callback(running.arg, answer);
+	if (!pool->closing)
+		dispatch(pool);
+}
+
 /* Sends on this link; false when it will not take it. */
 static bool
-run(PgPool *pool, PgLink *link, const PgStatement *statement, const char *const *values,
-	PgCallback callback, void *arg)
+run(Member *member, Lanes *lanes, Lane *lane, const PgStatement *statement,
+	const char *const *values, PgCallback callback, void *arg)
 {
 	Running *running = mem_alloc(sizeof(Running));
 
-	*running = (Running){pool, callback, arg};
-	if (pg_send(link, statement, values, on_answer, running))
+	*running = (Running){member, lanes, lane, callback, arg};
+	if (pg_send(member->link, statement, values, on_answer, running))
+	{
+		note_begin(running, statement->may_be_slow);
 		return true;
+	}
 	free(running);
 	return false;
 }
 
-/* Gives waiting requests to links that have room. */
-static void
-dispatch_queue(PgPool *pool, Queue *queue)
+/* What the lane has waited for the longest. */
+static Waiting *
+first_waiting(const Lane *lane)
 {
-	while (!list_is_empty(&queue->waiting))
-	{
-		Waiting *next = list_entry(queue->waiting.next, Waiting, node);
-		PgLink *link = choose_link(pool, next->statement);
+	return list_entry(list_entry(lane->waiting.next, LaneItem, node), Waiting, item);
+}
 
-		if (link == NULL ||
-			!run(pool, link, next->statement, next->values, next->callback, next->arg))
-			return;
-		list_remove(&next->node);
-		queue->length--;
+/* Takes the lane's first request out of the queue; freed by the caller. */
+static void
+take_out(Lanes *lanes, Lane *lane)
+{
+	lanes_take(lanes, lane);
+	stats.requests_waiting--;
+}
+
+/* Gives one waiting request, of the first lane that may, to a link. */
+static bool
+dispatch_one(PgPool *pool, Lanes *lanes)
+{
+	list_foreach(node, following, &lanes->turn)
+	{
+		Lane *lane = list_entry(node, Lane, in_turn);
+		Waiting *next = first_waiting(lane);
+		Member *member = choose(pool, next->statement, lane);
+
+		if (member == NULL && lanes == &pool->quick)
+			return false; /* nor will it be for another lane */
+		if (member == NULL || !run(member, lanes, lane, next->statement, next->values,
+								   next->callback, next->arg))
+			continue;
+		take_out(lanes, lane);
 		free(next);
+		return true;
 	}
+	return false;
 }
 
 /* Connecting and subscribing first. */
 static void
 dispatch(PgPool *pool)
 {
-	dispatch_queue(pool, &pool->quick);
-	dispatch_queue(pool, &pool->slow);
+	while (dispatch_one(pool, &pool->quick))
+		;
+	while (dispatch_one(pool, &pool->slow))
+		;
 }
 
 /* One allocation holds the entry and its values. */
 static void
-enqueue(Queue *queue, const PgStatement *statement, const char *const *values,
+enqueue(Lanes *lanes, Lane *lane, const PgStatement *statement, const char *const *values,
 		PgCallback callback, void *arg)
 {
 	size_t size = sizeof(Waiting);
@@ -168,41 +287,63 @@ enqueue(Queue *queue, const PgStatement *statement, const char *const *values,
 		waiting->values[i] = memcpy(at, values[i], len);
 		at += len;
 	}
-	list_push_tail(&queue->waiting, &waiting->node);
-	queue->length++;
+	lanes_add(lanes, lane, &waiting->item);
+	stats.requests_waiting++;
+}
+
+bool
+pool_send_for(PgPool *pool, const char *key, int64_t links_max,
+			  const PgStatement *statement, const char *const *values,
+			  PgCallback callback, void *arg)
+{
+	Lanes *lanes = statement->may_be_slow ? &pool->slow : &pool->quick;
+	Lane *lane;
+	Member *member;
+
+	if (pool->closing || pool->nup == 0)
+	{
+		stats.requests_unavailable_total++;
+		return false;
+	}
+	lane = lanes_get(lanes, key);
+	lane->links_max = links_max;
+	member = lane->length == 0 ? choose(pool, statement, lane) : NULL;
+	if (member != NULL && run(member, lanes, lane, statement, values, callback, arg))
+	{
+		stats.requests_total++;
+		return true;
+	}
+	if (!lanes_have_room(lanes, lane))
+	{
+		stats.requests_unavailable_total++;
+		lanes_settle(lanes, lane);
+		return false;
+	}
+	stats.requests_total++;
+	enqueue(lanes, lane, statement, values, callback, arg);
+	return true;
 }
 
 bool
 pool_send(PgPool *pool, const PgStatement *statement, const char *const *values,
 		  PgCallback callback, void *arg)
 {
-	Queue *queue = statement->may_be_slow ? &pool->slow : &pool->quick;
-	PgLink *link;
-
-	if (pool->closing || pool->nup == 0 || queue->length >= pool->queue_max)
-	{
-		stats.requests_unavailable_total++;
-		return false;
-	}
-	stats.requests_total++;
-	link = list_is_empty(&queue->waiting) ? choose_link(pool, statement) : NULL;
-	if (link == NULL || !run(pool, link, statement, values, callback, arg))
-		enqueue(queue, statement, values, callback, arg);
-	return true;
+	return pool_send_for(pool, "", 0, statement, values, callback, arg);
 }
 
 /* Nobody will serve the queue for a while: say so rather than let clients wait. */
 static void
-lose_waiting(Queue *queue)
+lose_waiting(Lanes *lanes)
 {
 	static const PgAnswer lost = {PG_LOST, 0, "08006", "no connection", NULL, NULL};
-	ListNode *node;
 
-	while ((node = list_pop_head(&queue->waiting)) != NULL)
+	while (!list_is_empty(&lanes->turn))
 	{
-		Waiting *waiting = list_entry(node, Waiting, node);
+		Lane *lane = list_entry(lanes->turn.next, Lane, in_turn);
+		Waiting *waiting = first_waiting(lane);
 
-		queue->length--;
+		take_out(lanes, lane);
+		lanes_settle(lanes, lane);
 		waiting->callback(waiting->arg, &lost);
 		free(waiting);
 	}
@@ -244,9 +385,8 @@ pool_open(const Config *config, const PgStatement *statements, void (*changed)(v
 	static const PgLinkHooks hooks = {on_up, on_down, NULL};
 	PgPool *pool = mem_zalloc(sizeof(PgPool));
 
-	list_init(&pool->quick.waiting);
-	list_init(&pool->slow.waiting);
-	pool->queue_max = config->pool_queue;
+	lanes_init(&pool->quick, config->pool_queue);
+	lanes_init(&pool->slow, config->pool_queue);
 	pool->changed = changed;
 	pool->arg = arg;
 	pool->nmembers = (int) config->pool_size;
@@ -273,6 +413,8 @@ pool_close(PgPool *pool)
 		pg_close(pool->members[i].link);
 	lose_waiting(&pool->quick);
 	lose_waiting(&pool->slow);
+	lanes_free(&pool->quick);
+	lanes_free(&pool->slow);
 	free(pool->members);
 	free(pool);
 }

@@ -8,6 +8,7 @@
 #include "log.h"
 #include "mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,8 +80,18 @@ bool
 pending_send(Pending *pending, int statement, const char *const *values,
 			 PgCallback callback)
 {
-	if (pool_send(pending->gateway->pool, &pool_statements[statement], values, callback,
-				  pending))
+	const Conn *conn = pending->conn;
+	char stranger[ADDRESS_TEXT_MAX + 1];
+	const char *lane = conn->tenant;
+
+	if (lane == NULL) /* a tenant of such a name would share it, no more */
+	{
+		snprintf(stranger, sizeof(stranger), " %s",
+				 conn->seat.address ? conn->seat.address->key : "");
+		lane = stranger;
+	}
+	if (pool_send_for(pending->gateway->pool, lane, admit_value(conn, LIMIT_tenant_links),
+					  &pool_statements[statement], values, callback, pending))
 		return true;
 	reply_unavailable(pending->conn, pending->id, pending->channel);
 	pending_end(pending);

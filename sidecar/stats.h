@@ -68,6 +68,7 @@
 	X(bus_dropped_total, counter, "Messages to other gateways dropped, queue full") \
 	X(bus_malformed_total, counter, "Notifications on the bus that made no sense") \
 	X(requests_total, counter, "Requests sent to the database") \
+	X(requests_waiting, gauge, "Requests waiting for a database connection") \
 	X(requests_unavailable_total, counter, "Requests answered unavailable") \
 	X(database_up, gauge, "1 while the feed and a pooled connection are up") \
 	X(database_losses_total, counter, "Database connections lost") \

@@ -1,6 +1,8 @@
 /* Layers 1 and 2: token windows, and who may have how much. */
 #include "clock.h"
+#include "lanes.h"
 #include "limits.h"
+#include "mem.h"
 #include "stats.h"
 #include "tap.h"
 
@@ -329,9 +331,69 @@ test_bans(void)
 	limits_free(&limits);
 }
 
+/* The key of the lane whose turn it is, whose item is then done. */
+static char
+next_turn(Lanes *lanes)
+{
+	Lane *lane = list_entry(lanes->turn.next, Lane, in_turn);
+	char key = lane->key[0];
+
+	free(lanes_take(lanes, lane));
+	lanes_settle(lanes, lane);
+	return key;
+}
+
+static bool
+add(Lanes *lanes, const char *key)
+{
+	Lane *lane = lanes_get(lanes, key);
+	LaneItem *item;
+
+	if (!lanes_have_room(lanes, lane))
+	{
+		lanes_settle(lanes, lane);
+		return false;
+	}
+	item = mem_zalloc(sizeof(LaneItem));
+	list_init(&item->node);
+	lanes_add(lanes, lane, item);
+	return true;
+}
+
+static void
+test_lanes(void)
+{
+	Lanes lanes;
+	char order[8] = "";
+	int filled = 0;
+
+	lanes_init(&lanes, 100);
+	for (const char *key = "aaabbc"; *key; key++)
+		add(&lanes, (char[]){*key, 0});
+	for (int i = 0; i < 6; i++)
+		order[i] = next_turn(&lanes);
+	ok(strcmp(order, "abcaba") == 0, "lanes take turns: %s", order);
+	ok(lanes.map.count == 0 && lanes.length == 0, "an empty lane is gone");
+	while (add(&lanes, "a"))
+		filled++;
+	ok(filled == 100, "one lane may fill the queue");
+	ok(add(&lanes, "b"), "another still finds room");
+	while (add(&lanes, "b"))
+		filled++;
+	ok(lanes_get(&lanes, "b")->length == 33, "for its share");
+	for (int i = 0; i < 1000; i++)
+		add(&lanes, (char[]){(char) ('c' + i % 60), 0});
+	ok(lanes.length <= 200, "there is an end to it: %d", (int) lanes.length);
+	ok(lanes_others_wait(&lanes, lanes_get(&lanes, "a")), "others wait");
+	while (lanes.length > 0)
+		next_turn(&lanes);
+	lanes_free(&lanes);
+}
+
 int
 main(void)
 {
+	test_lanes();
 	test_window();
 	test_rates();
 	test_coming_back();
