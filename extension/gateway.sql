@@ -140,12 +140,12 @@ BEGIN
 		'expiresAt', (who ->> 'expires_at')::bigint * 1000,
 		'audience', CASE WHEN deaf THEN '0' ELSE wrk.role_mask(wrk.roles())::text END,
 		'channels', channels,
-		'limits', jsonb_build_object('subscriptions', 50),
+		'limits', wrk.tenant_limits(tenant),
 		'presence', CASE WHEN NOT deaf THEN wrk.presence_self() END);
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_open(text) IS
-'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start; none for an API key with scopes), limits, presence (see wrk.presence_self(); null for an API key with scopes)}. session: claim sid, else jti, or api_key:{id}. Errors: WK401 unauthorized, WK4E1 token_expired, WK4E2 session_revoked, WK403 forbidden (suspended)';
+'who a token stands for: {user: {id, roles}, tenant, session, expiresAt (ms), audience (role mask as decimal text), channels (joined from the start; none for an API key with scopes), limits (those that the tenant has of its own, see wrk.tenant_limit), presence (see wrk.presence_self(); null for an API key with scopes)}. session: claim sid, else jti, or api_key:{id}. Errors: WK401 unauthorized, WK4E1 token_expired, WK4E2 session_revoked, WK403 forbidden (suspended)';
 
 CREATE FUNCTION wrk.gateway_subscribe(token text, channel text)
 RETURNS jsonb

@@ -209,14 +209,16 @@ limits_value(const Limits *limits, const Seat *seat, LimitName name)
 void
 limits_note(LimitValues *values, const char *name, int64_t value)
 {
+	int found = 0;
+
+	while (found < LIMIT_NAMES && strcmp(limit_table[found].name, name) != 0)
+		found++;
+	if (found == LIMIT_NAMES)
+		return;
 	if (!values->any)
 		memset(values->value, -1, sizeof(values->value));
 	values->any = true;
-	for (int i = 0; i < LIMIT_NAMES; i++)
-	{
-		if (strcmp(limit_table[i].name, name) == 0)
-			values->value[i] = value;
-	}
+	values->value[found] = value;
 }
 
 /* Replaces them; a tenant without any needs no memory for them. */
