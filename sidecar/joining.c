@@ -325,7 +325,7 @@ is_joined(const Exchange *exchange, const char *channel)
 	return sub != NULL && sub->serial != 0;
 }
 
-/* The channels that nobody named go on from the position, too. */
+/* The channels that nobody named go on from the position, too, with all their types. */
 static void
 add_the_rest(Exchange *exchange)
 {
@@ -337,8 +337,7 @@ add_the_rest(Exchange *exchange)
 		const Sub *sub = list_entry(node, Sub, in_conn);
 
 		if (sub->serial == 0)
-			want(exchange, sub->channel->name,
-				 make_payload(exchange->since, exchange->types));
+			want(exchange, sub->channel->name, make_payload(exchange->since, NULL));
 	}
 }
 
