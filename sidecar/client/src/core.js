@@ -1,0 +1,2 @@
+/** The connection, channels, calls. */
+export { RealtimeError } from './errors.js';
