@@ -14,6 +14,7 @@
 const ErrorCode error_bad_request = {"", "bad_request", 400, "no"};
 const ErrorCode error_unauthorized = {"", "unauthorized", 401, "refresh"};
 const ErrorCode error_token_expired = {"", "token_expired", 401, "refresh"};
+const ErrorCode error_session_revoked = {"", "session_revoked", 401, "no"};
 const ErrorCode error_forbidden = {"", "forbidden", 403, "no"};
 const ErrorCode error_not_found = {"", "not_found", 404, "no"};
 const ErrorCode error_conflict = {"", "conflict", 409, "no"};

@@ -21,6 +21,7 @@ typedef struct ErrorCode
 extern const ErrorCode error_bad_request;
 extern const ErrorCode error_unauthorized;
 extern const ErrorCode error_token_expired;
+extern const ErrorCode error_session_revoked;
 extern const ErrorCode error_forbidden;
 extern const ErrorCode error_not_found;
 extern const ErrorCode error_conflict;

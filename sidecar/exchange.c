@@ -188,7 +188,7 @@ code_of_close(int64_t close)
 		case 4429:
 			return &error_rate_limited;
 		case 4501:
-			return &error_unauthorized;
+			return &error_session_revoked;
 		case 4503:
 			return &error_forbidden;
 		default:

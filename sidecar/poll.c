@@ -48,7 +48,9 @@ is_incomplete(const Conn *conn)
 		return true;
 	list_foreach(node, following, &conn->subs)
 	{
-		if (list_entry(node, Sub, in_conn)->pending)
+		const Sub *sub = list_entry(node, Sub, in_conn);
+
+		if (sub->pending || sub->suspended)
 			return true;
 	}
 	return false;

@@ -320,6 +320,16 @@ recheck_take(Gateway *owner, const PgAnswer *answer, int nrows)
 
 /* ---------------------------------------------------------------- answers */
 
+/* A frame of the server's own: news, for which a poll answers at once. */
+static void
+announce(Conn *conn, const Buf *json)
+{
+	Chunk *chunk = chunk_from_json(CLASS_CRITICAL, json, NULL);
+
+	conn_push(conn, chunk);
+	chunk_unref(chunk);
+}
+
 void
 recheck_gap(Sub *sub, const char *reason)
 {
@@ -331,7 +341,7 @@ recheck_gap(Sub *sub, const char *reason)
 	buf_json_string(&json, reason);
 	buf_puts(&json, "}");
 	wire_close(&json);
-	conn_send(sub->conn, &json);
+	announce(sub->conn, &json);
 	sub_set_broken(sub, true);
 	buf_free(&json);
 }
@@ -354,7 +364,7 @@ dismiss(Sub *sub, const ErrorCode *code)
 	buf_json_string(&json, code->code);
 	buf_puts(&json, ",\"reason\":\"access to this channel has ended\"}");
 	wire_close(&json);
-	conn_send(sub->conn, &json);
+	announce(sub->conn, &json);
 	hub_unsubscribe(&gateway->hub, sub);
 	buf_free(&json);
 }

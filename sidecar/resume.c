@@ -85,8 +85,11 @@ random_hex(char out[SECRET_CHARS + 1])
 void
 resume_begin(Conn *conn)
 {
-	Place *place = mem_zalloc(sizeof(Place));
+	Place *place;
 
+	if (conn->framing == FRAMING_LIST)
+		return; /* a request of its own: nobody comes back to it */
+	place = mem_zalloc(sizeof(Place));
 	list_init(&place->in_empty);
 	random_hex(place->session);
 	random_hex(place->key);
@@ -98,13 +101,13 @@ resume_begin(Conn *conn)
 const char *
 resume_session(const Conn *conn)
 {
-	return conn->place ? conn->place->session : "";
+	return conn->place ? conn->place->session : NULL;
 }
 
 const char *
 resume_key(const Conn *conn)
 {
-	return conn->place ? conn->place->key : "";
+	return conn->place ? conn->place->key : NULL;
 }
 
 /* Compares without saying by its time where they differ; both have SECRET_CHARS. */

@@ -22,6 +22,8 @@ extern void resume_free(void);
 
 /* A name and a key for a connection that has just become somebody. */
 extern void resume_begin(Conn *conn);
+
+/* NULL for one that nobody can come back to: of a poll or call. */
 extern const char *resume_session(const Conn *conn);
 extern const char *resume_key(const Conn *conn);
 
