@@ -4,6 +4,7 @@
 #include "auth.h"
 
 #include "admit.h"
+#include "attendance.h"
 #include "clock.h"
 #include "feed.h"
 #include "mem.h"
@@ -133,6 +134,7 @@ accept_client(Pending *pending, const Opened *opened)
 	resumed = resume_take(gateway, conn, pending->resume);
 	resume_begin(conn);
 	subscribe_defaults(gateway, conn, opened);
+	attendance_identified(gateway, conn, json_object_get(opened->root, "presence"));
 	send_connected(gateway, conn, pending->id, opened, snapshot, resumed);
 	conn->position_at = clock_now_ms();
 	/* not all at once when many came at once */
@@ -263,6 +265,8 @@ refresh_with(Pending *pending, const Opened *opened)
 	}
 	stats.auth_ok_total++;
 	adopt(conn, opened, pending->text);
+	attendance_identified(pending->gateway, conn,
+						  json_object_get(opened->root, "presence"));
 	send_refreshed(conn, pending->id, opened);
 	/* what it may as that, in the channels it is in; held until that is known */
 	recheck_got_token(pending->gateway, conn);

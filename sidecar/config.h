@@ -56,6 +56,9 @@ typedef struct Config
 	int64_t idle_timeout;
 	int64_t resume_grace;
 	int64_t recheck_interval;
+	int64_t presence_grace;
+	int64_t presence_meta;
+	int64_t presence_members;
 	int64_t outbox_max;
 	int64_t ephemeral_max;
 	int64_t write_max;

@@ -60,6 +60,8 @@ conn_set_state(Conn *conn, ConnState state)
 	stats.connections += is_session(state) - is_session(conn->state);
 	conn->state = state;
 	conn->since = clock_now_ms();
+	if (state >= CONN_CLOSING && conn->table->leaves != NULL)
+		conn->table->leaves(conn);
 }
 
 const char *
@@ -119,6 +121,7 @@ conn_create(ConnTable *table, void *socket)
 	list_init(&conn->subs);
 	list_init(&conn->voices);
 	list_init(&conn->requests);
+	list_init(&conn->places);
 	conn->table = table;
 	conn->socket = socket;
 	conn->state = CONN_HEAD;

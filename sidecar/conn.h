@@ -103,6 +103,7 @@ struct Conn
 	uint32_t npending; /* subscriptions that await a replay, or were told of a gap */
 	List voices;       /* of Voice, see ephemeral.c */
 	List requests;     /* of Pending, see session.c */
+	List places;       /* of PresencePlace: where its user is present */
 	uint32_t nrequests;
 
 	int64_t since;         /* monotonic ms: start of the state that has a deadline */
@@ -126,6 +127,7 @@ struct ConnTable
 	OutboxLimits limits;
 	Limits quotas;
 	ConnOps ops;
+	void (*leaves)(Conn *conn); /* it closes or is dead: nobody is there; or NULL */
 };
 
 extern void conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops);

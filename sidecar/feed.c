@@ -10,6 +10,7 @@
  */
 #include "feed.h"
 
+#include "attendance.h"
 #include "bus.h"
 #include "clock.h"
 #include "doorbell.h"
@@ -68,7 +69,9 @@ enum
 {
 	FEED_STMT_HELLO,
 	FEED_STMT_FETCH,
-	FEED_STMT_LISTEN
+	FEED_STMT_LISTEN,
+	FEED_STMT_ATTACH,
+	FEED_STMT_SWEEP
 };
 
 static const PgStatement feed_statements[] = {
@@ -78,6 +81,8 @@ static const PgStatement feed_statements[] = {
 						 " FROM wrk.gateway_fetch($1, $2, $3, $4)",
 						 4},
 	[FEED_STMT_LISTEN] = {"listen", "SELECT wrk.gateway_listen()", 0},
+	[FEED_STMT_ATTACH] = {"attach", "SELECT wrk.gateway_attach($1, $2, $3)", 3},
+	[FEED_STMT_SWEEP] = {"sweep", "SELECT wrk.gateway_sweep($1)", 1},
 	{NULL, NULL, 0},
 };
 
@@ -95,6 +100,16 @@ feed_mode(const Feed *feed)
 	if (!feed_is_up(feed))
 		return "down";
 	return doorbell_works(feed->doorbell) ? "doorbell" : "polling";
+}
+
+bool
+feed_ask(Feed *feed, FeedQuestion question, const char *const *values,
+		 PgCallback callback, void *arg)
+{
+	int statement = question == FEED_ATTACH ? FEED_STMT_ATTACH : FEED_STMT_SWEEP;
+
+	return feed_is_up(feed) &&
+		   pg_send(feed->link, &feed_statements[statement], values, callback, arg);
 }
 
 const char *
@@ -405,6 +420,7 @@ on_listening(void *arg, const PgAnswer *answer)
 	feed->state = FEED_IDLE;
 	pg_settled(feed->link);
 	doorbell_start(feed->doorbell);
+	attendance_listening(feed->gateway->attendance);
 	want_fetch(feed);
 	gateway_check_database(feed->gateway);
 }

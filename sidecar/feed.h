@@ -51,6 +51,17 @@ extern const char *feed_join(Feed *feed, Sub *sub);
 /* Everything up to here was handed out to every subscription; borrowed likewise. */
 extern const char *feed_snapshot(const Feed *feed);
 
+/* What is asked on the feed's own connection, whose life is the gateway's. */
+typedef enum FeedQuestion
+{
+	FEED_ATTACH, /* node, name, grace */
+	FEED_SWEEP,  /* node */
+} FeedQuestion;
+
+/* Asks; false when the feed is down. The callback gets PG_LOST when it goes down. */
+extern bool feed_ask(Feed *feed, FeedQuestion question, const char *const *values,
+					 PgCallback callback, void *arg);
+
 /* epoch.snapshot as clients know it. */
 extern void feed_append_position(const Feed *feed, Buf *out, const char *snapshot);
 

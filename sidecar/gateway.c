@@ -28,6 +28,11 @@ const PgStatement pool_statements[] = {
 						  true}, /* may wait for another's of the same tenant */
 	[STMT_BUS] = {"bus", "SELECT wrk.gateway_send($1)", 1},
 	[STMT_RECHECK] = {"recheck", "SELECT wrk.gateway_recheck($1, $2)", 2},
+	[STMT_PRESENCE] = {"presence", "SELECT wrk.gateway_presence($1, $2)", 2},
+	[STMT_PRESENT] = {"present",
+					  "SELECT channel, user_id, name, status, connections, meta, "
+					  "changed_ms FROM wrk.gateway_present($1, $2)",
+					  2},
 	{NULL, NULL, 0},
 };
 

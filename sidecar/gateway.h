@@ -12,6 +12,7 @@
 #include "hub.h"
 #include "pgpool.h"
 
+struct Attendance;
 struct Bus;
 struct Feed;
 struct Publisher;
@@ -29,6 +30,7 @@ typedef struct Gateway
 	uint64_t access_seq; /* how often there was news of access, see recheck.h */
 	/* a connection took another's place: its memberships move; NULL = none to move */
 	void (*moved)(struct Gateway *gateway, Conn *from, Conn *to);
+	struct Attendance *attendance;
 	bool database_up; /* as last told to the clients */
 	bool draining;
 } Gateway;
@@ -43,7 +45,9 @@ enum
 	STMT_NOTIFY,
 	STMT_REFUSED,
 	STMT_BUS,
-	STMT_RECHECK
+	STMT_RECHECK,
+	STMT_PRESENCE,
+	STMT_PRESENT
 };
 
 extern const PgStatement pool_statements[];

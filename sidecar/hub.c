@@ -171,6 +171,7 @@ hub_unsubscribe(Hub *hub, Sub *sub)
 	list_remove(&sub->in_conn);
 	conn->nsubs--;
 	stats.subscriptions--;
+	free(sub->companion);
 	free(sub->as);
 	free(sub);
 }

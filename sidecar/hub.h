@@ -55,6 +55,7 @@ typedef struct Sub
 	uint64_t held_bytes;
 	char *as;           /* the name the client used, NULL when it is the canonical one */
 	TypeFilter *filter; /* types it is for, NULL = all */
+	char *companion;    /* presence channel that it brought along, NULL mostly */
 } Sub;
 
 /* A subscription ends; it is still whole. */

@@ -5,6 +5,7 @@
  * drain_timeout, say good-bye to everybody with 1012, exit 0 when the last one
  * left or the time is over.
  */
+#include "attendance.h"
 #include "bus.h"
 #include "clock.h"
 #include "feed.h"
@@ -167,6 +168,7 @@ start(void)
 	gateway.pool = pool_open(&gateway.config, pool_statements, on_pool_changed, NULL);
 	gateway.bus = bus_open(&gateway);
 	gateway.publisher = publish_open(&gateway);
+	gateway.attendance = attendance_open(&gateway);
 	gateway.feed = feed_open(&gateway);
 	janitor = loop_timer_new(on_janitor, NULL);
 	drain = loop_timer_new(on_drain_step, NULL);
@@ -193,6 +195,7 @@ stop(void)
 	recheck_free();
 	resume_free();
 	bus_close(gateway.bus);
+	attendance_close(gateway.attendance);
 	loop_timer_free(janitor);
 	loop_timer_free(drain);
 	fanout_free(&gateway.fanout);

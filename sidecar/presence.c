@@ -407,6 +407,7 @@ presence_others_end(PresenceRoom *room, bool keep)
 		settle_member(members[i]);
 	}
 	free(members);
+	room->known = true;
 	settle_room(room);
 }
 
@@ -445,6 +446,7 @@ presence_unwatch(PresenceRoom *room)
 	PresenceMember **members = all_members(room, &count);
 
 	room->watched = false;
+	room->known = false;
 	list_remove(&room->in_due);
 	list_remove(&room->in_stale);
 	buf_free(&room->list);

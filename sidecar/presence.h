@@ -62,6 +62,7 @@ typedef struct PresenceRoom
 	ListNode in_due;
 	ListNode in_stale;
 	bool watched;         /* somebody is to be told of changes */
+	bool known;           /* what the others have was read since */
 	int64_t announced_at; /* now ms */
 	uint64_t round;       /* of what is elsewhere */
 	Buf list;             /* what was announced, as a JSON array; empty = not laid out */
@@ -82,6 +83,7 @@ typedef struct PresencePlace
 	int64_t until; /* lingers until then, now ms; 0: its connection is there */
 	char *meta;    /* JSON text or NULL */
 	PresenceStatus status;
+	bool stands; /* by itself, rather than by a subscription */
 } PresencePlace;
 
 /* One of these for each user in a room; owned by the room. */

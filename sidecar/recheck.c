@@ -10,6 +10,7 @@
 
 #include "access.h"
 #include "admit.h"
+#include "attendance.h"
 #include "clock.h"
 #include "eventrow.h"
 #include "feed.h"
@@ -313,6 +314,7 @@ recheck_take(Gateway *owner, const PgAnswer *answer, int nrows)
 		if (conn->state == CONN_READY && access_is_about(&news, conn->tenant))
 			apply(&news, conn);
 	}
+	attendance_news(owner, &news);
 	access_free(&news);
 	send_next();
 	return taken;
@@ -472,6 +474,7 @@ take_answer(Recheck *recheck, const Opened *opened)
 		conn->warned = false;
 	}
 	admit_own_limits(conn, opened->limits);
+	attendance_identified(gateway, conn, json_object_get(opened->root, "presence"));
 	recheck->whole = false;
 	if (settle_all(conn, opened))
 		put(recheck, &line);

@@ -3,6 +3,7 @@
  */
 #include "request.h"
 
+#include "attendance.h"
 #include "admit.h"
 #include "clock.h"
 #include "log.h"
@@ -53,6 +54,7 @@ leave_conn(Pending *pending)
 void
 pending_end(Pending *pending)
 {
+	attendance_give_up(pending);
 	leave_conn(pending);
 	limits_end(&pending->ticket, clock_now_ms());
 	free(pending->id);
@@ -64,6 +66,8 @@ pending_end(Pending *pending)
 	free(pending->as);
 	type_filter_unref(pending->filter);
 	free(pending->resume);
+	free(pending->presence);
+	free(pending->ask);
 	free(pending);
 }
 

@@ -27,6 +27,8 @@ typedef struct Pending
 	char *upto;     /* the same as a snapshot, where its replay ends */
 	char *rights;   /* JSON text of a subscription's rights */
 	char *as;
+	char *presence;      /* canonical name of the channel's presence, or NULL */
+	struct Ask *ask;     /* to be present there, too, or NULL; see attendance.h */
 	TypeFilter *filter;  /* of a subscribe, NULL = all types */
 	uint64_t serial;     /* of the subscription */
 	uint64_t access_seq; /* news of access that the database knew when it was asked */

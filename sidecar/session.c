@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include "admit.h"
+#include "attendance.h"
 #include "auth.h"
 #include "clock.h"
 #include "log.h"
@@ -235,15 +236,6 @@ handle_disconnect(Gateway *gateway, Conn *conn, const Request *request)
 	conn_close_after_flush(conn, 1000, "");
 }
 
-/* Its own module will serve it. */
-static void
-handle_presence(Gateway *gateway, Conn *conn, const Request *request)
-{
-	(void) gateway;
-	reply_error(conn, request->id, request->channel, &error_bad_request,
-				"presence is not served by this gateway");
-}
-
 /* ---------------------------------------------------------------- dispatch */
 
 /* What may be said of a type, or-ed. */
@@ -272,9 +264,9 @@ static const FrameType frame_types[] = {
 	{"pong", handle_heartbeat, ANYBODY | HEARTBEAT},
 	{"disconnect", handle_disconnect, ANYBODY},
 	{"presence:heartbeat", handle_heartbeat, ANYTIME | HEARTBEAT},
-	{"presence:join", handle_presence, 0},
-	{"presence:update", handle_presence, 0},
-	{"presence:leave", handle_presence, 0},
+	{"presence:join", subscribe_request, 0},
+	{"presence:update", attendance_update, 0},
+	{"presence:leave", attendance_leave, 0},
 	/* names of the source systems */
 	{"join", subscribe_request, 0},
 	{"join_room", subscribe_request, 0},

@@ -74,6 +74,11 @@
 	X(database_losses_total, counter, "Database connections lost") \
 	X(feed_polling, gauge, "1 while the doorbell is not heard and the feed polls") \
 	X(fetch_pause_ms, gauge, "Present pause between fetches") \
+	X(presence_places, gauge, "Connections in presence channels, each counted in each") \
+	X(presence_frames_total, counter, "Presence changes laid out, once for a channel") \
+	X(presence_writes_total, counter, "Batches of presence written to the database") \
+	X(presence_rows_total, counter, "Rows of presence in them") \
+	X(presence_reads_total, counter, "Reads of the presence at other gateways") \
 	X(outbox_bytes, gauge, "Unsent bytes of all connections")
 
 typedef struct Stats

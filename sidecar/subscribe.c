@@ -4,6 +4,7 @@
 #include "subscribe.h"
 
 #include "admit.h"
+#include "attendance.h"
 #include "eventrow.h"
 #include "feed.h"
 #include "log.h"
@@ -69,6 +70,7 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 {
 	Buf json = {0};
 
+	attendance_enter(pending, own_sub(pending));
 	wire_open(&json, "subscribed", pending->id, pending->channel);
 	buf_puts(&json, "{\"as\":");
 	buf_json_string(&json, pending->as);
@@ -80,10 +82,26 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 	append_events(&json, events, pending);
 	if (pending->filter != NULL)
 		buf_printf(&json, ",\"types\":%s", pending->filter->text);
+	attendance_append(pending, &json);
 	buf_puts(&json, "}");
 	wire_close(&json);
 	conn_send(pending->conn, &json);
+	attendance_sync(pending);
 	buf_free(&json);
+}
+
+/* Ends a subscription, and the one to its presence that it brought along. */
+static void
+leave(Gateway *gateway, Sub *sub)
+{
+	const Conn *conn = sub->conn;
+	char *companion = sub->companion;
+
+	sub->companion = NULL;
+	hub_unsubscribe(&gateway->hub, sub);
+	if (companion != NULL && hub_find_sub(conn, companion) != NULL)
+		hub_unsubscribe(&gateway->hub, hub_find_sub(conn, companion));
+	free(companion);
 }
 
 /*
@@ -97,7 +115,7 @@ drop_earlier(Gateway *gateway, const Conn *conn, const char *channel,
 	Sub *sub = hub_find_sub(conn, channel);
 
 	if (sub != NULL && code->status != 400 && code->status != 429)
-		hub_unsubscribe(&gateway->hub, sub);
+		leave(gateway, sub);
 }
 
 /* The database cannot be asked. */
@@ -265,6 +283,7 @@ read_grant(Pending *pending, const PgAnswer *answer)
 	json_t *grant = json_loads(text ? text : "", 0, NULL);
 	const char *channel = json_string_value(json_object_get(grant, "channel"));
 	const char *as = json_string_value(json_object_get(grant, "as"));
+	const char *presence = json_string_value(json_object_get(grant, "presence"));
 	json_t *can = json_object_get(grant, "can");
 
 	if (channel != NULL && json_is_array(can))
@@ -273,6 +292,7 @@ read_grant(Pending *pending, const PgAnswer *answer)
 		pending->as = mem_strdup(as ? as : pending->channel);
 		free(pending->channel);
 		pending->channel = mem_strdup(channel);
+		pending->presence = presence ? mem_strdup(presence) : NULL;
 		pending->rights = json_dumps(can, JSON_COMPACT);
 	}
 	json_decref(grant);
@@ -291,9 +311,9 @@ release_live(Pending *pending)
 	sub->answered = true;
 }
 
-/* May join: at once, or after the feed has caught up with the position. */
+/* Joins at once, or after the feed has caught up with the position. */
 static void
-proceed(Pending *pending)
+join_or_wait(Pending *pending)
 {
 	Gateway *gateway = pending->gateway;
 
@@ -308,6 +328,27 @@ proceed(Pending *pending)
 	else if (feed_after_next_fetch(gateway->feed, on_feed_caught_up, pending))
 		return;
 	pending_end(pending);
+}
+
+/* Who is there elsewhere is known, or cannot be. */
+static void
+on_presence_read(void *arg, bool ok)
+{
+	Pending *pending = arg;
+
+	(void) ok;
+	if (is_wanted(pending))
+		join_or_wait(pending);
+	else
+		pending_end(pending);
+}
+
+/* May join: when all that the answer tells is known. */
+static void
+proceed(Pending *pending)
+{
+	if (!attendance_wait(pending, on_presence_read))
+		join_or_wait(pending);
 }
 
 /* Checked again, because requests run side by side; refused if not. */
@@ -352,7 +393,7 @@ on_granted(void *arg, const PgAnswer *answer)
 					"internal error");
 		pending_end(pending);
 	}
-	else if (!has_room(pending))
+	else if (!has_room(pending) || !attendance_admits(pending))
 		pending_end(pending);
 	else
 		proceed(pending);
@@ -394,6 +435,11 @@ subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 		return;
 	}
 	pending->filter = filter;
+	if (!attendance_read(pending, request))
+	{
+		pending_end(pending);
+		return;
+	}
 	if (json_is_string(since))
 		pending->text = mem_strdup(json_string_value(since));
 	if (!pending_send(pending, STMT_SUBSCRIBE, values, on_granted))
@@ -415,7 +461,7 @@ unsubscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 	wire_open(&json, "unsubscribed", request->id, sub->channel->name);
 	buf_puts(&json, "{}");
 	wire_close(&json);
-	hub_unsubscribe(&gateway->hub, sub);
+	leave(gateway, sub);
 	conn_send(conn, &json);
 	buf_free(&json);
 }

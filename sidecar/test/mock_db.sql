@@ -79,6 +79,16 @@ CREATE FUNCTION wrk.gateway_send(payloads text[]) RETURNS void LANGUAGE sql AS $
 	SELECT pg_notify('wrk_x_mock', p) FROM unnest(payloads) p
 $$;
 
+-- nobody is present here
+CREATE FUNCTION wrk.gateway_attach(node text, name text, grace_ms int) RETURNS jsonb LANGUAGE sql AS
+$$ SELECT '{"kept": false, "others": 0}'::jsonb $$;
+CREATE FUNCTION wrk.gateway_sweep(node text) RETURNS jsonb LANGUAGE sql AS
+$$ SELECT '{"attached": true, "others": 0}'::jsonb $$;
+CREATE FUNCTION wrk.gateway_presence(node text, changes jsonb) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
+CREATE FUNCTION wrk.gateway_present(node text, channels text[]) RETURNS TABLE (channel text, user_id text, name text,
+	status smallint, connections bigint, meta text, changed_ms bigint) LANGUAGE sql AS
+$$ SELECT NULL::text, NULL::text, NULL::text, 0::smallint, 0::bigint, NULL::text, 0::bigint WHERE false $$;
+
 CREATE FUNCTION wrk.gateway_open(token text) RETURNS jsonb LANGUAGE sql AS $$
 	SELECT jsonb_build_object('user', jsonb_build_object('id', t.usr, 'roles', '[]'::jsonb), 'tenant', t.tenant,
 		'session', NULL, 'expiresAt', nullif(t.expires, 0), 'audience', t.mask::text,
