@@ -70,6 +70,7 @@ struct Conn
 	Buf message; /* fragments of a message so far */
 	ConnState state;
 	uint8_t framing;         /* a Framing: what kind of client this is */
+	bool fragment_deflated;  /* its message is compressed */
 	uint8_t fragment_opcode; /* of the message being collected, 0 = none */
 	uint8_t pings;           /* sent since the client was last heard */
 	bool blocked;            /* the socket is full; the transport will call back */

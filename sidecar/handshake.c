@@ -4,6 +4,7 @@
 #include "handshake.h"
 
 #include "admit.h"
+#include "deflate.h"
 #include "http.h"
 #include "log.h"
 #include "origins.h"
@@ -54,7 +55,7 @@ read_offer(const HttpHead *head, Offer *offer)
 
 /* A browser fails the connection unless one of its sub-protocols comes back. */
 static void
-send_upgrade(Conn *conn, const char *key, const Offer *offer)
+send_upgrade(Conn *conn, const char *key, const Offer *offer, const Buf *extension)
 {
 	Buf out = {0};
 	char accept[WS_ACCEPT_SIZE];
@@ -70,6 +71,8 @@ send_upgrade(Conn *conn, const char *key, const Offer *offer)
 		buf_puts(&out, "\r\nSec-WebSocket-Protocol: ");
 		buf_append(&out, offer->other, offer->other_len);
 	}
+	if (extension->len > 0)
+		buf_printf(&out, "\r\nSec-WebSocket-Extensions: %s", extension->data);
 	buf_puts(&out, "\r\n\r\n");
 	conn_send_raw(conn, &out);
 	buf_free(&out);
@@ -90,6 +93,7 @@ handshake_upgrade(Gateway *gateway, Conn *conn, const HttpHead *head)
 {
 	const char *key = http_header(head, "Sec-WebSocket-Key");
 	const char *version = http_header(head, "Sec-WebSocket-Version");
+	Buf extension = {0};
 	Offer offer;
 	LimitHit hit;
 
@@ -105,7 +109,13 @@ handshake_upgrade(Gateway *gateway, Conn *conn, const HttpHead *head)
 		return;
 	}
 	read_offer(head, &offer);
-	send_upgrade(conn, key, &offer);
+	if (gateway->config.compression && deflate_negotiate(head, &extension))
+	{
+		(void) buf_cstr(&extension);
+		conn->framing = FRAMING_DEFLATE;
+	}
+	send_upgrade(conn, key, &offer, &extension);
+	buf_free(&extension);
 	conn_set_state(conn, CONN_OPEN);
 	if (!offer.ours && offer.other != NULL)
 		conn_close_after_flush(conn, 4505, "unsupported protocol version");

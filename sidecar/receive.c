@@ -5,6 +5,7 @@
 
 #include "admit.h"
 #include "clock.h"
+#include "deflate.h"
 #include "handshake.h"
 #include "http.h"
 #include "httpbody.h"
@@ -197,6 +198,15 @@ receive_ahead(Conn *conn, const unsigned char *bytes, size_t len)
 
 /* ------------------------------------------------------------------- frames */
 
+/* Only who is somebody may make us parse much. */
+static size_t
+message_max(const Gateway *gateway, const Conn *conn)
+{
+	size_t max = (size_t) gateway->config.frame_max;
+
+	return conn->tenant == NULL && max > STRANGER_MAX ? STRANGER_MAX : max;
+}
+
 /* A whole message: only text makes sense. */
 static void
 receive_message(Gateway *gateway, Conn *conn, WsOpcode opcode, const unsigned char *text,
@@ -210,13 +220,26 @@ receive_message(Gateway *gateway, Conn *conn, WsOpcode opcode, const unsigned ch
 		session_frame(gateway, conn, (const char *) text, len);
 }
 
-/* Only who is somebody may make us parse much. */
-static size_t
-message_max(const Gateway *gateway, const Conn *conn)
+/* The same, when its client has compressed it. */
+static void
+receive_compressed(Gateway *gateway, Conn *conn, WsOpcode opcode,
+				   const unsigned char *bytes, size_t len)
 {
-	size_t max = (size_t) gateway->config.frame_max;
+	Buf text = {0};
+	Inflate result = deflate_inflate(&text, bytes, len, message_max(gateway, conn));
 
-	return conn->tenant == NULL && max > STRANGER_MAX ? STRANGER_MAX : max;
+	if (result == INFLATE_DONE)
+		receive_message(gateway, conn, opcode,
+						(const unsigned char *) (text.len > 0 ? text.data : ""),
+						text.len);
+	else
+	{
+		stats.protocol_errors_total++;
+		conn_close(conn, result == INFLATE_TOO_LARGE ? 1009 : 1002,
+				   result == INFLATE_TOO_LARGE ? "message too big"
+											   : "broken compression");
+	}
+	buf_free(&text);
 }
 
 /* A data frame: a whole message, or a part of one. */
@@ -233,7 +256,8 @@ receive_data(Gateway *gateway, Conn *conn, const WsFrame *frame)
 	}
 	if (first && frame->fin)
 	{
-		receive_message(gateway, conn, frame->opcode, frame->payload, frame->len);
+		(frame->compressed ? receive_compressed : receive_message)(
+			gateway, conn, frame->opcode, frame->payload, frame->len);
 		return;
 	}
 	if (conn->message.len + frame->len > message_max(gateway, conn))
@@ -242,12 +266,17 @@ receive_data(Gateway *gateway, Conn *conn, const WsFrame *frame)
 		return;
 	}
 	if (first)
+	{
 		conn->fragment_opcode = (uint8_t) frame->opcode;
+		conn->fragment_deflated = frame->compressed;
+	}
 	buf_append(&conn->message, frame->payload, frame->len);
 	if (!frame->fin)
 		return;
-	receive_message(gateway, conn, (WsOpcode) conn->fragment_opcode,
-					(const unsigned char *) conn->message.data, conn->message.len);
+	(conn->fragment_deflated ? receive_compressed : receive_message)(
+		gateway, conn, (WsOpcode) conn->fragment_opcode,
+		(const unsigned char *) (conn->message.len > 0 ? conn->message.data : ""),
+		conn->message.len);
 	conn->fragment_opcode = 0;
 	buf_free(&conn->message);
 }
@@ -292,8 +321,9 @@ receive_frames(Gateway *gateway, Conn *conn, unsigned char *bytes, size_t len)
 	{
 		WsFrame frame;
 		size_t used;
-		WsParse result = wsframe_parse(bytes + done, len - done,
-									   message_max(gateway, conn), &frame, &used);
+		WsParse result =
+			wsframe_parse(bytes + done, len - done, message_max(gateway, conn),
+						  conn->framing == FRAMING_DEFLATE, &frame, &used);
 
 		if (result == WS_NEED_MORE)
 			return done;

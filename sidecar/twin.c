@@ -3,6 +3,7 @@
  */
 #include "twin.h"
 
+#include "deflate.h"
 #include "wsframe.h"
 
 #include <ctype.h>
@@ -94,8 +95,10 @@ append_frame(Buf *out, Framing framing, const char *json, size_t len)
 			buf_append(out, json, len);
 			buf_puts(out, ",");
 			break;
-		case FRAMING_WS:
 		case FRAMING_DEFLATE:
+			deflate_append_frame(out, json, len);
+			break;
+		case FRAMING_WS:
 			wsframe_append(out, WS_TEXT, json, len);
 			break;
 	}

@@ -12,14 +12,25 @@ opcode_is_known(unsigned opcode)
 	return opcode <= WS_BINARY || (opcode >= WS_CLOSE && opcode <= WS_PONG);
 }
 
+/* Reserved bit 1 says that a message is compressed, on its first frame only. */
+static bool
+first_byte_is_legal(unsigned char byte, bool deflate)
+{
+	unsigned opcode = byte & 0x0f;
+
+	if ((byte & 0x30) != 0 || !opcode_is_known(opcode))
+		return false;
+	return (byte & 0x40) == 0 || (deflate && (opcode == WS_TEXT || opcode == WS_BINARY));
+}
+
 /* The rules that the first two bytes can break. */
 static bool
-header_is_legal(const unsigned char *bytes)
+header_is_legal(const unsigned char *bytes, bool deflate)
 {
 	unsigned opcode = bytes[0] & 0x0f;
 	bool fin = (bytes[0] & 0x80) != 0;
 
-	if ((bytes[0] & 0x70) != 0 || !opcode_is_known(opcode))
+	if (!first_byte_is_legal(bytes[0], deflate))
 		return false;
 	if ((bytes[1] & 0x80) == 0)
 		return false; /* a client must mask */
@@ -63,16 +74,17 @@ unmask(unsigned char *payload, size_t len, const unsigned char *mask)
 }
 
 WsParse
-wsframe_parse(unsigned char *bytes, size_t len, size_t max_payload, WsFrame *frame,
-			  size_t *used)
+wsframe_parse(unsigned char *bytes, size_t len, size_t max_payload, bool deflate,
+			  WsFrame *frame, size_t *used)
 {
 	size_t extended;
 	uint64_t payload_len;
 	size_t start;
 
 	if (len < 2)
-		return len == 1 && (bytes[0] & 0x70) ? WS_BROKEN : WS_NEED_MORE;
-	if (!header_is_legal(bytes))
+		return len == 1 && !first_byte_is_legal(bytes[0], deflate) ? WS_BROKEN
+																   : WS_NEED_MORE;
+	if (!header_is_legal(bytes, deflate))
 		return WS_BROKEN;
 	payload_len = bytes[1] & 0x7f;
 	extended = payload_len == 126 ? 2 : payload_len == 127 ? 8 : 0;
@@ -87,6 +99,7 @@ wsframe_parse(unsigned char *bytes, size_t len, size_t max_payload, WsFrame *fra
 		return WS_NEED_MORE;
 	frame->opcode = (WsOpcode) (bytes[0] & 0x0f);
 	frame->fin = (bytes[0] & 0x80) != 0;
+	frame->compressed = (bytes[0] & 0x40) != 0;
 	frame->payload = bytes + start;
 	frame->len = (size_t) payload_len;
 	unmask(frame->payload, frame->len, bytes + start - 4);

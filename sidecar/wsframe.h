@@ -39,13 +39,14 @@ typedef struct WsFrame
 {
 	WsOpcode opcode;
 	bool fin;
+	bool compressed;        /* reserved bit 1 of a data frame, RFC 7692 */
 	unsigned char *payload; /* inside the input, unmasked in place */
 	size_t len;
 } WsFrame;
 
-/* Takes the first frame off a client's bytes. */
+/* Takes the first frame off a client's bytes; deflate: that was agreed upon. */
 extern WsParse wsframe_parse(unsigned char *bytes, size_t len, size_t max_payload,
-							 WsFrame *frame, size_t *used);
+							 bool deflate, WsFrame *frame, size_t *used);
 
 /* Writes the header of an unmasked final frame; returns its length, 2, 4 or 10. */
 extern size_t wsframe_header(unsigned char header[WS_HEADER_MAX], WsOpcode opcode,

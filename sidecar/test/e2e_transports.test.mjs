@@ -292,4 +292,38 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     await until('two comments', () => stream.comments >= 2, { timeout: 15000 });
     stream.close();
   });
+
+  test('1,000 event streams share what is laid out for them', async (t) => {
+    const count = 1000;
+    const gateway = await world.lab.gateway({ ...world.options, heartbeat: 25000, user_connections: 0, tenant_connections: 0,
+      address_connections: 0, address_strangers: 0, user_subscribes_second: 0, user_subscribes_minute: 0 }).start();
+    const read = async (name) => {
+      const text = await (await fetch(`${gateway.url.replace('ws', 'http')}/metrics`, { headers: { connection: 'close' } })).text();
+      return Number(text.split('\n').find((l) => l.startsWith(`${name} `)).split(' ')[1]);
+    };
+    const empty = await read('process_resident_memory_bytes');
+    const token = world.token(clara);
+    const streams = [];
+    while (streams.length < count) {
+      const some = Array.from({ length: 50 }, () => EventStream.open(gateway.url, { token, channels: [PROJECT], timeout: 60000 }));
+      streams.push(...(await Promise.all(some)));
+    }
+    const idle = await read('process_resident_memory_bytes');
+    const batches = await read('wrk_gateway_batches_total');
+    const before = streams[0].frames.length;
+    await write(90);
+    const last = async (stream) => (await until('30 events', () => stream.all(isMessage).length >= 30, { timeout: 60000 }), stream.all(isMessage).map((f) => f.id));
+    const seen = await Promise.all(streams.map(last));
+    for (const ids of seen) assert.deepEqual(ids, seen[0]);
+    const busy = await read('process_resident_memory_bytes');
+    const each = (idle - empty) / count;
+    t.diagnostic(`memory of a stream: ${Math.round(each)} bytes idle; ${Math.round((busy - idle) / count)} more after ${seen[0].length} events`);
+    t.diagnostic(`batches: ${(await read('wrk_gateway_batches_total')) - batches} for ${count} clients; frames before: ${before}`);
+    assert.ok(each < 8192, `${each}`);
+    assert.ok((busy - idle) / count < 4096);
+    assert.ok((await read('wrk_gateway_batches_total')) - batches <= 90 * 4);
+    for (const stream of streams) stream.close();
+    await until('no stream', async () => (await read('wrk_gateway_streams')) === 0);
+    await gateway.stop();
+  });
 });

@@ -1,13 +1,18 @@
 /*
- * What parses a client's bytes, under seeded random input: request heads, frames,
- * JSON. Damaged samples rather than noise, each in a block of its own size, so that
- * the address sanitizer sees the first byte too far. WRK_FUZZ_MS sets the time,
- * WRK_SEED the beginning; a failure names its seed.
+ * What parses a client's bytes, under seeded random input: request heads and bodies,
+ * paths, frames, compressed ones, JSON. Damaged samples rather than noise, each in a
+ * block of its own size, so that the address sanitizer sees the first byte too far.
+ * WRK_FUZZ_MS sets the time, WRK_SEED the beginning; a failure names its seed.
  */
 #include "clock.h"
+#include "deflate.h"
+#include "event.h"
+#include "httpbody.h"
 #include "httphead.h"
 #include "mem.h"
 #include "tap.h"
+#include "twin.h"
+#include "url.h"
 #include "wire.h"
 #include "wsframe.h"
 
@@ -133,6 +138,7 @@ fuzz_frame(void)
 	WsFrame part;
 	WsParse result = WS_NEED_MORE;
 	WsParse end;
+	bool deflate = below(2);
 	size_t used = 0;
 	bool good = true;
 
@@ -145,8 +151,8 @@ fuzz_frame(void)
 	again = mem_alloc(len);
 	memcpy(again, bytes, len);
 	for (size_t i = 1; i <= len && result == WS_NEED_MORE; i++)
-		result = wsframe_parse(again, i, 200, &part, &used);
-	end = wsframe_parse(bytes, len, 200, &whole, &used);
+		result = wsframe_parse(again, i, 200, deflate, &part, &used);
+	end = wsframe_parse(bytes, len, 200, deflate, &whole, &used);
 	good = result == end;
 	if (good && end == WS_FRAME)
 		good = used <= len && whole.payload + whole.len == bytes + used &&
@@ -204,6 +210,220 @@ fuzz_request(void)
 	return good;
 }
 
+static const char *const bodies[] = {
+	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"b\"\r\nhello\r\n"
+	"00A\r\n0123456789\r\n0\r\nT: u\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+	"POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\nhello, worldGET / HTTP/1.1\r\n\r\n",
+	"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n",
+};
+
+/* Takes a body in pieces of at most that many bytes; how many there were in *used. */
+static HttpBodyParse
+feed(const HttpHead *head, const char *bytes, size_t len, size_t piece, Buf *data,
+	 size_t *used)
+{
+	HttpBody body;
+	HttpBodyParse result = HTTP_BODY_MORE;
+	size_t at = 0;
+
+	if (http_body_begin(&body, head, 64) != 0)
+		return HTTP_BODY_BROKEN;
+	while (at < len && result == HTTP_BODY_MORE)
+	{
+		size_t size = len - at < piece ? len - at : piece;
+		size_t taken;
+
+		result = http_body_feed(&body, bytes + at, size, &taken);
+		at += taken;
+		if (taken < size && result == HTTP_BODY_MORE)
+			result = HTTP_BODY_DONE; /* there is none */
+	}
+	*data = body.data;
+	*used = at;
+	return result;
+}
+
+/* A body is the same however it comes, lies within its bytes, and within its bound. */
+static bool
+fuzz_body(void)
+{
+	const char *sample = bodies[below(sizeof(bodies) / sizeof(bodies[0]))];
+	size_t len;
+	char *bytes = (char *) damage((const unsigned char *) sample, strlen(sample), &len);
+	HttpHead head;
+	size_t used = 0;
+	bool good = true;
+
+	if (http_head_parse(bytes, len, &head, &used) == HTTP_HEAD_DONE)
+	{
+		Buf whole = {0};
+		Buf parts = {0};
+		size_t end = 0;
+		size_t other = 0;
+		HttpBodyParse one = feed(&head, bytes + used, len - used, len, &whole, &end);
+		HttpBodyParse two =
+			feed(&head, bytes + used, len - used, 1 + below(4), &parts, &other);
+
+		good = one == two && end == other && used + end <= len && whole.len <= 64 &&
+			   whole.len == parts.len &&
+			   (whole.len == 0 || memcmp(whole.data, parts.data, whole.len) == 0);
+		buf_free(&whole);
+		buf_free(&parts);
+	}
+	free(bytes);
+	return good;
+}
+
+/* No path that is taken leaves its folder or names what is hidden. */
+static bool
+path_is_safe(const char *path)
+{
+	bool start = true;
+
+	for (const char *c = path; *c; c++)
+	{
+		if (start && (*c == '.' || *c == '/'))
+			return false;
+		if (*c == '\\' || (unsigned char) *c < 0x20)
+			return false;
+		start = *c == '/';
+	}
+	return !start;
+}
+
+static const char *const paths[] = {
+	"/a/b.js",
+	"/%2e%2e/%2E./x",
+	"/../a//b",
+	"/a%2fb%5c..%00",
+	"/%252e/",
+	"/.git/a/",
+	"/sub/%c3%a4.html?x=1&y=%20+&token=a.b.c",
+};
+
+static bool
+fuzz_url(void)
+{
+	const char *sample = paths[below(sizeof(paths) / sizeof(paths[0]))];
+	size_t len;
+	unsigned char *bytes = damage((const unsigned char *) sample, strlen(sample), &len);
+	char *text = mem_strndup((char *) bytes, len);
+	const char *query = text;
+	bool broken = false;
+	Buf out = {0};
+	Buf name = {0};
+	Buf value = {0};
+	size_t items = 0;
+	bool good = true;
+
+	if (url_file_path(&out, text))
+		good = path_is_safe(buf_cstr(&out)) && strlen(out.data) == out.len &&
+			   url_content_type(out.data) != NULL;
+	while (url_query_next(&query, &name, &value, &broken))
+		items++;
+	good = good && items <= len && query <= text + strlen(text);
+	buf_free(&out);
+	buf_free(&name);
+	buf_free(&value);
+	free(text);
+	free(bytes);
+	return good;
+}
+
+/* Inflating is bounded and changes nothing; what we compress comes back. */
+static bool
+fuzz_deflate(void)
+{
+	char text[1200];
+	size_t len = below(sizeof(text));
+	Buf frame = {0};
+	Buf back = {0};
+	WsOpcode opcode;
+	const char *payload;
+	size_t size;
+	size_t damaged;
+	unsigned char *bytes;
+	bool good = true;
+
+	for (size_t i = 0; i < len; i++)
+		text[i] = below(4) ? "abcabc\"{"[below(8)] : (char) next();
+	deflate_append_frame(&frame, text, len);
+	wsframe_walk(frame.data, &opcode, &payload, &size);
+	if ((frame.data[0] & 0x40) != 0)
+		good = deflate_inflate(&back, (const unsigned char *) payload, size, len) ==
+				   INFLATE_DONE &&
+			   back.len == len && memcmp(back.data, text, len) == 0;
+	back.len = 0;
+	bytes = damage((const unsigned char *) payload, size, &damaged);
+	if (deflate_inflate(&back, bytes, damaged, 500) == INFLATE_DONE)
+		good = good && back.len <= 500;
+	free(bytes);
+	buf_free(&frame);
+	buf_free(&back);
+	return good;
+}
+
+static const char *const offers[] = {
+	"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: permessage-deflate; "
+	"client_max_window_bits=\"10\"; server_max_window_bits=15, permessage-deflate\r\n\r\n",
+	"GET / HTTP/1.1\r\nIf-None-Match: W/\"a\", *\r\nSec-WebSocket-Extensions: "
+	"x;y=z ,permessage-deflate;;\r\n\r\n",
+};
+
+static bool
+fuzz_offer(void)
+{
+	const char *sample = offers[below(2)];
+	size_t len;
+	char *bytes = (char *) damage((const unsigned char *) sample, strlen(sample), &len);
+	HttpHead head;
+	size_t used;
+	Buf answer = {0};
+	bool good = true;
+
+	if (http_head_parse(bytes, len, &head, &used) == HTTP_HEAD_DONE)
+		good = deflate_negotiate(&head, &answer) == (answer.len > 0);
+	buf_free(&answer);
+	free(bytes);
+	return good;
+}
+
+/* A run of frames is the same in every framing: as many, and nothing lost. */
+static bool
+fuzz_twin(void)
+{
+	Buf out = {0};
+	Buf list = {0};
+	Chunk *chunk;
+	uint32_t count = 1 + (uint32_t) below(4);
+	bool good;
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		Buf json = {0};
+		size_t len = below(3) ? below(300) : 65530 + below(10);
+
+		buf_puts(&json,
+				 below(2) ? "{\"type\":\"position\",\"payload\":{\"position\":\"" : "\"");
+		for (size_t c = 0; c < len; c++)
+			buf_append(&json, &"abc\n\r:"[below(6)], 1);
+		buf_puts(&json, "\"");
+		wsframe_append(&out, WS_TEXT, json.data, json.len);
+		buf_append(&list, json.data, json.len);
+		buf_puts(&list, ",");
+		buf_free(&json);
+	}
+	chunk = chunk_new(CLASS_CRITICAL, out.data, out.len, count, NULL);
+	good = chunk_as(chunk, FRAMING_LIST)->len == list.len &&
+		   memcmp(chunk_as(chunk, FRAMING_LIST)->data, list.data, list.len) == 0 &&
+		   chunk_as(chunk, FRAMING_SSE)->frames == count &&
+		   chunk_as(chunk, FRAMING_DEFLATE)->len > 0;
+	chunk_unref(chunk);
+	buf_free(&out);
+	buf_free(&list);
+	return good;
+}
+
 /* Runs one of them for its share of the time. */
 static void
 fuzz(const char *name, bool (*one)(void), uint64_t seed, int64_t ms)
@@ -227,7 +447,7 @@ main(void)
 {
 	const char *ms_text = getenv("WRK_FUZZ_MS");
 	const char *seed_text = getenv("WRK_SEED");
-	int64_t ms = (ms_text ? atoll(ms_text) : DEFAULT_MS) / 3;
+	int64_t ms = (ms_text ? atoll(ms_text) : DEFAULT_MS) / 8;
 	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10)
 							  : (uint64_t) clock_jitter(INT64_MAX) >> 20;
 
@@ -235,5 +455,10 @@ main(void)
 	fuzz("request heads", fuzz_head, seed, ms);
 	fuzz("frames", fuzz_frame, seed, ms);
 	fuzz("requests", fuzz_request, seed, ms);
+	fuzz("bodies", fuzz_body, seed, ms);
+	fuzz("paths and queries", fuzz_url, seed, ms);
+	fuzz("compressed messages", fuzz_deflate, seed, ms);
+	fuzz("offers of extensions", fuzz_offer, seed, ms);
+	fuzz("frames of other transports", fuzz_twin, seed, ms);
 	return tap_done();
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS SSL: an include may go to the same or a lower
-# layer, and only the named files may know libuv, libpq, libwebsockets and OpenSSL. Run by
+# lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS SSL ZLIB: an include may go to the same or a lower
+# layer, and only the named files may know libuv, libpq, libwebsockets, OpenSSL and zlib. Run by
 # `make lint-layers` in the folder of the sources.
 status=0
 
@@ -53,5 +53,7 @@ known_to uv.h "$6"
 known_to libpq-fe.h "$7"
 known_to libwebsockets.h "$8"
 known_to openssl/ssl.h "$9"
+shift 9
+known_to zlib.h "$1"
 [ $status = 0 ] && echo "layers: ok"
 exit $status

@@ -44,8 +44,10 @@ test_frame_sizes(void)
 		bool short_ok = true;
 
 		for (size_t cut = 0; cut < len && cut < 20; cut++)
-			short_ok &= wsframe_parse(bytes, cut, 70000, &frame, &used) == WS_NEED_MORE;
-		ok(short_ok && wsframe_parse(bytes, len, 70000, &frame, &used) == WS_FRAME &&
+			short_ok &=
+				wsframe_parse(bytes, cut, 70000, false, &frame, &used) == WS_NEED_MORE;
+		ok(short_ok &&
+			   wsframe_parse(bytes, len, 70000, false, &frame, &used) == WS_FRAME &&
 			   used == len && frame.len == sizes[i] && frame.fin &&
 			   memcmp(frame.payload, payload, sizes[i]) == 0,
 		   "a frame of %zu bytes is read when it is whole", sizes[i]);
@@ -60,7 +62,7 @@ breaks(const char *bytes, size_t len, WsParse expected, const char *name)
 	size_t used;
 
 	memcpy(copy, bytes, len);
-	ok(wsframe_parse(copy, len, 1000, &frame, &used) == expected, "%s", name);
+	ok(wsframe_parse(copy, len, 1000, false, &frame, &used) == expected, "%s", name);
 }
 
 static void

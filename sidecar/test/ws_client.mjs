@@ -12,6 +12,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { createHash, randomBytes } from 'node:crypto';
+import zlib from 'node:zlib';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
@@ -256,7 +257,11 @@ export class WsClient {
 
   #onFrame(first, masked, body) {
     const opcode = first & 15;
-    if (masked || first & 0x70) return this.#onEnd(1002, 'server broke the protocol');
+    if (masked || first & (this.extensions ? 0x30 : 0x70)) return this.#onEnd(1002, 'server broke the protocol');
+    if (first & 0x40) {
+      this.compressed = (this.compressed ?? 0) + 1;
+      body = zlib.inflateRawSync(Buffer.concat([body, Buffer.from([0, 0, 255, 255])]), { finishFlush: zlib.constants.Z_SYNC_FLUSH });
+    }
     if (opcode === OPCODE.ping) {
       this.pings++;
       if (this.#autoPong) this.sendFrame(body, { opcode: OPCODE.pong });
@@ -326,7 +331,7 @@ function upgrade(url, protocols, headers, timeout, tlsOptions) {
       clearTimeout(timer);
       socket.removeAllListeners();
       socket.pause();
-      resolve({ socket, protocol: got.get('sec-websocket-protocol') ?? '', rest: head.subarray(end + 4) });
+      resolve({ socket, protocol: got.get('sec-websocket-protocol') ?? '', extensions: got.get('sec-websocket-extensions') ?? '', rest: head.subarray(end + 4) });
     };
     socket.on('data', onData);
   });
@@ -338,9 +343,10 @@ function upgrade(url, protocols, headers, timeout, tlsOptions) {
 export async function connect(url, options = {}) {
   const { token, bearerToken, protocols = ['wrk.v1'], headers = {}, timeout = 10000, payload, autoPong } = options;
   const offered = bearerToken ? [...protocols, bearer(bearerToken)] : protocols;
-  const { socket, protocol, rest } = await upgrade(url, offered, headers, timeout, options.tls);
+  const { socket, protocol, extensions, rest } = await upgrade(url, offered, headers, timeout, options.tls);
   const client = new WsClient(socket, { autoPong });
   client.protocol = protocol;
+  client.extensions = extensions;
   if (rest.length) socket.unshift(rest);
   socket.resume();
   if (token !== undefined) await client.authenticate(token, payload, { timeout });
