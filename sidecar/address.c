@@ -131,6 +131,15 @@ networks_have(const char *list, const Address *address)
 }
 
 bool
+address_is_local(const char *text)
+{
+	Address address;
+
+	return address_parse(text, strlen(text), &address) &&
+		   networks_have("127.0.0.0/8 ::1", &address);
+}
+
+bool
 networks_check(const char *list, Buf *error)
 {
 	const char *entry;
@@ -176,7 +185,7 @@ parse_forwarded(const char *text, size_t len, Address *address)
 
 void
 address_behind_proxies(const HttpHead *head, const char *trusted,
-					   char text[ADDRESS_TEXT_MAX])
+					   const char peer[ADDRESS_TEXT_MAX], char text[ADDRESS_TEXT_MAX])
 {
 	HttpListState state = {0, NULL};
 	Address client;
@@ -185,6 +194,7 @@ address_behind_proxies(const HttpHead *head, const char *trusted,
 	size_t len;
 	bool known = false; /* is client what an item said? */
 
+	memmove(text, peer, ADDRESS_TEXT_MAX);
 	if (!address_parse(text, strlen(text), &client) || !networks_have(trusted, &client))
 		return;
 	/*

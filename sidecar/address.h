@@ -39,10 +39,13 @@ extern bool networks_check(const char *list, Buf *error);
 
 /*
  * Who the request is from: the peer, or if that is a trusted proxy, whom the
- * proxies say. text holds the peer's address and then the client's; when it is no
- * address, it stays.
+ * proxies say. A proxy may send requests of several clients over one connection.
  */
 extern void address_behind_proxies(const HttpHead *head, const char *trusted,
-								   char text[ADDRESS_TEXT_MAX]);
+								   const char peer[ADDRESS_TEXT_MAX],
+								   char client[ADDRESS_TEXT_MAX]);
+
+/* Of this machine itself? */
+extern bool address_is_local(const char *text);
 
 #endif

@@ -52,6 +52,9 @@ static const Option options[] = {
 	TEXT(database, "", "libpq connection string; empty means PGHOST, PGDATABASE, ..."),
 	TEXT(name, "", "name told to the database; empty means host name and process id"),
 	TEXT(log_level, "info", "error, warn, info or debug"),
+	TEXT(log_format, "logfmt", "logfmt (key=value) or json"),
+	TEXT(metrics_listen, "",
+		 "address:port of /metrics; empty: the same port, for this machine only"),
 	TEXT(origins, "*", "origins whose pages are let in: https://app.example.com, ..."),
 	TEXT(trusted_proxies, "",
 		 "networks whose X-Forwarded-For is believed: 10.0.0.0/8, ..."),
@@ -148,15 +151,24 @@ static const Option options[] = {
 	NUMBER(compression, "0", "0 or 1", 0, 1,
 		   "permessage-deflate for WebSockets that offer it"),
 	TEXT(static_dir, "", "folder whose files are served; empty: none"),
+	NUMBER(drain_spread, "10000", "ms", 0, 600000,
+		   "clients are told to come back at a random time within this"),
+	NUMBER(workers, "1", "processes", 1, 64, "processes that share the port"),
+	NUMBER(worker_timeout, "30000", "ms", 500, 600000,
+		   "a worker that gives no sign of life for so long is ended"),
+	NUMBER(ready_lag, "10000", "ms", 100, 600000,
+		   "feed or requests waiting for longer: not ready"),
 };
 
 #define NOPTIONS (sizeof(options) / sizeof(options[0]))
 
 /* Read once at the start; all others are looked at whenever they matter. */
 static const char *const fixed[] = {
-	"listen",          "port",       "backlog",       "reuse_port",      "name",
-	"pool_size",       "pool_queue", "query_timeout", "fetch_pause_max", "write_max",
-	"max_connections", NULL,
+	"listen",          "port",       "backlog",
+	"reuse_port",      "name",       "metrics_listen",
+	"pool_size",       "pool_queue", "query_timeout",
+	"fetch_pause_max", "write_max",  "max_connections",
+	"workers",         NULL,
 };
 
 /* NULL when there is no option of that name. */

@@ -24,6 +24,8 @@ typedef struct Config
 	char *database;
 	char *name;
 	char *log_level;
+	char *log_format;
+	char *metrics_listen;
 	char *origins;
 	char *trusted_proxies;
 	char *tls_cert;
@@ -100,6 +102,10 @@ typedef struct Config
 	int64_t poll_wait_max;
 	int64_t compression;
 	char *static_dir;
+	int64_t drain_spread;
+	int64_t workers;
+	int64_t worker_timeout;
+	int64_t ready_lag;
 } Config;
 
 typedef enum ConfigResult

@@ -4,9 +4,10 @@
 #include "conn.h"
 
 #include "clock.h"
+#include "connlog.h"
 #include "httpbody.h"
-#include "log.h"
 #include "mem.h"
+#include "meter.h"
 #include "stats.h"
 #include "twin.h"
 #include "wire.h"
@@ -139,6 +140,7 @@ conn_succeed(Conn *conn)
 	Conn *next = conn_create(conn->table, conn->socket);
 
 	limits_leave(&conn->table->quotas, &conn->seat, clock_now_ms());
+	next->internal = conn->internal;
 	next->in = conn->in;
 	next->rate = conn->rate;
 	next->patience = conn->patience;
@@ -239,6 +241,8 @@ conn_push(Conn *conn, Chunk *chunk)
 	{
 		case OUTBOX_TAKEN:
 			stats.frames_out_total += chunk->frames;
+			meter.class_frames[chunk->frame_class] += chunk->frames;
+			meter.class_bytes[chunk->frame_class] += chunk->len;
 			conn_touch(conn);
 			break;
 		case OUTBOX_DROPPED:
@@ -317,6 +321,15 @@ send_end(Conn *conn, const Buf *json)
 	conn->peer_closed = true;
 }
 
+/* A WebSocket, or what stands for one, comes to its end. */
+static void
+note_end(const Conn *conn, int code, const char *reason)
+{
+	meter_close(&meter, code);
+	conn_log(LOG_DEBUG, conn, NULL, "closing", "code=%d reason=%s", code,
+			 log_quote(reason));
+}
+
 void
 conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms)
 {
@@ -324,6 +337,7 @@ conn_close_for(Conn *conn, int code, const char *reason, int64_t retry_ms)
 
 	if (!conn_is_open(conn))
 		return;
+	note_end(conn, code, reason);
 	wire_open(&json, "bye", NULL, NULL);
 	buf_printf(&json, "{\"code\":%d,\"reason\":", code);
 	buf_json_string(&json, reason);
@@ -362,6 +376,7 @@ conn_peer_closed(Conn *conn, int code)
 	conn->peer_closed = true;
 	if (conn_is_open(conn))
 	{
+		note_end(conn, METER_CLOSE_PEER, "");
 		outbox_clear(&conn->out, true);
 		wsframe_append_close(&frame, code == 1005 ? 1000 : code, "");
 		force(conn, &frame, 1);
@@ -377,6 +392,8 @@ conn_doom(Conn *conn)
 {
 	if (conn->state == CONN_DEAD)
 		return;
+	if (conn_is_open(conn))
+		note_end(conn, METER_CLOSE_LOST, "");
 	conn_set_state(conn, CONN_DEAD);
 	list_push_tail(&conn->table->doomed, &conn->in_doomed);
 }

@@ -113,7 +113,9 @@ struct Conn
 	uint64_t position_seq; /* and which one it was */
 	Bucket rate;
 	Bucket patience;
-	Seat seat; /* its place in the counters of user, tenant and address */
+	Seat seat;     /* its place in the counters of user, tenant and address */
+	bool internal; /* came by metrics_listen: pages only */
+	char peer[ADDRESS_TEXT_MAX];    /* of the socket; "" = not known */
 	char address[ADDRESS_TEXT_MAX]; /* see conn_address() */
 };
 

@@ -3,6 +3,8 @@
  */
 #include "eventrow.h"
 
+#include "clock.h"
+
 #include <stdlib.h>
 
 /* The class of an event from its first letter. */
@@ -12,6 +14,14 @@ class_from_text(const char *text)
 	if (text == NULL)
 		return CLASS_CRITICAL;
 	return *text == 'e' ? CLASS_EPHEMERAL : *text == 's' ? CLASS_STATE : CLASS_CRITICAL;
+}
+
+int64_t
+row_age_ms(const PgAnswer *answer, int row)
+{
+	const char *created = pg_value(answer, row, 8);
+
+	return created ? clock_wall_ms() - strtoll(created, NULL, 10) : 0;
 }
 
 void

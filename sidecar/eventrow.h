@@ -19,6 +19,9 @@
 #define EVENT_COLUMN_USERS 6
 #define EVENT_COLUMN_CLASS 7
 
+/* Milliseconds since the event was written, by the database's clock then and ours now. */
+extern int64_t row_age_ms(const PgAnswer *answer, int row);
+
 /* *event borrows from the answer; users are not read (see EVENT_COLUMN_USERS). */
 extern void row_to_event(const PgAnswer *answer, int row, Event *event);
 

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "meter.h"
 #include "pace.h"
 #include "recheck.h"
 #include "stats.h"
@@ -92,6 +93,14 @@ bool
 feed_is_up(const Feed *feed)
 {
 	return feed->state >= FEED_IDLE;
+}
+
+int64_t
+feed_lag(const Feed *feed)
+{
+	int64_t since = feed->stream.current_at;
+
+	return since ? clock_now_ms() - since : 0;
 }
 
 const char *
@@ -323,6 +332,8 @@ take_page(Feed *feed, const PgAnswer *answer)
 	fanout_deliver(&feed->gateway->fanout, feed->cycle);
 	on_trailer(feed, answer, nevents);
 	conn_table_flush(&feed->gateway->table);
+	for (int row = 0; row < nevents; row++)
+		histogram_observe(&meter.delivery, row_age_ms(answer, row));
 	feed->cost_us += clock_now_us() - began;
 }
 

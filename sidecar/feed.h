@@ -29,6 +29,9 @@ extern bool feed_is_up(const Feed *feed);
 /* "doorbell", "polling" or "down" */
 extern const char *feed_mode(const Feed *feed);
 
+/* Milliseconds since it was last known that nothing is left to fetch. */
+extern int64_t feed_lag(const Feed *feed);
+
 /* "" until the first hello. */
 extern const char *feed_epoch(const Feed *feed);
 

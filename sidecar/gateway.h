@@ -15,6 +15,7 @@
 struct Attendance;
 struct Bus;
 struct Feed;
+struct Listener;
 struct Publisher;
 
 typedef struct Gateway
@@ -25,6 +26,8 @@ typedef struct Gateway
 	Fanout fanout;
 	PgPool *pool;
 	struct Feed *feed;
+	struct Listener *listener; /* NULL while draining */
+	struct Listener *metrics;  /* NULL without metrics_listen */
 	struct Bus *bus;
 	struct Publisher *publisher;
 	uint64_t access_seq; /* how often there was news of access, see recheck.h */

@@ -4,9 +4,10 @@
 #include "handshake.h"
 
 #include "admit.h"
+#include "connlog.h"
 #include "deflate.h"
+#include "drain.h"
 #include "http.h"
-#include "log.h"
 #include "origins.h"
 #include "session.h"
 #include "stats.h"
@@ -83,7 +84,7 @@ static void
 refuse_origin(Conn *conn, const HttpHead *head)
 {
 	stats.origins_refused_total++;
-	log_info("origin refused", "address=%s origin=%s", conn_address(conn),
+	conn_log(LOG_INFO, conn, NULL, "origin refused", "origin=%s",
 			 log_quote(http_header(head, "Origin")));
 	conn_close_after_flush(conn, 4503, "origin");
 }
@@ -122,7 +123,7 @@ handshake_upgrade(Gateway *gateway, Conn *conn, const HttpHead *head)
 	else if (!origin_allowed(gateway->config.origins, http_header(head, "Origin")))
 		refuse_origin(conn, head);
 	else if (gateway->draining)
-		conn_close_after_flush(conn, 1012, "restarting");
+		drain_say_goodbye(gateway, conn);
 	else if (!admit_newcomer(conn, &hit))
 		admit_turn_away(conn, &hit);
 	else

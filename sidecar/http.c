@@ -6,11 +6,11 @@
 #include "answer.h"
 #include "clock.h"
 #include "exchange.h"
-#include "feed.h"
 #include "files.h"
 #include "log.h"
 #include "metrics.h"
 #include "origins.h"
+#include "ready.h"
 #include "stats.h"
 #include "ws.h"
 
@@ -38,16 +38,8 @@ answer_healthz(const Gateway *gateway, Answer *answer)
 static void
 answer_readyz(const Gateway *gateway, Answer *answer)
 {
-	bool ready = gateway->database_up && !gateway->draining;
-
-	answer->status = ready ? 200 : 503;
 	answer->content_type = "application/json";
-	buf_printf(&answer->body,
-			   "{\"ready\":%s,\"feed\":\"%s\",\"database\":\"%s\",\"draining\":%s,"
-			   "\"connections\":%" PRId64 "}\n",
-			   ready ? "true" : "false", feed_mode(gateway->feed),
-			   gateway->database_up ? "up" : "down", gateway->draining ? "true" : "false",
-			   stats.connections);
+	answer->status = ready_render(gateway, &answer->body);
 }
 
 /* The counters. */
@@ -211,6 +203,25 @@ admit_session(const Gateway *gateway, Conn *conn, const Route *route,
 	return false;
 }
 
+/*
+ * Metrics are for who looks after the gateway: on an address of their own, or on this
+ * machine, unless something in between says that it speaks for somebody else.
+ */
+static bool
+may_have(const Gateway *gateway, const Conn *conn, const HttpHead *head,
+		 const Route *route)
+{
+	if (conn->internal)
+		return route != NULL && route->answer != NULL;
+	if (route == NULL || route->answer != answer_metrics)
+		return true;
+	return *gateway->config.metrics_listen == '\0' &&
+		   address_is_local(conn_address(conn)) && http_header(head, "Via") == NULL &&
+		   http_header(head, "Forwarded") == NULL &&
+		   (http_header(head, "X-Forwarded-For") == NULL ||
+			strcmp(conn->peer, conn->address) != 0);
+}
+
 bool
 http_admit(const Gateway *gateway, Conn *conn, const HttpHead *head)
 {
@@ -222,6 +233,11 @@ http_admit(const Gateway *gateway, Conn *conn, const HttpHead *head)
 		http_header_count(head, "Authorization") > 1)
 	{
 		http_refuse(conn, 400, "");
+		return false;
+	}
+	if (!may_have(gateway, conn, head, route))
+	{
+		http_refuse(conn, 404, "");
 		return false;
 	}
 	if (route != NULL && route->answer == NULL)

@@ -66,9 +66,9 @@ on_pause_over(void *arg)
 	loop_poll_set(listener->poll, LOOP_READ);
 }
 
-/* A listening socket or -1 with errno. */
+/* A bound socket, listening or not, or -1 with errno. */
 static int
-bind_and_listen(const Config *config, const struct addrinfo *address)
+bind_and_listen(const Config *config, const struct addrinfo *address, bool listening)
 {
 	int on = 1;
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -79,7 +79,7 @@ bind_and_listen(const Config *config, const struct addrinfo *address)
 	if (config->reuse_port)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
-		listen(fd, (int) config->backlog) == 0)
+		(!listening || listen(fd, (int) config->backlog) == 0))
 		return fd;
 	close(fd);
 	return -1;
@@ -99,9 +99,9 @@ bound_port(int fd)
 	return ntohs(((struct sockaddr_in *) &address)->sin_port);
 }
 
-/* A listening socket or -1 with the reason logged. */
+/* A bound socket, listening or not, or -1 with the reason logged. */
 static int
-open_socket(const Config *config)
+open_socket(const Config *config, bool listening)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST,
 							 .ai_socktype = SOCK_STREAM};
@@ -118,7 +118,7 @@ open_socket(const Config *config)
 				  gai_strerror(error));
 		return -1;
 	}
-	fd = bind_and_listen(config, address);
+	fd = bind_and_listen(config, address, listening);
 	if (fd < 0)
 		log_error("cannot listen", "listen=%s port=%s error=\"%s\"", config->listen, port,
 				  strerror(errno));
@@ -126,10 +126,10 @@ open_socket(const Config *config)
 	return fd;
 }
 
-Listener *
-listener_open(const Config *config, AcceptCallback accepted, void *arg)
+/* Takes the socket over; NULL for none. */
+static Listener *
+listen_with(int fd, const char *address, AcceptCallback accepted, void *arg)
 {
-	int fd = open_socket(config);
 	Listener *listener;
 
 	if (fd < 0)
@@ -141,8 +141,50 @@ listener_open(const Config *config, AcceptCallback accepted, void *arg)
 	listener->pause = loop_timer_new(on_pause_over, listener);
 	listener->poll = loop_poll_new(fd, on_incoming, listener);
 	loop_poll_set(listener->poll, LOOP_READ);
-	log_info("listening", "address=%s port=%d", config->listen, bound_port(fd));
+	log_info("listening", "address=%s port=%d", address, bound_port(fd));
 	return listener;
+}
+
+Listener *
+listener_open(const Config *config, AcceptCallback accepted, void *arg)
+{
+	return listen_with(open_socket(config, true), config->listen, accepted, arg);
+}
+
+Listener *
+listener_open_metrics(const Config *config, AcceptCallback accepted, void *arg)
+{
+	const char *colon = strrchr(config->metrics_listen, ':');
+	Config there = *config; /* borrows the texts */
+	Listener *listener = NULL;
+
+	if (colon == NULL)
+	{
+		log_error("metrics_listen is not address:port", "");
+		return NULL;
+	}
+	/* an IPv6 address stands in brackets */
+	there.listen = *config->metrics_listen == '['
+					   ? mem_strndup(config->metrics_listen + 1,
+									 strcspn(config->metrics_listen, "]") - 1)
+					   : mem_strndup(config->metrics_listen,
+									 (size_t) (colon - config->metrics_listen));
+	there.port = strtol(colon + 1, NULL, 10);
+	listener = listen_with(open_socket(&there, true), there.listen, accepted, arg);
+	free(there.listen);
+	return listener;
+}
+
+int
+listener_hold_port(Config *config)
+{
+	int fd;
+
+	config->reuse_port = 1;
+	fd = open_socket(config, false);
+	if (fd >= 0)
+		config->port = bound_port(fd);
+	return fd;
 }
 
 void

@@ -18,6 +18,16 @@ typedef bool (*AcceptCallback)(void *arg, int fd);
 
 /* NULL with a logged reason when it cannot listen. */
 extern Listener *listener_open(const Config *config, AcceptCallback accepted, void *arg);
+/* The same where metrics_listen says. */
+extern Listener *listener_open_metrics(const Config *config, AcceptCallback accepted,
+									   void *arg);
+
+/*
+ * Takes the port for others to share, without listening: sets port and reuse_port.
+ * Returns a descriptor that keeps it, or -1 with a logged reason.
+ */
+extern int listener_hold_port(Config *config);
+
 extern void listener_close(Listener *listener);
 
 #endif

@@ -4,14 +4,19 @@
 #include "log.h"
 
 #include "clock.h"
+#include "logjson.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#define PAIRS_MAX 4096
+#define QUOTES 4
+
 static LogLevel threshold = LOG_INFO;
+static bool as_json;
+static int worker;
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 void
@@ -34,6 +39,18 @@ log_level_from_name(const char *name, LogLevel *level)
 	return false;
 }
 
+void
+log_set_json(bool json)
+{
+	as_json = json;
+}
+
+void
+log_set_worker(int number)
+{
+	worker = number;
+}
+
 bool
 log_enabled(LogLevel level)
 {
@@ -54,23 +71,28 @@ format_time(char *out, size_t size)
 	return (int) len + snprintf(out + len, size - len, ".%03dZ", (int) (wall % 1000));
 }
 
-/* Control characters would let a client's text forge a line. */
+/* Control characters would let a client's text forge a line; a viewer wants UTF-8. */
 static void
-flatten(char *text)
+flatten(char *text, size_t len)
 {
-	for (; *text; text++)
+	for (size_t i = 0; i < len;)
 	{
-		if ((unsigned char) *text < 0x20 || *text == 0x7f)
-			*text = ' ';
+		size_t size = utf8_length((unsigned char *) text + i, len - i);
+
+		if (size == 0)
+			text[i] = '?';
+		else if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = ' ';
+		i += size ? size : 1;
 	}
 }
 
 const char *
 log_quote(const char *text)
 {
-	static char quoted[2][768];
+	static char quoted[QUOTES][768];
 	static int last;
-	char *out = quoted[last = !last];
+	char *out = quoted[last = (last + 1) % QUOTES];
 	size_t len = 0;
 
 	out[len++] = '"';
@@ -85,31 +107,64 @@ log_quote(const char *text)
 	return out;
 }
 
-void
-log_line(LogLevel level, const char *message, const char *format, ...)
+/* Appends a line of key=value. */
+static void
+append_text(Buf *out, LogLevel level, const char *time, const char *message,
+			const char *pairs)
 {
-	char line[2048];
-	size_t size = sizeof(line) - 1;
-	size_t len;
+	size_t from = out->len;
+
+	buf_printf(out, "%s level=%s", time, level_names[level]);
+	if (worker > 0)
+		buf_printf(out, " worker=%d", worker);
+	buf_printf(out, " msg=\"%s\"%s%s", message, *pairs ? " " : "", pairs);
+	flatten(out->data + from, out->len - from);
+	buf_append(out, "\n", 1);
+}
+
+/* Appends a JSON object. */
+static void
+append_json(Buf *out, LogLevel level, const char *time, const char *message,
+			const char *pairs)
+{
+	buf_printf(out, "{\"time\":\"%s\",\"level\":\"%s\"", time, level_names[level]);
+	if (worker > 0)
+		buf_printf(out, ",\"worker\":%d", worker);
+	buf_puts(out, ",\"msg\":");
+	logjson_string(out, message, strlen(message));
+	logjson_pairs(out, pairs);
+	buf_puts(out, "}\n");
+}
+
+void
+log_line_v(LogLevel level, const char *message, const char *format, va_list args)
+{
+	char time[40];
+	char pairs[PAIRS_MAX];
+	Buf line = {0};
 
 	if (!log_enabled(level))
 		return;
-	len = (size_t) format_time(line, size);
-	len += (size_t) snprintf(line + len, size - len, " level=%s msg=\"%s\"%s",
-							 level_names[level], message, *format ? " " : "");
-	if (len < size && *format)
+	format_time(time, sizeof(time));
+	vsnprintf(pairs, sizeof(pairs), format, args);
+	if (as_json)
+		append_json(&line, level, time, message, pairs);
+	else
+		append_text(&line, level, time, message, pairs);
+	/* in one write: other processes write to the same place */
+	if (write(STDERR_FILENO, line.data, line.len) < 0)
 	{
-		va_list args;
-
-		va_start(args, format);
-		len += (size_t) vsnprintf(line + len, size - len, format, args);
-		va_end(args);
+		/* nowhere left to say so */
 	}
-	if (len >= size)
-		len = size - 1;
-	line[len] = '\0';
-	flatten(line);
-	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0)
-		return; /* nowhere left to say so */
+	buf_free(&line);
+}
+
+void
+log_line(LogLevel level, const char *message, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_line_v(level, message, format, args);
+	va_end(args);
 }

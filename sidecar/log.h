@@ -1,5 +1,5 @@
 /*
- * log.h: one line per entry on stderr, key=value (layer 0).
+ * log.h: one line per entry on stderr, key=value or JSON (layer 0).
  *
  *     2026-01-01T12:00:00.123Z level=info msg="database is up" epoch=...
  *
@@ -8,6 +8,7 @@
 #ifndef WRK_LOG_H
 #define WRK_LOG_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 typedef enum LogLevel
@@ -20,6 +21,12 @@ typedef enum LogLevel
 
 extern void log_set_level(LogLevel level);
 extern bool log_level_from_name(const char *name, LogLevel *level);
+/* Lines are JSON objects instead. */
+extern void log_set_json(bool json);
+
+/* Of several processes, which one this is; 0 = there is only one. */
+extern void log_set_worker(int number);
+
 extern bool log_enabled(LogLevel level);
 
 /*
@@ -29,10 +36,12 @@ extern bool log_enabled(LogLevel level);
  */
 extern void log_line(LogLevel level, const char *message, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+extern void log_line_v(LogLevel level, const char *message, const char *format,
+					   va_list args);
 
 /*
  * A text from outside as a quoted value, so that it cannot end the value and write
- * others. Valid until the next but one call; long texts are cut.
+ * others. Valid until three further calls; long texts are cut.
  */
 extern const char *log_quote(const char *text);
 

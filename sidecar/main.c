@@ -1,13 +1,13 @@
 /*
  * main.c: puts the parts together, and takes them apart on SIGTERM (layer 4).
  *
- * Draining: stop listening, let requests in flight finish for half of
- * drain_timeout, say good-bye to everybody with 1012, exit 0 when the last one
- * left or the time is over.
+ * With workers, the parent looks after them (workers.c) and each of them comes here
+ * as if it were alone.
  */
 #include "attendance.h"
+#include "board.h"
 #include "bus.h"
-#include "clock.h"
+#include "drain.h"
 #include "feed.h"
 #include "gateway.h"
 #include "janitor.h"
@@ -15,11 +15,14 @@
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
+#include "notify.h"
 #include "publish.h"
+#include "ready.h"
 #include "recheck.h"
 #include "resume.h"
 #include "settings.h"
 #include "tls.h"
+#include "workers.h"
 #include "ws.h"
 
 #include <signal.h>
@@ -28,14 +31,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define DRAIN_STEP_MS 20
+#define PULSE_MS 500
 #define SPARE_DESCRIPTORS 128
 
 static Gateway gateway;
-static Listener *listener;
 static LoopTimer *janitor;
-static LoopTimer *drain;
-static int64_t drain_began;
+static LoopTimer *pulse;
 
 /* After the callbacks of each iteration: write, then free what is over. */
 static void
@@ -65,43 +66,12 @@ on_pool_changed(void *arg)
 	gateway_check_database(&gateway);
 }
 
-/* Closes whom nothing keeps, and stops when everybody is gone or time is up. */
-static void
-on_drain_step(void *arg)
-{
-	int64_t elapsed = clock_now_ms() - drain_began;
-	int64_t limit = gateway.config.drain_timeout;
-
-	(void) arg;
-	list_foreach(node, following, &gateway.table.all)
-	{
-		Conn *conn = list_entry(node, Conn, in_table);
-
-		if (conn->state == CONN_HEAD)
-			conn_doom(conn);
-		else if (conn->nrequests == 0 || elapsed >= limit / 2)
-			conn_close_after_flush(conn, 1012, "restarting");
-	}
-	if (gateway.table.count == 0 || elapsed >= limit)
-		loop_stop();
-}
-
 /* SIGTERM or SIGINT: begin to drain; a second one does not wait for it. */
 static void
 on_terminate(void *arg)
 {
 	(void) arg;
-	if (gateway.draining)
-	{
-		loop_stop();
-		return;
-	}
-	log_info("draining", "connections=%d", (int) gateway.table.count);
-	gateway.draining = true;
-	drain_began = clock_now_ms();
-	listener_close(listener);
-	listener = NULL;
-	loop_timer_start(drain, 0, DRAIN_STEP_MS);
+	drain_begin(&gateway);
 }
 
 /* SIGHUP */
@@ -109,7 +79,24 @@ static void
 on_hangup(void *arg)
 {
 	(void) arg;
+	notify_reloading();
 	settings_reload(&gateway);
+	notify("READY=1");
+}
+
+/* The same for the parent of workers: it keeps the settings for the next ones. */
+static void
+reload_for_workers(void)
+{
+	settings_reload(&gateway);
+}
+
+/* Tells others how we are. */
+static void
+on_pulse(void *arg)
+{
+	(void) arg;
+	ready_pulse(&gateway);
 }
 
 /* Room for max_connections, as far as the hard limit goes; the rest is for us. */
@@ -133,17 +120,22 @@ raise_descriptor_limit(Config *config)
 									  : (int64_t) limit.rlim_cur / 2;
 }
 
-/* Host and process, unless the configuration says otherwise. */
+/* Host and process, unless the configuration says otherwise; each worker another. */
 static void
-default_name(Config *config)
+default_name(Config *config, int worker)
 {
 	char host[64] = "gateway";
 	Buf name = {0};
 
-	if (*config->name != '\0')
+	if (*config->name != '\0' && worker == 0)
 		return;
-	gethostname(host, sizeof(host) - 1);
-	buf_printf(&name, "%s:%d", host, (int) getpid());
+	if (*config->name != '\0')
+		buf_printf(&name, "%s/%d", config->name, worker);
+	else
+	{
+		gethostname(host, sizeof(host) - 1);
+		buf_printf(&name, "%s:%d", host, (int) getpid());
+	}
 	free(config->name);
 	config->name = mem_strdup(buf_cstr(&name));
 	buf_free(&name);
@@ -160,18 +152,26 @@ start(void)
 	loop_on_tick(on_tick, NULL);
 	if (!ws_init(&gateway))
 		return false;
-	listener = listener_open(&gateway.config, ws_accept, &gateway);
-	if (listener == NULL)
+	gateway.listener = listener_open(&gateway.config, ws_accept, &gateway);
+	if (gateway.listener == NULL)
 		return false;
 	recheck_init(&gateway);
 	resume_init(&gateway);
+	if (*gateway.config.metrics_listen != '\0')
+	{
+		gateway.metrics =
+			listener_open_metrics(&gateway.config, ws_accept_internal, &gateway);
+		if (gateway.metrics == NULL)
+			return false;
+	}
 	gateway.pool = pool_open(&gateway.config, pool_statements, on_pool_changed, NULL);
 	gateway.bus = bus_open(&gateway);
 	gateway.publisher = publish_open(&gateway);
 	gateway.attendance = attendance_open(&gateway);
 	gateway.feed = feed_open(&gateway);
 	janitor = loop_timer_new(on_janitor, NULL);
-	drain = loop_timer_new(on_drain_step, NULL);
+	pulse = loop_timer_new(on_pulse, NULL);
+	loop_timer_start(pulse, 0, PULSE_MS);
 	loop_timer_start(janitor, janitor_interval(&gateway.config),
 					 janitor_interval(&gateway.config));
 	loop_on_signal(SIGTERM, on_terminate, NULL);
@@ -197,7 +197,9 @@ stop(void)
 	bus_close(gateway.bus);
 	attendance_close(gateway.attendance);
 	loop_timer_free(janitor);
-	loop_timer_free(drain);
+	loop_timer_free(pulse);
+	listener_close(gateway.metrics);
+	drain_free();
 	fanout_free(&gateway.fanout);
 	hub_free(&gateway.hub);
 	conn_table_free(&gateway.table);
@@ -207,27 +209,45 @@ stop(void)
 	log_info("stopped", "");
 }
 
+/* One gateway, from the start to the exit status. */
+static int
+serve(int worker)
+{
+	default_name(&gateway.config, worker);
+	if (!start())
+		return 1;
+	if (worker == 0)
+		notify("READY=1");
+	loop_run();
+	stop();
+	return 0;
+}
+
 /* From the configuration to the exit status. */
 static int
 run(void)
 {
+	Config *config = &gateway.config;
 	Buf error = {0};
+	int status;
+	int worker;
 
-	if (!settings_check(&gateway.config, &error))
+	if (!settings_check(config, &error))
 	{
 		fprintf(stderr, "%s\n", buf_cstr(&error));
 		buf_free(&error);
 		return 2;
 	}
-	settings_apply_log(&gateway.config);
+	settings_apply_log(config);
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptor_limit(&gateway.config);
-	default_name(&gateway.config);
-	if (!start())
-		return 1;
-	loop_run();
-	stop();
-	return 0;
+	raise_descriptor_limit(config);
+	if (config->workers == 1)
+	{
+		board_make(1);
+		return serve(0);
+	}
+	worker = workers_run(config, reload_for_workers, &status);
+	return worker > 0 ? serve(worker) : status;
 }
 
 int

@@ -101,6 +101,12 @@ pg_in_flight(const PgLink *link)
 	return link->in_flight;
 }
 
+int64_t
+pg_silence(const PgLink *link)
+{
+	return link->in_flight > 0 ? clock_now_ms() - link->progress_at : 0;
+}
+
 /* First line of libpq's message. */
 static const char *
 first_line(const char *message)

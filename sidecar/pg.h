@@ -83,6 +83,9 @@ extern void pg_settled(PgLink *link);
 extern bool pg_is_up(const PgLink *link);
 extern int pg_in_flight(const PgLink *link);
 
+/* Milliseconds since the last answer, or the first query without; 0 when none waits. */
+extern int64_t pg_silence(const PgLink *link);
+
 /* Sends a prepared statement; values has the statement's number of parameters. */
 extern bool pg_send(PgLink *link, const PgStatement *statement, const char *const *values,
 					PgCallback callback, void *arg);

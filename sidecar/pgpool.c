@@ -424,3 +424,32 @@ pool_is_up(const PgPool *pool)
 {
 	return pool->nup > 0;
 }
+
+/* Of the links from first on that are up, the shortest silence. */
+static int64_t
+shortest_silence(const PgPool *pool, int first, int end)
+{
+	int64_t shortest = INT64_MAX;
+
+	for (int i = first; i < end; i++)
+	{
+		const PgLink *link = pool->members[i].link;
+		int64_t silence;
+
+		if (link == NULL || !pg_is_up(link))
+			continue;
+		silence = pg_silence(link);
+		if (silence < shortest)
+			shortest = silence;
+	}
+	return shortest == INT64_MAX ? 0 : shortest;
+}
+
+int64_t
+pool_longest_wait(const PgPool *pool)
+{
+	int64_t quick = shortest_silence(pool, 0, pool->nmembers);
+	int64_t slow = shortest_silence(pool, pool->nmembers > 1 ? 1 : 0, pool->nmembers);
+
+	return quick > slow ? quick : slow;
+}

@@ -23,6 +23,12 @@ extern void pool_close(PgPool *pool);
 extern bool pool_is_up(const PgPool *pool);
 
 /*
+ * Milliseconds for which no link of those that take connects, or none of those that
+ * take calls, has answered anything; 0 while one is free.
+ */
+extern int64_t pool_longest_wait(const PgPool *pool);
+
+/*
  * Copies the values. False when the queue is full or no link is up. lane: whose
  * request it is; links_max: how many links calls of it may hold, 0 = all but one.
  */

@@ -121,11 +121,11 @@ receive_head_done(Gateway *gateway, Conn *conn)
 	int status = http_body_begin(&request->body, &request->head,
 								 (size_t) gateway->config.frame_max);
 
-	address_behind_proxies(&request->head, gateway->config.trusted_proxies,
+	address_behind_proxies(&request->head, gateway->config.trusted_proxies, conn->peer,
 						   conn->address);
 	if (status != 0)
 		http_refuse(conn, status, "");
-	else if (!http_header_has(&request->head, "Upgrade", "websocket"))
+	else if (conn->internal || !http_header_has(&request->head, "Upgrade", "websocket"))
 	{
 		receive_request(gateway, conn);
 		return;

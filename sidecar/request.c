@@ -6,8 +6,9 @@
 #include "attendance.h"
 #include "admit.h"
 #include "clock.h"
-#include "log.h"
+#include "connlog.h"
 #include "mem.h"
+#include "stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ pending_begin(Gateway *gateway, Conn *conn, const Request *request)
 	pending->access_seq = gateway->access_seq;
 	pending->id = copy_or_null(request->id);
 	pending->channel = copy_or_null(request->channel);
+	pending->began = clock_now_ms();
+	stats.requests_running++;
 	list_push_tail(&conn->requests, &pending->in_conn);
 	conn->nrequests++;
 	return pending;
@@ -56,6 +59,7 @@ pending_end(Pending *pending)
 {
 	attendance_give_up(pending);
 	leave_conn(pending);
+	stats.requests_running--;
 	limits_end(&pending->ticket, clock_now_ms());
 	free(pending->id);
 	free(pending->channel);
@@ -166,6 +170,20 @@ message_is_public(const char *sqlstate)
 	return strncmp(sqlstate, "WK", 2) == 0 || strncmp(sqlstate, "22", 2) == 0;
 }
 
+/* The client is not told why, so the operator is. */
+static void
+log_failure(const Conn *conn, const char *id, const PgAnswer *answer)
+{
+	static const char message[] = "a request failed inside the database";
+
+	if (conn != NULL)
+		conn_log(LOG_WARN, conn, id, message, "sqlstate=%s reason=%s", answer->sqlstate,
+				 log_quote(answer->message));
+	else
+		log_warn(message, "sqlstate=%s reason=%s", answer->sqlstate,
+				 log_quote(answer->message));
+}
+
 const ErrorCode *
 reply_database_error(Conn *conn, const char *id, const char *channel,
 					 const PgAnswer *answer)
@@ -184,8 +202,7 @@ reply_database_error(Conn *conn, const char *id, const char *channel,
 																	   : code->code};
 	if (code->status >= 500 && code != &error_unavailable && code->status != 503)
 	{
-		log_warn("a request failed inside the database", "sqlstate=%s reason=%s",
-				 answer->sqlstate, log_quote(answer->message));
+		log_failure(conn, id, answer);
 		error.message = "internal error";
 	}
 	else if (message_is_public(answer->sqlstate) && is_json_object(answer->detail))

@@ -34,6 +34,7 @@ typedef struct Pending
 	uint64_t access_seq; /* news of access that the database knew when it was asked */
 	char *resume;        /* "session.key" of a connect */
 	bool made;           /* no subscription had been answered before it */
+	int64_t began;       /* monotonic ms */
 } Pending;
 
 /* NULL when the connection has too many already; the refusal was sent. */

@@ -18,6 +18,7 @@
 #include "resume.h"
 #include "stats.h"
 #include "subscribe.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,7 @@ on_called(void *arg, const PgAnswer *answer)
 	const char *event_id;
 	Buf json = {0};
 
+	trace_called(pending, answer);
 	if (conn == NULL)
 		;
 	else if (answer->status != PG_ROWS)

@@ -9,7 +9,7 @@
 #include "pg.h"
 #include "tls.h"
 
-#include <inttypes.h>
+#include <string.h>
 
 static int arg_count;
 static char **arg_values;
@@ -37,15 +37,29 @@ lists_are_good(const Config *config, Buf *error)
 					  networks_check(config->trusted_proxies, &complaint), &complaint);
 }
 
+/* False when it is neither. */
+static bool
+log_format_is_json(const char *name, bool *json)
+{
+	*json = strcmp(name, "json") == 0;
+	return *json || strcmp(name, "logfmt") == 0;
+}
+
 bool
 settings_check(const Config *config, Buf *error)
 {
 	LogLevel level;
+	bool json;
 
 	if (!log_level_from_name(config->log_level, &level))
 	{
 		buf_printf(error, "log_level: \"%s\" is not error, warn, info or debug",
 				   config->log_level);
+		return false;
+	}
+	if (!log_format_is_json(config->log_format, &json))
+	{
+		buf_printf(error, "log_format: \"%s\" is not logfmt or json", config->log_format);
 		return false;
 	}
 	if (!pg_conninfo_is_valid(config->database))
@@ -61,9 +75,12 @@ void
 settings_apply_log(const Config *config)
 {
 	LogLevel level;
+	bool json;
 
 	if (log_level_from_name(config->log_level, &level))
 		log_set_level(level);
+	if (log_format_is_json(config->log_format, &json))
+		log_set_json(json);
 }
 
 void
@@ -109,7 +126,8 @@ take(Gateway *gateway, Config *fresh, Buf *error)
 	said = *fresh;
 	*fresh = (Config){0};
 	settings_apply_log(config);
-	conn_table_configure(&gateway->table);
+	if (gateway->table.config != NULL) /* the parent of workers has none */
+		conn_table_configure(&gateway->table);
 	log_info("settings read", "changes=%d", changes);
 	return true;
 }

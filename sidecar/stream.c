@@ -3,6 +3,7 @@
  */
 #include "stream.h"
 
+#include "clock.h"
 #include "mem.h"
 #include "wire.h"
 
@@ -63,6 +64,7 @@ stream_set_epoch(Stream *stream, const char *epoch)
 void
 stream_set_snapshot(Stream *stream, const char *snapshot)
 {
+	stream->current_at = clock_now_ms();
 	if (stream->snapshot != NULL && strcmp(stream->snapshot, snapshot) == 0)
 		return;
 	free(stream->snapshot);

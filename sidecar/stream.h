@@ -12,8 +12,9 @@
 
 typedef struct Stream
 {
-	char *epoch;    /* NULL until the first hello */
-	char *snapshot; /* NULL when it must be taken from the database */
+	char *epoch;        /* NULL until the first hello */
+	char *snapshot;     /* NULL when it must be taken from the database */
+	int64_t current_at; /* monotonic ms: when that was all there was */
 	Chunk *position;
 	uint64_t position_seq;
 } Stream;

@@ -46,7 +46,7 @@ static Joiner joiner;
 
 /* Of the peer of the socket, which may be a proxy: "" when it cannot be had. */
 static void
-peer_address(int fd, char out[ADDRESS_TEXT_MAX])
+peer_address(int fd, Conn *conn)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
@@ -57,7 +57,8 @@ peer_address(int fd, char out[ADDRESS_TEXT_MAX])
 		getnameinfo((struct sockaddr *) &peer, len, text, sizeof(text), NULL, 0,
 					NI_NUMERICHOST) == 0 &&
 		address_parse(text, strlen(text), &address))
-		address_format(&address, out);
+		address_format(&address, conn->peer);
+	memcpy(conn->address, conn->peer, sizeof(conn->address));
 }
 
 /* The next request on the socket, which may have come already. */
@@ -67,7 +68,7 @@ succeed(Conn *conn)
 	struct lws *wsi = conn->socket;
 	Conn *next = conn_succeed(conn);
 
-	peer_address(lws_get_socket_fd(wsi), next->address);
+	peer_address(lws_get_socket_fd(wsi), next);
 	lws_set_opaque_user_data(wsi, next);
 	lws_rx_flow_control(wsi, 1);
 	if (!admit_socket(next))
@@ -282,10 +283,10 @@ ws_free(void)
 	context = NULL;
 }
 
-bool
-ws_accept(void *arg, int fd)
+/* For clients, or for those who look after the gateway, in plain text. */
+static bool
+accept_socket(Gateway *owner, int fd, bool internal)
 {
-	Gateway *owner = arg;
 	lws_adopt_desc_t description = {
 		.vh = vhost, .type = LWS_ADOPT_SOCKET, .fd.sockfd = fd, .vh_prot_name = "wrk"};
 	struct lws *wsi;
@@ -298,14 +299,15 @@ ws_accept(void *arg, int fd)
 	}
 	stats.accepted_total++;
 	conn = conn_create(&owner->table, NULL);
-	peer_address(fd, conn->address);
+	peer_address(fd, conn);
 	if (!admit_socket(conn))
 	{
 		conn_doom(conn);
 		return false;
 	}
 	description.opaque = conn;
-	if (tls_is_wanted(&owner->config))
+	conn->internal = internal;
+	if (tls_is_wanted(&owner->config) && !internal)
 		description.type |= LWS_ADOPT_ALLOW_SSL;
 	wsi = lws_adopt_descriptor_vhost_via_info(&description);
 	if (wsi == NULL)
@@ -313,4 +315,16 @@ ws_accept(void *arg, int fd)
 	else
 		conn->socket = wsi;
 	return true;
+}
+
+bool
+ws_accept(void *gateway_arg, int fd)
+{
+	return accept_socket(gateway_arg, fd, false);
+}
+
+bool
+ws_accept_internal(void *gateway_arg, int fd)
+{
+	return accept_socket(gateway_arg, fd, true);
 }

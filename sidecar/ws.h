@@ -16,6 +16,9 @@ extern void ws_free(void);
 /* An accepted socket becomes a connection; false when there is no room. */
 extern bool ws_accept(void *gateway, int fd);
 
+/* The same on metrics_listen. */
+extern bool ws_accept_internal(void *gateway, int fd);
+
 /* Sec-WebSocket-Accept of RFC 6455, section 4.2.2. */
 #define WS_ACCEPT_SIZE 32
 extern void ws_accept_key(const char *key, char out[WS_ACCEPT_SIZE]);

@@ -118,30 +118,6 @@ describe('while it runs', () => {
     await deaf.stop();
   });
 
-  test('/metrics is Prometheus text: each family once, with help and type', async () => {
-    const gateway = await Gateway.start(cluster);
-    const { text } = await gateway.get('/metrics');
-    const families = new Map();
-    let family;
-    for (const line of text.trimEnd().split('\n')) {
-      const help = /^# HELP ([a-z_]+) \S.*$/.exec(line);
-      const type = /^# TYPE ([a-z_]+) (gauge|counter)$/.exec(line);
-      const sample = /^([a-z_]+)(\{[a-z]+="[a-z]+"\})? -?\d+(\.\d+)?$/.exec(line);
-      if (help) {
-        assert.ok(!families.has(help[1]), `${help[1]} twice`);
-        families.set((family = help[1]), null);
-      } else if (type) {
-        assert.equal(type[1], family);
-        families.set(family, type[2]);
-      } else {
-        assert.equal(sample?.[1], family, line);
-        assert.equal(families.get(family) === 'counter', family.endsWith('_total'), family);
-      }
-    }
-    assert.ok(families.size > 30);
-    await gateway.stop();
-  });
-
   test('clients cannot take the descriptors that the database needs', async () => {
     const port = await freePort();
     const args = ['--port', port, '--database', cluster.conninfo, '--reconnect_max', 100].map(String);

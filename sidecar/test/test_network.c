@@ -172,7 +172,7 @@ client_of(const char *peer, const char *trusted, const char *lines)
 	snprintf(text, sizeof(text), "%s", peer);
 	buf_printf(&bytes, "GET / HTTP/1.1\r\n%s\r\n", lines);
 	if (http_head_parse(bytes.data, bytes.len, &head, &used) == HTTP_HEAD_DONE)
-		address_behind_proxies(&head, trusted, text);
+		address_behind_proxies(&head, trusted, text, text);
 	else
 		snprintf(text, sizeof(text), "broken");
 	buf_free(&bytes);
