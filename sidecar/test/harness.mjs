@@ -109,6 +109,8 @@ export class Cluster {
   }
 
   async stop() {
+    // of a test that failed half-way: it would keep the test's process alive
+    for (const gateway of running) gateway.process.kill('SIGKILL');
     try {
       this.down('immediate');
     } catch {
@@ -117,6 +119,8 @@ export class Cluster {
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
 }
+
+const running = new Set();
 
 export class Gateway {
   log = '';
@@ -134,7 +138,11 @@ export class Gateway {
     gateway.process = spawn(gatewayBin, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     gateway.process.stderr.setEncoding('utf8').on('data', (text) => (gateway.log += text));
     gateway.exited = once(gateway.process, 'exit').then(([code, signal]) => (gateway.end = { code, signal }));
-    gateway.exited.then(() => (gateway.isRunning = false));
+    running.add(gateway);
+    gateway.exited.then(() => {
+      gateway.isRunning = false;
+      running.delete(gateway);
+    });
     gateway.isRunning = true;
     if (options.wait !== false) await gateway.ready();
     return gateway;
