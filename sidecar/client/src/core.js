@@ -1,2 +1,3 @@
 /** The connection, channels, calls. */
+export { RealtimeClient, createRealtimeClient } from './client.js';
 export { RealtimeError } from './errors.js';

@@ -1,6 +1,6 @@
 /**
  * Why something was refused or did not happen, in the words of the protocol. Codes of the client's own:
- * `offline`, `timeout`, `closed`, `queue_full`, `expired`, `aborted`; see README.md.
+ * `offline`, `timeout`, `expired`, `lost`, `closed`, `queue_full`, `aborted`; see README.md.
  */
 export class RealtimeError extends Error {
   name = 'RealtimeError';
@@ -10,4 +10,10 @@ export class RealtimeError extends Error {
     super(message);
     Object.assign(this, { code, status, retry, retryAfter, details });
   }
+}
+
+/** The close that an error is when it is the answer to the whole connection. */
+export function closeOf({ code: reason, status, retry, retryAfter }) {
+  const code = status === 401 ? (retry === 'no' ? 4501 : 4401) : status === 403 ? 4503 : undefined;
+  return { code, reason, retryAfter };
 }

@@ -1,0 +1,181 @@
+import { RealtimeError, closeOf } from './errors.js';
+
+const WAIT = 25000; // of a poll
+const SLACK = 10000; // how much later its answer may come
+const PAUSE = 250; // between two polls, so that what comes in a row comes together
+
+/**
+ * The same frames where WebSockets do not get through: what comes is read from an event stream (by fetch,
+ * so that the token is in a header) or polled, what goes is POST /rpc. Towards the client it looks like a
+ * WebSocket: subscribe, unsubscribe, auth and ping have their answers. Ephemeral events cannot be sent.
+ *
+ * What must stay true: each channel goes on from its own position. A stream has one for all of its
+ * channels; where they differ, a poll that does not wait makes them equal. Whatever is asked for begins
+ * a new stream or poll, and nothing that an earlier one still brings is heard.
+ */
+export class HttpTransport {
+  #link;
+  #env;
+  #timers;
+  #base;
+  #wanted = new Map(); // channel -> { since, types, id: of the request that waits for its answer }
+  #pings = []; // ids
+  #round; // AbortController of the stream or poll under way
+  #calls = new AbortController();
+  #begin; // timer
+  #isOver = false;
+
+  constructor(link, env, timers) {
+    this.#link = link;
+    this.#env = env;
+    this.#timers = timers;
+    this.#base = link.url.replace(/^ws/, 'http').replace(/\/+$/, '');
+    this.#again();
+  }
+
+  send({ type, channel, requestId, payload }) {
+    if (type === 'call') return void this.#call(requestId, payload);
+    if (type === 'subscribe' || type === 'presence:join')
+      this.#wanted.set(channel, { since: payload.since, types: payload.types, id: requestId });
+    else if (type === 'unsubscribe') {
+      this.#wanted.delete(channel);
+      this.#answer({ type: 'unsubscribed', requestId });
+    } else if (type === 'auth') {
+      this.#link.token = payload.token;
+      this.#answer({ type: 'result', requestId, payload: {} });
+    } else if (type === 'ping') this.#pings.push(requestId);
+    else return;
+    this.#again();
+  }
+
+  close() {
+    this.retire();
+    this.#calls.abort();
+  }
+
+  retire() {
+    this.#isOver = true;
+    this.#timers.clear(this.#begin);
+    this.#round?.abort();
+  }
+
+  // A new stream or poll, in a moment, with all that is asked for until then.
+  #again() {
+    if (this.#isOver) return;
+    this.#round?.abort();
+    this.#timers.clear(this.#begin);
+    this.#begin = this.#timers.set(0, () => this.#run());
+  }
+
+  // As the server would answer: not before send() has returned.
+  #answer(frame) {
+    this.#timers.set(0, () => this.#link.frame(frame));
+  }
+
+  async #run() {
+    const { signal } = (this.#round = new AbortController());
+    try {
+      for (let wait = 0; !signal.aborted; wait = WAIT) {
+        const since = new Set([...this.#wanted.values()].map((wanted) => wanted.since));
+        if (this.#link.kind === 'sse' && since.size < 2) {
+          await this.#stream(signal, [...since][0]);
+          if (!signal.aborted) this.#link.closed({});
+        } else await this.#poll(signal, wait);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#refused(error);
+    }
+  }
+
+  async #stream(signal, since) {
+    const query = new URLSearchParams();
+    for (const channel of this.#wanted.keys()) query.append('channel', channel);
+    const filters = new Set([...this.#wanted.values()].map(({ types }) => types?.join() ?? ''));
+    const [types] = filters;
+    if (filters.size === 1 && types) query.set('types', types);
+    if (since) query.set('since', since);
+    const reader = (await this.#fetch(`/sse?${query}`, { signal })).body.getReader();
+    const decoder = new TextDecoder();
+    let text = '';
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || signal.aborted) return;
+      this.#link.alive();
+      text += decoder.decode(value, { stream: true });
+      const blocks = text.split('\n\n');
+      text = blocks.pop();
+      for (const block of blocks) {
+        const data = /^data: ?(.*)$/m.exec(block);
+        if (data && !signal.aborted) this.#take(JSON.parse(data[1]));
+      }
+    }
+  }
+
+  async #poll(signal, wait) {
+    const subscriptions = [...this.#wanted].map(([channel, { since, types }]) => ({ channel, since, types }));
+    const late = this.#timers.set(wait + SLACK, () => signal.aborted || this.#link.closed({}));
+    try {
+      const body = JSON.stringify({ subscriptions, wait });
+      const answer = await this.#fetch('/poll', { method: 'POST', body, signal });
+      for (const frame of (await answer.json()).frames) if (!signal.aborted) this.#take(frame);
+    } finally {
+      this.#timers.clear(late);
+    }
+    this.#link.alive();
+    if (!signal.aborted && this.#link.kind === 'poll')
+      await new Promise((resume) => this.#timers.set(PAUSE, resume));
+  }
+
+  // Rejects with a RealtimeError when the gateway refuses, with anything else when it did not answer.
+  async #fetch(path, { headers, ...options }) {
+    const answer = await this.#env.fetch(this.#base + path, {
+      cache: 'no-store',
+      headers: { authorization: `Bearer ${this.#link.token}`, ...headers },
+      ...options,
+    });
+    if (answer.ok) return answer;
+    throw new RealtimeError(await answer.json());
+  }
+
+  // Puts in what tells a client's requests apart.
+  #take(frame) {
+    const { type, channel, payload } = frame;
+    for (const id of this.#pings.splice(0)) this.#link.frame({ type: 'pong', requestId: id });
+    if (type === 'position') for (const wanted of this.#wanted.values()) wanted.since = payload.position;
+    if (type === 'subscribed' || (type === 'error' && channel)) {
+      const name = this.#wanted.has(payload.as) ? payload.as : channel;
+      const wanted = this.#wanted.get(name) ?? {};
+      if (wanted.id) frame = { ...frame, requestId: wanted.id };
+      else if (type === 'error') frame = { type: 'unsubscribed', channel, payload };
+      if (type === 'error') this.#wanted.delete(name);
+      else Object.assign(wanted, { since: payload.position, id: undefined });
+    }
+    this.#link.frame(frame);
+  }
+
+  // A whole stream or poll was refused: because of its channels, or else the connection ends.
+  #refused(error) {
+    this.#link.isHeard = error instanceof RealtimeError;
+    const all = [...this.#wanted];
+    const fresh = all.filter(([, { id }]) => id);
+    if (![400, 403, 404].includes(error.status) || all.length === 0) return this.#link.closed(closeOf(error));
+    for (const [channel] of fresh.length ? fresh : all) this.#take({ type: 'error', channel, payload: error });
+    this.#again();
+  }
+
+  async #call(requestId, { method, params, key }) {
+    const frame = { type: 'result', requestId };
+    try {
+      const headers = { 'content-type': 'application/json', ...(key && { 'idempotency-key': key }) };
+      const body = JSON.stringify(params);
+      const answer = await this.#fetch(`/rpc/${method}`, { method: 'POST', headers, body, signal: this.#calls.signal });
+      frame.id = answer.headers.get('wrk-event-id') ?? undefined;
+      frame.payload = await answer.json();
+    } catch (error) {
+      const isRefusal = error instanceof RealtimeError;
+      frame.type = 'error';
+      frame.payload = isRefusal ? error : { code: 'unavailable', status: 503, retry: 'backoff' };
+    }
+    this.#link.frame(frame);
+  }
+}
