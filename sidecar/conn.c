@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "connlog.h"
+#include "flow.h"
 #include "httpbody.h"
 #include "mem.h"
 #include "meter.h"
@@ -228,30 +229,52 @@ conn_touch(Conn *conn)
 		list_push_tail(&conn->table->dirty, &conn->in_dirty);
 }
 
-void
-conn_push(Conn *conn, Chunk *chunk)
+/* Would the socket take something before the tick ends? */
+static bool
+may_write_now(const Conn *conn)
 {
+	return !conn->blocked && conn->socket != NULL && conn->framing != FRAMING_LIST;
+}
+
+bool
+conn_offer(Conn *conn, Chunk *chunk)
+{
+	OutboxResult result;
+
 	if (!conn_is_open(conn))
-		return;
+		return true;
 	/* a poll waits for what others do, not for its own answers or the passing of time */
 	if (chunk->frame_class != CLASS_REPLY && !chunk_is_position(chunk))
 		conn->news = true;
 	chunk = chunk_as(chunk, (Framing) conn->framing);
-	switch (outbox_push(&conn->out, chunk, &conn->table->limits))
+	result = outbox_push(&conn->out, chunk, &conn->table->limits);
+	if (result == OUTBOX_FULL && may_write_now(conn))
 	{
-		case OUTBOX_TAKEN:
-			stats.frames_out_total += chunk->frames;
-			meter.class_frames[chunk->frame_class] += chunk->frames;
-			meter.class_bytes[chunk->frame_class] += chunk->len;
-			conn_touch(conn);
-			break;
-		case OUTBOX_DROPPED:
-			break;
-		case OUTBOX_FULL:
-			stats.slow_consumers_total++;
-			conn_close(conn, 4430, "slow consumer");
-			break;
+		/* much came at once: that it is full says nothing of the client yet */
+		conn->table->ops.write(conn);
+		if (!conn_is_open(conn))
+			return true;
+		result = outbox_push(&conn->out, chunk, &conn->table->limits);
 	}
+	if (result == OUTBOX_TAKEN)
+	{
+		stats.frames_out_total += chunk->frames;
+		meter.class_frames[chunk->frame_class] += chunk->frames;
+		meter.class_bytes[chunk->frame_class] += chunk->len;
+		conn_touch(conn);
+	}
+	if (result != OUTBOX_FULL && (conn->blocked || conn->out.dropped > 0))
+		flow_changed(conn);
+	return result != OUTBOX_FULL;
+}
+
+void
+conn_push(Conn *conn, Chunk *chunk)
+{
+	if (conn_offer(conn, chunk))
+		return;
+	flow_overflow(conn);
+	conn_offer(conn, chunk);
 }
 
 void

@@ -52,6 +52,8 @@ typedef struct ConnOps
 	void (*write)(Conn *conn); /* send what the outbox has, as far as it goes */
 	void (*kill)(Conn *conn);  /* end the socket now; leaves conn->socket NULL */
 	void (*gone)(Conn *conn);  /* it will be freed: drop what hangs on it */
+	/* bytes that the kernel has not got rid of; changes while the client takes any */
+	int64_t (*unsent)(const Conn *conn);
 	/* to a client with an exchange: what it is answered, or told at the end */
 	void (*replied)(Conn *conn, const Buf *json);
 } ConnOps;
@@ -78,6 +80,8 @@ struct Conn
 	bool keep_alive;         /* CONN_HTTP: another request may follow the answer */
 	bool news;               /* LIST: there is something that a poll waits for */
 	bool warned;             /* token_expiring was sent */
+	bool lagging;            /* its stream was broken and that is not out yet */
+	uint8_t level;           /* as last told, see flow.h */
 	bool speaks;             /* has a word in what ephemeral.c is handing out */
 
 	struct HttpRequest *request; /* whose body is still to come; owned */
@@ -109,6 +113,9 @@ struct Conn
 
 	int64_t since;         /* monotonic ms: start of the state that has a deadline */
 	int64_t heard_at;      /* last byte received */
+	int64_t moved_at;      /* its full socket took something last */
+	int64_t unsent;        /* what the kernel had for it then */
+	uint64_t held_bytes;   /* of all subscriptions, see hub.h */
 	int64_t position_at;   /* last position frame sent */
 	uint64_t position_seq; /* and which one it was */
 	Bucket rate;
@@ -177,7 +184,11 @@ extern const char *conn_address(const Conn *conn);
 /* It is looked at when the tick ends, as if there were something to write. */
 extern void conn_touch(Conn *conn);
 
-/* Queues a chunk (takes its own reference). A slow consumer is closed by this. */
+/*
+ * Queues a chunk (takes its own reference); false when it is for a channel's stream and
+ * there is no room. conn_push() makes room then, see flow.h: for what is no channel's.
+ */
+extern bool conn_offer(Conn *conn, Chunk *chunk);
 extern void conn_push(Conn *conn, Chunk *chunk);
 
 /* Queues one JSON text as a frame of the connection's own. */

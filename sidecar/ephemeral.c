@@ -407,7 +407,7 @@ spread(Ephemeral *ephemeral, Voice *voice, bool elsewhere)
 		return;
 	if (ephemeral->ntell >= TELL_MAX)
 	{
-		stats.dropped_ephemeral_total++;
+		stats.ephemeral_refused_total++;
 		return;
 	}
 	ephemeral->ntell++;
@@ -422,7 +422,7 @@ ephemeral_say(Ephemeral *ephemeral, const Word *word, Conn *conn, int64_t now_ms
 
 	if (room->bytes + word->len > EPHEMERAL_ROOM_MAX)
 	{
-		stats.dropped_ephemeral_total++;
+		stats.ephemeral_refused_total++;
 		return false;
 	}
 	stats.ephemeral_total++;

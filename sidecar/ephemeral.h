@@ -16,7 +16,7 @@
  * Queue: words that wait for their channel's turn. Bound: EPHEMERAL_ROOM_MAX bytes a
  * channel, one word for each voice. Overflow: a word is replaced by the next of its
  * voice, that of a new one dropped. Counters: stats.ephemeral_replaced_total,
- * stats.dropped_ephemeral_total.
+ * stats.ephemeral_refused_total.
  */
 #ifndef WRK_EPHEMERAL_H
 #define WRK_EPHEMERAL_H

@@ -65,6 +65,12 @@ chunk_supersedes(const Chunk *newer, const Chunk *older)
 }
 
 bool
+chunk_is_of_channel(const Chunk *chunk)
+{
+	return memchr(chunk->data + chunk->len, '\n', chunk->key_len) != NULL;
+}
+
+bool
 chunk_is_position(const Chunk *chunk)
 {
 	static const char key[] = POSITION_KEY;

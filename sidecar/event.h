@@ -54,6 +54,9 @@ extern void chunk_unref(Chunk *chunk);
 /* Same class state and same key: the newer replaces the older. */
 extern bool chunk_supersedes(const Chunk *newer, const Chunk *older);
 
+/* Is it the state of something in a channel, rather than the connection's own? */
+extern bool chunk_is_of_channel(const Chunk *chunk);
+
 /* Does it only say how far the stream is? */
 extern bool chunk_is_position(const Chunk *chunk);
 

@@ -3,6 +3,7 @@
  */
 #include "hub.h"
 
+#include "flow.h"
 #include "mem.h"
 #include "stats.h"
 
@@ -118,6 +119,7 @@ drop_held(Sub *sub)
 	sub->nheld = 0;
 	sub->ncovered = 0;
 	sub->held_cap = 0;
+	sub->conn->held_bytes -= sub->held_bytes;
 	sub->held_bytes = 0;
 }
 
@@ -220,6 +222,7 @@ drop_covered(Sub *sub)
 	for (uint32_t i = 0; i < sub->ncovered; i++)
 	{
 		sub->held_bytes -= sub->held[i]->len;
+		sub->conn->held_bytes -= sub->held[i]->len;
 		chunk_unref(sub->held[i]);
 	}
 	sub->nheld -= sub->ncovered;
@@ -234,9 +237,16 @@ let_flow(Sub *sub)
 {
 	if (sub->pending || sub->suspended)
 		return;
-	for (uint32_t i = 0; i < sub->nheld; i++)
-		conn_push(sub->conn, sub->held[i]);
+	for (uint32_t i = 0; i < sub->nheld && !sub->overrun; i++)
+		sub->overrun = !conn_offer(sub->conn, sub->held[i]);
 	drop_held(sub);
+	if (!sub->overrun)
+		return;
+	sub->overrun = false;
+	if (outbox_is_full(&sub->conn->out, &sub->conn->table->limits))
+		flow_overflow(sub->conn);
+	else
+		flow_gap(sub, "slow_consumer");
 }
 
 void
@@ -253,6 +263,7 @@ sub_resume(Sub *sub)
 void
 sub_forget_held(Sub *sub)
 {
+	sub->overrun = false;
 	drop_held(sub);
 }
 
@@ -274,14 +285,19 @@ sub_release(Sub *sub, bool replayed)
 static void
 hold(Sub *sub, Chunk *chunk)
 {
-	if (sub->held_bytes >= sub->conn->table->limits.max)
+	if (chunk->frame_class == CLASS_EPHEMERAL || sub->overrun)
 	{
-		stats.slow_consumers_total++;
-		conn_close(sub->conn, 4430, "slow consumer");
+		/* older than what the client will see by then, or behind what is lost */
+		stats.skipped_total += chunk->frames;
 		return;
 	}
-	if (chunk->frame_class == CLASS_EPHEMERAL)
-		return; /* older than what the client will see by then */
+	if (sub->conn->held_bytes >= sub->conn->table->limits.max)
+	{
+		stats.slow_gaps_total++;
+		drop_held(sub);
+		sub->overrun = true;
+		return;
+	}
 	if (sub->nheld == sub->held_cap)
 	{
 		sub->held_cap = sub->held_cap ? sub->held_cap * 2 : 4;
@@ -289,13 +305,16 @@ hold(Sub *sub, Chunk *chunk)
 	}
 	sub->held[sub->nheld++] = chunk_ref(chunk);
 	sub->held_bytes += chunk->len;
+	sub->conn->held_bytes += chunk->len;
 }
 
 void
 sub_deliver(Sub *sub, Chunk *chunk)
 {
-	if (sub->pending || sub->suspended)
+	if (sub->broken)
+		stats.skipped_total += chunk->frames;
+	else if (sub->pending || sub->suspended)
 		hold(sub, chunk);
-	else
-		conn_push(sub->conn, chunk);
+	else if (!conn_offer(sub->conn, chunk))
+		flow_overflow(sub->conn);
 }

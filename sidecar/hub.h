@@ -44,6 +44,7 @@ typedef struct Sub
 	bool pending;
 	bool suspended;      /* until the database has said that it still may */
 	bool denied;         /* it has not; the replay that is awaited says so */
+	bool overrun;        /* too much was held: dropped, a gap is due when it flows */
 	bool broken;         /* told of a gap, not subscribed again yet */
 	bool answered;       /* the client knows that it has it */
 	uint64_t serial;     /* which subscribe request it stands for */
@@ -115,7 +116,10 @@ extern void sub_set_broken(Sub *sub, bool broken);
  */
 extern void sub_release(Sub *sub, bool replayed);
 
-/* Hands a chunk to the subscriber, or holds it while that waits for something. */
+/*
+ * Hands a chunk to the subscriber, or holds it while that waits for something. One whose
+ * stream is broken gets nothing until it has subscribed again.
+ */
 extern void sub_deliver(Sub *sub, Chunk *chunk);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "feed.h"
+#include "flow.h"
 #include "lifetime.h"
 #include "resume.h"
 
@@ -85,6 +86,7 @@ check(Gateway *gateway, Conn *conn, int64_t now, Chunk *ping)
 			check_silence(conn, now, ping);
 			break;
 		case CONN_READY:
+			flow_check(conn, now);
 			check_ready(gateway, conn, now, ping);
 			break;
 		case CONN_CLOSING:

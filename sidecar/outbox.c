@@ -105,7 +105,11 @@ coalesce(Outbox *outbox, const Chunk *newer)
 		if (!chunk_supersedes(newer, *slot(outbox, i - 1)))
 			continue;
 		remove_at(outbox, i - 1);
-		stats.coalesced_state_total++;
+		if (chunk_is_of_channel(newer))
+		{
+			stats.coalesced_state_total++;
+			outbox->coalesced++;
+		}
 		return;
 	}
 }
@@ -123,11 +127,20 @@ drop_ephemeral(Outbox *outbox)
 		if (chunk->frame_class == CLASS_EPHEMERAL)
 		{
 			stats.dropped_ephemeral_total += chunk->frames;
+			outbox->dropped += chunk->frames;
 			remove_at(outbox, i);
 		}
 		else
 			i++;
 	}
+}
+
+/* Is it the connection's own, rather than a channel's? Then it is small, or asked for. */
+static bool
+is_own(const Chunk *chunk)
+{
+	return chunk->frame_class == CLASS_REPLY ||
+		   (chunk->frame_class == CLASS_STATE && !chunk_is_of_channel(chunk));
 }
 
 OutboxResult
@@ -136,13 +149,14 @@ outbox_push(Outbox *outbox, Chunk *chunk, const OutboxLimits *limits)
 	if (chunk->frame_class == CLASS_EPHEMERAL && outbox->bytes > limits->ephemeral_max)
 	{
 		stats.dropped_ephemeral_total += chunk->frames;
+		outbox->dropped += chunk->frames;
 		return OUTBOX_DROPPED;
 	}
 	if (chunk->frame_class == CLASS_STATE && outbox->nstate > 0)
 		coalesce(outbox, chunk);
 	if (outbox_is_full(outbox, limits) && outbox->nephemeral > 0)
 		drop_ephemeral(outbox);
-	if (outbox_is_full(outbox, limits) && chunk->frame_class != CLASS_REPLY)
+	if (outbox_is_full(outbox, limits) && !is_own(chunk))
 		return OUTBOX_FULL;
 	if (outbox->count == capacity(outbox))
 		grow(outbox);
@@ -211,6 +225,31 @@ outbox_consume(Outbox *outbox, size_t n)
 	}
 	if (outbox->count == 0)
 		shrink(outbox);
+}
+
+uint32_t
+outbox_drop_events(Outbox *outbox)
+{
+	uint32_t kept = first_removable(outbox);
+	uint32_t frames = 0;
+
+	for (uint32_t i = kept; i < outbox->count; i++)
+	{
+		Chunk *chunk = *slot(outbox, i);
+
+		if (is_own(chunk) && !chunk_is_position(chunk))
+		{
+			*slot(outbox, kept++) = chunk;
+			continue;
+		}
+		frames += chunk->frames;
+		account(outbox, chunk, -1);
+		chunk_unref(chunk);
+	}
+	outbox->count = kept;
+	if (kept == 0)
+		shrink(outbox);
+	return frames;
 }
 
 void

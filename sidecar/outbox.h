@@ -6,11 +6,12 @@
  * Classes and overflow policy: ephemeral chunks are refused past ephemeral_max
  *   and thrown out when a critical one needs the room; a state chunk replaces
  *   the unsent one of its key if that is one of the last few; critical chunks are never
- * dropped: OUTBOX_FULL tells the owner to end the connection, which resumes from its
- * position. Replies are never dropped and do not count: a client that does not read is
+ * dropped one by one: OUTBOX_FULL tells the owner to break the stream, see flow.h.
+ * What is the connection's own always fits: a state of its own replaces the last one.
+ * Replies are never dropped and do not count: a client that does not read is
  *   not read from either, and has requests_max requests in flight at most.
- * Counters: stats.dropped_ephemeral_total, stats.coalesced_state_total,
- *   stats.outbox_bytes.
+ * Counters: stats.dropped_ephemeral_total, stats.coalesced_state_total (of channels'
+ *   states), stats.outbox_bytes; the first two also for each outbox.
  *
  * The outbox holds one reference on each chunk in it. The head may be sent in
  * part; it is then neither dropped nor replaced, or the stream would break.
@@ -38,6 +39,8 @@ typedef struct Outbox
 	uint32_t nephemeral;
 	uint64_t bytes;       /* unsent */
 	uint64_t reply_bytes; /* of them replies */
+	uint32_t dropped;     /* ephemeral frames, since the owner has set it to 0 */
+	uint32_t coalesced;   /* channels' states, likewise */
 } Outbox;
 
 typedef struct OutboxLimits
@@ -50,7 +53,7 @@ typedef enum OutboxResult
 {
 	OUTBOX_TAKEN,
 	OUTBOX_DROPPED, /* it was ephemeral and there was no room */
-	OUTBOX_FULL,    /* it was not, and there was no room: end the connection */
+	OUTBOX_FULL,    /* it was not, and there was no room: the stream is broken */
 } OutboxResult;
 
 /* Takes its own reference. */
@@ -64,6 +67,12 @@ extern void outbox_push_front(Outbox *outbox, Chunk *chunk);
 
 /* Would a critical chunk be refused? */
 extern bool outbox_is_full(const Outbox *outbox, const OutboxLimits *limits);
+
+/*
+ * Drops what came for channels, and positions, which are true no more; answers and
+ * the state of the database stay. Returns how many frames were dropped.
+ */
+extern uint32_t outbox_drop_events(Outbox *outbox);
 
 /* Drops everything but a head that is sent in part (keep_partial), or that too. */
 extern void outbox_clear(Outbox *outbox, bool keep_partial);

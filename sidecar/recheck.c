@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "eventrow.h"
 #include "feed.h"
+#include "flow.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
@@ -326,26 +327,11 @@ recheck_take(Gateway *owner, const PgAnswer *answer, int nrows)
 static void
 announce(Conn *conn, const Buf *json)
 {
-	Chunk *chunk = chunk_from_json(CLASS_CRITICAL, json, NULL);
+	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL); /* never dropped */
 
+	conn->news = true;
 	conn_push(conn, chunk);
 	chunk_unref(chunk);
-}
-
-void
-recheck_gap(Sub *sub, const char *reason)
-{
-	Buf json = {0};
-
-	sub_forget_held(sub);
-	wire_open(&json, "gap", NULL, sub->channel->name);
-	buf_puts(&json, "{\"reason\":");
-	buf_json_string(&json, reason);
-	buf_puts(&json, "}");
-	wire_close(&json);
-	announce(sub->conn, &json);
-	sub_set_broken(sub, true);
-	buf_free(&json);
 }
 
 /* It may not be in this channel any more. */
@@ -401,7 +387,7 @@ settle(Sub *sub, const json_t *grant, bool other)
 	if (other || publish != sub->can_publish)
 	{
 		stats.rights_changed_total++;
-		recheck_gap(sub, "rights_changed");
+		flow_gap(sub, "rights_changed");
 	}
 	sub->can_publish = publish;
 	if ((sub->conn->waits & WAITS_FOR_TOKEN) == 0)
@@ -432,7 +418,7 @@ settle_all(Conn *conn, const Opened *opened)
 		else if (sub->suspended)
 			more = true;
 		else if (other)
-			recheck_gap(sub, "rights_changed");
+			flow_gap(sub, "rights_changed");
 	}
 	return more;
 }

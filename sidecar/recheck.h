@@ -60,9 +60,6 @@ extern void recheck_got_token(Gateway *gateway, Conn *conn);
 extern bool recheck_admits(Gateway *gateway, Conn *conn, const Request *request,
 						   bool anytime, const char *text, size_t len);
 
-/* The subscription is broken: tells the client to subscribe again. */
-extern void recheck_gap(Sub *sub, const char *reason);
-
 /* The connection will be freed. */
 extern void recheck_gone(Conn *conn);
 

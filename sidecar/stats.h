@@ -37,8 +37,12 @@
 	X(batches_total, counter, "Batches laid out") \
 	X(ephemeral_total, counter, "Ephemeral events of clients and other gateways") \
 	X(ephemeral_replaced_total, counter, "Of them replaced by the next of their sender") \
+	X(ephemeral_refused_total, counter, "Of them refused: too much at once") \
 	X(dropped_ephemeral_total, counter, "Ephemeral frames dropped, outbox full") \
 	X(coalesced_state_total, counter, "State frames replaced by a newer one") \
+	X(skipped_total, counter, "Frames for subscriptions that wait or have a gap") \
+	X(slow_gaps_total, counter, "Streams broken because a client reads too slowly") \
+	X(dropped_gap_total, counter, "Frames dropped then, to be replayed") \
 	X(slow_consumers_total, counter, "Connections closed 4430") \
 	X(rate_limited_total, counter, "Frames refused by the rate limit") \
 	X(flooders_total, counter, "Connections closed for abuse, 4429 or 4529") \

@@ -21,6 +21,7 @@
 #include "admit.h"
 #include "clock.h"
 #include "exchange.h"
+#include "flow.h"
 #include "log.h"
 #include "loop.h"
 #include "receive.h"
@@ -29,9 +30,11 @@
 #include "tls.h"
 
 #include <libwebsockets.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define LWS_PATIENCE_S 3600       /* the deadlines are ours, see janitor.c */
@@ -121,9 +124,11 @@ write_out(Conn *conn)
 			stats.writes_partial_total++;
 			conn->blocked = true;
 			lws_rx_flow_control(conn->socket, 0);
+			flow_changed(conn);
 			return;
 		}
 	}
+	flow_drained(conn);
 	on_drained(conn);
 }
 
@@ -150,6 +155,15 @@ kill_socket(Conn *conn)
 	conn->socket = NULL;
 }
 
+/* What was written and is not acknowledged. */
+static int64_t
+unsent(const Conn *conn)
+{
+	int bytes = 0;
+
+	return ioctl(lws_get_socket_fd(conn->socket), SIOCOUTQ, &bytes) == 0 ? bytes : -1;
+}
+
 /* The connection will be freed. */
 static void
 on_gone(Conn *conn)
@@ -158,7 +172,7 @@ on_gone(Conn *conn)
 	exchange_free(conn);
 }
 
-const ConnOps ws_ops = {write_out, kill_socket, on_gone, exchange_replied};
+const ConnOps ws_ops = {write_out, kill_socket, on_gone, unsent, exchange_replied};
 
 /* ------------------------------------------------------------ libwebsockets */
 

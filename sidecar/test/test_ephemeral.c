@@ -310,7 +310,7 @@ test_bounds(void)
 	Conn *ann = join("ann");
 	Conn *bob = join("bob");
 	char *large = mem_zalloc(EPHEMERAL_DATA_MAX + 1);
-	int64_t dropped = stats.dropped_ephemeral_total;
+	int64_t dropped = stats.ephemeral_refused_total;
 	int said = 0;
 
 	memset(large, '1', EPHEMERAL_DATA_MAX);
@@ -324,7 +324,7 @@ test_bounds(void)
 	}
 	ok(said == EPHEMERAL_ROOM_MAX / EPHEMERAL_DATA_MAX,
 	   "a channel has room for so much: %d", said);
-	ok(stats.dropped_ephemeral_total - dropped == 100 - said,
+	ok(stats.ephemeral_refused_total - dropped == 100 - said,
 	   "the rest is dropped and counted");
 	later(50);
 	ok(count(heard(bob), "kind") == said, "what was taken arrives");
