@@ -213,6 +213,10 @@ note_bye(Exchange *exchange, const Buf *json)
 	{
 		const ErrorCode *code = code_of_close(number_of(&bye, "code"));
 
+		/* a call that is under way may have run: that is what unavailable means */
+		if (exchange->phase == EXCHANGE_WAITING)
+			code = &error_unavailable;
+
 		exchange_fail(exchange, code,
 					  code == &error_unavailable ? "the connection was ended"
 												 : code->code);
@@ -403,11 +407,28 @@ advance(Exchange *exchange)
 		on_joined(exchange);
 }
 
+/* After a gap a channel must be subscribed anew, which a stream's client cannot. */
+static void
+end_if_broken(Conn *conn)
+{
+	if (conn->npending == 0)
+		return;
+	list_foreach(node, following, &conn->subs)
+	{
+		if (!list_entry(node, Sub, in_conn)->broken)
+			continue;
+		conn_close_after_flush(conn, 4430, "gap");
+		return;
+	}
+}
+
 bool
 exchange_may_write(Conn *conn)
 {
 	Exchange *exchange = conn->exchange;
 
+	if (exchange != NULL && exchange->phase == EXCHANGE_STREAMING)
+		end_if_broken(conn);
 	if (exchange == NULL || conn->state == CONN_HTTP ||
 		exchange->phase == EXCHANGE_STREAMING)
 		return true;

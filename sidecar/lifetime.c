@@ -28,10 +28,12 @@ static void
 check_token(Conn *conn, int64_t wall)
 {
 	const Config *config = conn->table->config;
+	/* who cannot send another token is not waited for */
+	int64_t grace = conn_is_websocket(conn) ? config->token_grace : 0;
 
 	if (conn->expires_at == 0)
 		return;
-	if (wall >= conn->expires_at + config->token_grace)
+	if (wall >= conn->expires_at + grace)
 		conn_close(conn, 4401, "token_expired");
 	else if (wall >= conn->expires_at)
 		recheck_wait_for_token(conn);

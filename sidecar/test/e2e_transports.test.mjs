@@ -276,6 +276,7 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     const stream = await EventStream.open(url(), { token, channels: [PROJECT] });
     const { json } = await poll(url(), token, { subscriptions: [{ channel: PROJECT }], wait: 30000 });
     await stream.closed;
+    assert.ok(Date.now() < stream.frames[0].payload.expiresAt + 2500, 'nobody waits for a token that cannot come');
     for (const frames of [stream.frames, json.frames]) {
       assert.equal(frames.at(-1).type, 'bye');
       assert.equal(frames.at(-1).payload.code, 4401);
@@ -319,8 +320,11 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     const each = (idle - empty) / count;
     t.diagnostic(`memory of a stream: ${Math.round(each)} bytes idle; ${Math.round((busy - idle) / count)} more after ${seen[0].length} events`);
     t.diagnostic(`batches: ${(await read('wrk_gateway_batches_total')) - batches} for ${count} clients; frames before: ${before}`);
-    assert.ok(each < 8192, `${each}`);
-    assert.ok((busy - idle) / count < 4096);
+    // the sanitizers' own memory is many times that
+    if (!/asan/.test(process.env.WRK_GATEWAY_BIN ?? '')) {
+      assert.ok(each < 8192, `${each}`);
+      assert.ok((busy - idle) / count < 4096);
+    }
     assert.ok((await read('wrk_gateway_batches_total')) - batches <= 90 * 4);
     for (const stream of streams) stream.close();
     await until('no stream', async () => (await read('wrk_gateway_streams')) === 0);

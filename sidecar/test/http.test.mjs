@@ -405,6 +405,35 @@ describe('streams and polls', () => {
     await small.stop();
   });
 
+  test('a gap ends a stream, and who comes back is told that it cannot be mended', async () => {
+    const torn = await Gateway.start(cluster, { name: 'torn', reconnect_max: 200 });
+    const stream = await EventStream.open(torn.url, { token: alice, channels: ['project:1'] });
+    await until(() => stream.lastEventId !== '', { what: 'a position' });
+    const since = stream.lastEventId;
+    cluster.sql(`UPDATE wrk.mock_setting SET epoch = 'mock-2'`);
+    cluster.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`);
+    await stream.closed;
+    assert.ok(stream.frames.some((f) => f.type === 'gap'));
+    assert.equal(stream.frames.at(-1).payload.code, 4430);
+    assert.equal(stream.lastEventId, since, 'no position behind the gap');
+    await torn.ready();
+    const again = await EventStream.open(torn.url, { token: alice, channels: ['project:1'], lastEventId: since });
+    assert.equal((await again.waitFor((f) => f.type === 'subscribed')).payload.recovered, false);
+    const { json } = await poll(torn.url, alice, { since, subscriptions: [{ channel: 'project:1' }] });
+    assert.equal(json.frames.find((f) => f.type === 'subscribed').payload.recovered, false);
+    again.close();
+    cluster.sql(`UPDATE wrk.mock_setting SET epoch = 'mock-1'`);
+    await torn.stop();
+    await gateway.ready();
+  });
+
+  test('a call that is under way when its connection must end is unavailable, not refused: it may have run', async () => {
+    const token = `${alice}:${Date.now() + 1200}`;
+    const { status, json } = await rpc(gateway.url, token, 'sleep', { seconds: 4 });
+    assert.equal(status, 503);
+    assert.equal(json.code, 'unavailable');
+  });
+
   test('SIGTERM ends a stream with bye, answers who waits and lets a call finish', async () => {
     const leaving = await Gateway.start(cluster, { drain_timeout: 4000 });
     const stream = await EventStream.open(leaving.url, { token: alice, channels: ['project:1'] });
