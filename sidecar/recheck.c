@@ -14,13 +14,13 @@
 #include "clock.h"
 #include "eventrow.h"
 #include "feed.h"
-#include "flow.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
 #include "opened.h"
 #include "session.h"
 #include "stats.h"
+#include "verdict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -323,106 +323,6 @@ recheck_take(Gateway *owner, const PgAnswer *answer, int nrows)
 
 /* ---------------------------------------------------------------- answers */
 
-/* A frame of the server's own: news, for which a poll answers at once. */
-static void
-announce(Conn *conn, const Buf *json)
-{
-	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL); /* never dropped */
-
-	conn->news = true;
-	conn_push(conn, chunk);
-	chunk_unref(chunk);
-}
-
-/* It may not be in this channel any more. */
-static void
-dismiss(Sub *sub, const ErrorCode *code)
-{
-	Buf json = {0};
-
-	sub_forget_held(sub);
-	if (sub->pending)
-	{
-		sub->denied = true; /* its request is still to be answered: that will say so */
-		return;
-	}
-	stats.unsubscribed_total++;
-	wire_open(&json, "unsubscribed", NULL, sub->channel->name);
-	buf_puts(&json, "{\"code\":");
-	buf_json_string(&json, code->code);
-	buf_puts(&json, ",\"reason\":\"access to this channel has ended\"}");
-	wire_close(&json);
-	announce(sub->conn, &json);
-	hub_unsubscribe(&gateway->hub, sub);
-	buf_free(&json);
-}
-
-/* May the client publish there, as gateway_subscribe() says it? */
-static bool
-may_publish(const json_t *grant)
-{
-	size_t index;
-	const json_t *right;
-
-	json_array_foreach(json_object_get(grant, "can"), index, right)
-	{
-		if (json_is_string(right) && strcmp(json_string_value(right), "publish") == 0)
-			return true;
-	}
-	return false;
-}
-
-/* What was answered about one channel; other: the connection sees other events now. */
-static void
-settle(Sub *sub, const json_t *grant, bool other)
-{
-	const char *sqlstate = json_string_value(json_object_get(grant, "sqlstate"));
-	bool publish = may_publish(grant);
-
-	if (sqlstate != NULL)
-	{
-		dismiss(sub, errors_find(sqlstate));
-		return;
-	}
-	if (other || publish != sub->can_publish)
-	{
-		stats.rights_changed_total++;
-		flow_gap(sub, "rights_changed");
-	}
-	sub->can_publish = publish;
-	if ((sub->conn->waits & WAITS_FOR_TOKEN) == 0)
-		sub_resume(sub);
-}
-
-/*
- * Settles what was asked. A subscription that was suspended and not asked about came
- * while the answer was under way: true, it must be asked about now.
- */
-static bool
-settle_all(Conn *conn, const Opened *opened)
-{
-	const json_t *granted = json_object_get(opened->root, "granted");
-	bool other = opened->mask != conn->mask;
-	bool more = false;
-
-	conn->mask = opened->mask;
-	list_foreach(node, following, &conn->subs)
-	{
-		Sub *sub = list_entry(node, Sub, in_conn);
-		const json_t *grant = json_object_get(granted, sub->channel->name);
-
-		if (conn->state != CONN_READY)
-			return false;
-		if (grant != NULL)
-			settle(sub, grant, other);
-		else if (sub->suspended)
-			more = true;
-		else if (other)
-			flow_gap(sub, "rights_changed");
-	}
-	return more;
-}
-
 /* Handles what the client sent meanwhile, in order. */
 static void
 let_go_on(Recheck *recheck)
@@ -462,7 +362,7 @@ take_answer(Recheck *recheck, const Opened *opened)
 	admit_own_limits(conn, opened->limits);
 	attendance_identified(gateway, conn, json_object_get(opened->root, "presence"));
 	recheck->whole = false;
-	if (settle_all(conn, opened))
+	if (verdict_take(gateway, conn, opened))
 		put(recheck, &line);
 	else
 		let_go_on(recheck);

@@ -111,6 +111,9 @@ BEGIN
 	IF name = 'me' THEN
 		name := 'user:' || t.usr;
 	END IF;
+	IF name IN (SELECT 'tenant:' || t.tenant || ':' || c.channel FROM wrk.mock_closed c) THEN
+		PERFORM wrk.mock_fail('WK404', 'there is no such channel');
+	END IF;
 	IF name = 'tenant:' || t.tenant OR name LIKE 'tenant:' || t.tenant || ':%' THEN
 		RETURN name;
 	END IF;
@@ -120,10 +123,17 @@ BEGIN
 	RETURN 'tenant:' || t.tenant || ':' || name;
 END $$;
 
-CREATE FUNCTION wrk.gateway_subscribe(token text, channel text) RETURNS jsonb LANGUAGE sql AS $$
-	SELECT jsonb_build_object('channel', wrk.mock_channel(token, channel), 'as', channel,
-		'can', CASE WHEN channel LIKE '%project:403' THEN '["read"]' ELSE '["read","publish"]' END::jsonb)
-$$;
+-- project:slowN decides at once and says so later
+CREATE FUNCTION wrk.gateway_subscribe(token text, channel text) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+	answer jsonb := jsonb_build_object('channel', wrk.mock_channel(token, channel), 'as', channel,
+		'can', CASE WHEN channel LIKE '%project:403' THEN '["read"]' ELSE '["read","publish"]' END::jsonb);
+BEGIN
+	IF channel LIKE 'project:slow%' THEN
+		PERFORM pg_sleep(1.5);
+	END IF;
+	RETURN answer;
+END $$;
 
 CREATE FUNCTION wrk.gateway_recheck(token text, channels jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -182,7 +192,7 @@ RETURNS SETOF wrk.gateway_event LANGUAGE sql STABLE AS $$
 		SELECT (wrk.mock_row(e)).*, row_number() OVER (ORDER BY (e).id) AS n FROM page
 	)
 	SELECT * FROM (SELECT id, tenant_id, channels, type, payload, sender_id, audience_mask, audience_users,
-		class, created_ms, state_key, key FROM numbered WHERE n <= max_rows ORDER BY id) AS events
+		class, created_ms, state_key, key FROM numbered WHERE n <= max_rows ORDER BY class = 'x' DESC, id) AS events
 	UNION ALL
 	SELECT NULL, NULL, NULL, 'position', coalesce(upto, pg_current_snapshot()::text), NULL, NULL, NULL,
 		(CASE WHEN (SELECT count(*) FROM page) > max_rows THEN 'm' ELSE 'd' END)::"char", NULL, NULL, NULL
