@@ -106,7 +106,8 @@ describe('news of access', { timeout: 120000 }, () => {
   test('a feed that lost its place has everybody asked about', async () => {
     const a = await connect(gateway.url, { token: alice });
     const asked = await gateway.metric('rechecks_total');
-    cluster.sql(`UPDATE wrk.mock_setting SET epoch = 'mock-2'; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' OR query LIKE '%gateway_fetch%' AND pid <> pg_backend_pid()`);
+    cluster.sql(`UPDATE wrk.mock_setting SET epoch = 'mock-2';
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'wrk_copilot_gateway%'`);
     await a.waitFor((f) => f.type === 'gap' && f.payload.reason === 'epoch_changed');
     await until(async () => (await gateway.metric('rechecks_total')) > asked);
     a.destroy();
