@@ -8,7 +8,6 @@
 #include "feed.h"
 #include "loop.h"
 #include "mem.h"
-#include "recheck.h"
 #include "roster.h"
 #include "stats.h"
 
@@ -99,8 +98,8 @@ pace(Attendance *attendance)
 }
 
 /* After each change of the model: what follows from it is arranged. */
-static void
-look(Attendance *attendance)
+void
+attendance_look(Attendance *attendance)
 {
 	const List *lingering = &attendance->model.lingering;
 
@@ -114,6 +113,26 @@ look(Attendance *attendance)
 
 		loop_timer_start(attendance->expire, rest > 0 ? rest : 0, 0);
 	}
+}
+
+Presence *
+attendance_model(Attendance *attendance)
+{
+	return &attendance->model;
+}
+
+bool
+attendance_read_others(Attendance *attendance, PresenceRoom *room,
+					   WaiterCallback callback, void *arg)
+{
+	return !room->known && roster_wait(attendance->roster, room, callback, arg);
+}
+
+void
+attendance_show(Attendance *attendance, PresenceRoom *room, const Conn *except)
+{
+	if (list_is_linked(&room->in_due) && due_at(room) <= clock_now_ms())
+		announce(attendance, room, except);
 }
 
 /* Announces every room whose pause is over. */
@@ -130,7 +149,7 @@ on_announce(void *arg)
 		if (due_at(room) <= now)
 			announce(attendance, room, NULL);
 	}
-	look(attendance);
+	attendance_look(attendance);
 }
 
 /* The first of those who did not come back. */
@@ -140,21 +159,21 @@ on_expire(void *arg)
 	Attendance *attendance = arg;
 
 	presence_expire(&attendance->model, clock_now_ms());
-	look(attendance);
+	attendance_look(attendance);
 }
 
 /* Others have changed something. */
 static void
 on_read(void *arg)
 {
-	look(arg);
+	attendance_look(arg);
 }
 
 /* ------------------------------------------------------------------- places */
 
 /* The connection's place in a room. */
-static PresencePlace *
-find_place(const Conn *conn, const PresenceRoom *room)
+PresencePlace *
+attendance_place(const Conn *conn, const PresenceRoom *room)
 {
 	list_foreach(node, following, &conn->places)
 	{
@@ -167,37 +186,14 @@ find_place(const Conn *conn, const PresenceRoom *room)
 }
 
 /* Its place in the tenant's presence; NULL for who is present nowhere. */
-static PresencePlace *
-find_home(const Conn *conn)
+PresencePlace *
+attendance_home(const Conn *conn)
 {
 	list_foreach(node, following, &conn->places)
 	{
 		PresencePlace *place = list_entry(node, PresencePlace, in_owner);
 
 		if (place->stands)
-			return place;
-	}
-	return NULL;
-}
-
-/* Is this the room's name, or its short form? */
-static bool
-is_called(const Conn *conn, const PresenceRoom *room, const char *name)
-{
-	size_t tenant = strlen("tenant:") + strlen(conn->tenant) + strlen(":");
-
-	return strcmp(room->name, name) == 0 || strcmp(room->name + tenant, name) == 0;
-}
-
-/* Its place in the room of that name. */
-static PresencePlace *
-find_called(const Conn *conn, const char *name)
-{
-	list_foreach(node, following, &conn->places)
-	{
-		PresencePlace *place = list_entry(node, PresencePlace, in_owner);
-
-		if (is_called(conn, place->member->room, name))
 			return place;
 	}
 	return NULL;
@@ -244,7 +240,7 @@ on_leaves(Conn *conn)
 		leave_all(conn);
 	else
 		linger_all(own, conn);
-	look(own);
+	attendance_look(own);
 }
 
 /* A subscription ends, whoever ends it: the place that it was for, too. */
@@ -257,12 +253,12 @@ on_left(void *arg, Sub *sub)
 
 	if (room == NULL)
 		return;
-	place = find_place(sub->conn, room);
+	place = attendance_place(sub->conn, room);
 	if (sub->channel->nsubs == 1 && room->watched)
 		presence_unwatch(room);
 	if (place != NULL && !place->stands)
 		presence_leave(place, clock_wall_ms());
-	look(attendance);
+	attendance_look(attendance);
 }
 
 /* The name under which it is present everywhere. */
@@ -288,7 +284,7 @@ attendance_identified(Gateway *gateway, Conn *conn, const json_t *presence)
 	Attendance *attendance = gateway->attendance;
 	const char *channel = json_string_value(json_object_get(presence, "channel"));
 	const char *name = json_string_value(json_object_get(presence, "name"));
-	PresencePlace *home = find_home(conn);
+	PresencePlace *home = attendance_home(conn);
 
 	if (channel == NULL || *conn->user == '\0')
 		leave_all(conn);
@@ -301,7 +297,7 @@ attendance_identified(Gateway *gateway, Conn *conn, const json_t *presence)
 	}
 	else if (home != NULL)
 		rename_all(conn, name);
-	look(attendance);
+	attendance_look(attendance);
 }
 
 void
@@ -318,7 +314,7 @@ attendance_news(Gateway *gateway, AccessNews *news)
 			access_names_channel(news, room->tenant, room->name))
 			presence_leave(place, clock_wall_ms());
 	}
-	look(attendance);
+	attendance_look(attendance);
 }
 
 void
@@ -328,310 +324,11 @@ attendance_move(Gateway *gateway, Conn *from, Conn *to)
 	{
 		PresencePlace *place = list_entry(node, PresencePlace, in_owner);
 
-		if (find_place(to, place->member->room) != NULL)
+		if (attendance_place(to, place->member->room) != NULL)
 			presence_leave(place, clock_wall_ms());
 	}
 	linger_all(gateway->attendance, from);
-	look(gateway->attendance);
-}
-
-/* ------------------------------------------------------------- what is said */
-
-/* Reads status and meta of a payload; NULL when they were refused. */
-static Ask *
-read_ask(Conn *conn, const Request *request, const char *id, const char *channel)
-{
-	const json_t *status = json_object_get(request->payload, "status");
-	const json_t *meta = json_object_get(request->payload, "meta");
-	PresenceState state = {.has_status = status != NULL, .has_meta = meta != NULL};
-	char *text = json_is_object(meta) ? request_text(request, "meta") : NULL;
-	size_t size = text ? strlen(text) + 1 : 0;
-	Ask *ask = NULL;
-
-	if (status != NULL &&
-		(!json_is_string(status) ||
-		 !presence_status_parse(json_string_value(status), &state.status)))
-		reply_error(conn, id, channel, &error_bad_request,
-					"status must be active, idle or away");
-	else if (meta != NULL && text == NULL && !json_is_null(meta))
-		reply_error(conn, id, channel, &error_bad_request, "meta must be an object");
-	else if (size > (size_t) conn->table->config->presence_meta + 1)
-		reply_error(conn, id, channel, &error_too_large, "meta is too large");
-	else
-	{
-		ask = mem_alloc(sizeof(Ask) + size);
-		*ask = (Ask){.state = state};
-		if (size > 0)
-			ask->state.meta = memcpy(ask->meta, text, size);
-	}
-	free(text);
-	return ask;
-}
-
-/* The same of payload.presence, in the client's own words. */
-static Ask *
-read_nested(Conn *conn, const Request *request)
-{
-	char *text = request_text(request, "presence");
-	Buf frame = {0};
-	Request inner;
-	const char *why;
-	Ask *ask = NULL;
-
-	buf_puts(&frame, "{\"type\":\"presence\",\"payload\":");
-	buf_puts(&frame, text);
-	buf_puts(&frame, "}");
-	if (request_parse(&inner, frame.data, frame.len, &why))
-		ask = read_ask(conn, &inner, request->id, request->channel);
-	else
-		reply_error(conn, request->id, request->channel, &error_bad_request, why);
-	request_free(&inner);
-	buf_free(&frame);
-	free(text);
-	return ask;
-}
-
-bool
-attendance_read(Pending *pending, const Request *request)
-{
-	const json_t *presence = json_object_get(request->payload, "presence");
-	bool joins = strcmp(request->type, "presence:join") == 0;
-
-	if (joins)
-		pending->ask = read_ask(pending->conn, request, request->id, request->channel);
-	else if (json_is_object(presence))
-		pending->ask = read_nested(pending->conn, request);
-	else if (presence == NULL || json_is_null(presence))
-		return true;
-	else
-		reply_error(pending->conn, request->id, request->channel, &error_bad_request,
-					"presence must be an object");
-	if (pending->ask != NULL)
-		pending->ask->joins = joins;
-	return pending->ask != NULL;
-}
-
-/* ---------------------------------------------------------------- subscribe */
-
-/* Is it the presence channel itself that is subscribed to? */
-static bool
-is_direct(const Pending *pending)
-{
-	return pending->presence != NULL && strcmp(pending->presence, pending->channel) == 0;
-}
-
-static bool
-needs_list(const Pending *pending)
-{
-	return is_direct(pending) || (pending->presence != NULL && pending->ask != NULL);
-}
-
-/* Refuses the request. */
-static bool
-refuse(const Pending *pending, const ErrorCode *code, const char *message)
-{
-	reply_error(pending->conn, pending->id, pending->channel, code, message);
-	return false;
-}
-
-/* Is the room full, and the user not in it? */
-static bool
-is_full(const Pending *pending)
-{
-	const Gateway *gateway = pending->gateway;
-	const PresenceRoom *room =
-		presence_find(&gateway->attendance->model, pending->presence);
-
-	return room != NULL &&
-		   room->members.count >= (size_t) gateway->config.presence_members &&
-		   strmap_get(&room->members, pending->conn->user) == NULL;
-}
-
-bool
-attendance_admits(const Pending *pending)
-{
-	if (pending->ask == NULL)
-		return true;
-	if (pending->presence == NULL)
-		return refuse(pending, &error_bad_request, "nobody is present in this channel");
-	if (pending->ask->joins && !is_direct(pending))
-		return refuse(pending, &error_bad_request,
-					  "presence:join needs a presence channel");
-	if (find_home(pending->conn) == NULL)
-		return refuse(pending, &error_forbidden, "only users are present");
-	if (is_full(pending))
-		return refuse(pending, &error_limit_exceeded, "too many are present");
-	return true;
-}
-
-bool
-attendance_wait(Pending *pending, WaiterCallback callback)
-{
-	Attendance *attendance = pending->gateway->attendance;
-	PresenceRoom *room;
-
-	if (!needs_list(pending))
-		return false;
-	room = presence_room(&attendance->model, pending->conn->tenant, pending->presence);
-	presence_watch(room);
-	return !room->known && roster_wait(attendance->roster, room, callback, pending);
-}
-
-void
-attendance_give_up(const Pending *pending)
-{
-	const Gateway *gateway = pending->gateway;
-	PresenceRoom *room;
-
-	if (!needs_list(pending) || hub_find(&gateway->hub, pending->presence) != NULL)
-		return;
-	room = presence_find(&gateway->attendance->model, pending->presence);
-	if (room != NULL && room->watched)
-		presence_unwatch(room);
-}
-
-/* The presence channel comes along with the resource's. */
-static void
-bring_along(Pending *pending, Sub *sub)
-{
-	Gateway *gateway = pending->gateway;
-	Sub *companion = hub_find_sub(pending->conn, pending->presence);
-
-	if (companion != NULL)
-		return;
-	companion = hub_subscribe(&gateway->hub, pending->conn, pending->presence);
-	companion->answered = true;
-	feed_join(gateway->feed, companion);
-	/* in doubt about the one, in doubt about the other */
-	recheck_joined(pending, companion);
-	free(sub->companion);
-	sub->companion = mem_strdup(pending->presence);
-}
-
-/* Takes a place in the room, or says what is new of the one there is. */
-static void
-take_place(const Pending *pending, PresenceRoom *room)
-{
-	Conn *conn = pending->conn;
-	PresencePlace *place = find_place(conn, room);
-
-	if (place != NULL)
-		presence_set(place, &pending->ask->state, clock_wall_ms());
-	else
-	{
-		place =
-			presence_enter(room, &conn->places, conn->user, find_home(conn)->member->name,
-						   &pending->ask->state, clock_wall_ms());
-		place->stands = false;
-	}
-}
-
-void
-attendance_enter(Pending *pending, Sub *sub)
-{
-	Attendance *attendance = pending->gateway->attendance;
-	PresenceRoom *room;
-
-	if (!needs_list(pending))
-		return;
-	room = presence_room(&attendance->model, pending->conn->tenant, pending->presence);
-	presence_watch(room);
-	if (pending->ask != NULL && find_home(pending->conn) != NULL)
-	{
-		if (!is_direct(pending))
-			bring_along(pending, sub);
-		take_place(pending, room);
-	}
-	/* in a quiet room the list has the one who gets it, too */
-	if (list_is_linked(&room->in_due) && due_at(room) <= clock_now_ms())
-		announce(attendance, room, pending->conn);
-	look(attendance);
-}
-
-/* The subscription that gets the changes, unless that is over already. */
-static Sub *
-listener_of(const Pending *pending)
-{
-	return hub_find_sub(pending->conn, pending->presence);
-}
-
-void
-attendance_append(const Pending *pending, Buf *out)
-{
-	PresenceRoom *room;
-	const Buf *list;
-
-	if (!needs_list(pending) || is_direct(pending) || listener_of(pending) == NULL ||
-		listener_of(pending)->suspended)
-		return;
-	room = presence_find(&pending->gateway->attendance->model, pending->presence);
-	list = presence_list(room);
-	buf_puts(out, ",\"presence\":");
-	buf_append(out, list->data, list->len);
-}
-
-void
-attendance_sync(const Pending *pending)
-{
-	Sub *sub = needs_list(pending) ? listener_of(pending) : NULL;
-	PresenceRoom *room;
-
-	if (sub == NULL || !(is_direct(pending) || sub->suspended))
-		return;
-	room = presence_find(&pending->gateway->attendance->model, pending->presence);
-	if (sub->suspended)
-	{
-		sub_deliver(sub, presence_sync(room)); /* once it is known that it may */
-		return;
-	}
-	conn_push(pending->conn, presence_sync(room));
-	/* the list covers the changes that were held behind it */
-	if (sub->pending)
-		sub_set_pending(sub);
-}
-
-/* ------------------------------------------------------------------- frames */
-
-void
-attendance_update(Gateway *gateway, Conn *conn, const Request *request)
-{
-	PresencePlace *place = request->channel ? find_called(conn, request->channel) : NULL;
-	Ask *ask;
-
-	if (place == NULL)
-	{
-		reply_error(conn, request->id, request->channel, &error_not_found,
-					"not present in this channel");
-		return;
-	}
-	ask = read_ask(conn, request, request->id, request->channel);
-	if (ask == NULL)
-		return;
-	presence_set(place, &ask->state, clock_wall_ms());
-	free(ask);
-	look(gateway->attendance);
-	reply_empty(conn, request->id, "result");
-}
-
-void
-attendance_leave(Gateway *gateway, Conn *conn, const Request *request)
-{
-	const Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
-	Buf json = {0};
-
-	if (sub == NULL ||
-		presence_find(&gateway->attendance->model, sub->channel->name) == NULL)
-	{
-		reply_error(conn, request->id, request->channel, &error_not_found,
-					"not present in this channel");
-		return;
-	}
-	wire_open(&json, "unsubscribed", request->id, sub->channel->name);
-	buf_puts(&json, "{}");
-	wire_close(&json);
-	hub_unsubscribe(&gateway->hub, hub_find_sub(conn, request->channel));
-	conn_send(conn, &json);
-	buf_free(&json);
+	attendance_look(gateway->attendance);
 }
 
 /* --------------------------------------------------------------------- life */

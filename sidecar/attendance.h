@@ -24,14 +24,6 @@
 
 typedef struct Attendance Attendance;
 
-/* What a client says of itself when it asks to be present; one allocation. */
-typedef struct Ask
-{
-	PresenceState state;
-	bool joins; /* presence:join, rather than subscribe */
-	char meta[];
-} Ask;
-
 extern Attendance *attendance_open(Gateway *gateway);
 
 /* After the feed and the pool. */
@@ -55,35 +47,23 @@ extern void attendance_news(Gateway *gateway, AccessNews *news);
 /* Its places, for the connection `to` of the same user to take over: see PROTOCOL.md. */
 extern void attendance_move(Gateway *gateway, Conn *from, Conn *to);
 
-/* ---- what subscribe.c asks ---- */
+/* ---- for present.c ---- */
 
-/* Reads what the frame says about presence; false when it was refused. */
-extern bool attendance_read(Pending *pending, const Request *request);
+extern Presence *attendance_model(Attendance *attendance);
 
-/* May it be present as it asks, now that the channel is known? False when refused. */
-extern bool attendance_admits(const Pending *pending);
+/* The connection's place in a room; its place in the tenant's presence; or NULL. */
+extern PresencePlace *attendance_place(const Conn *conn, const PresenceRoom *room);
+extern PresencePlace *attendance_home(const Conn *conn);
 
-/*
- * Sees that the list is known, if the answer needs it; true when the callback comes
- * later.
- */
-extern bool attendance_wait(Pending *pending, WaiterCallback callback);
+/* Has what the others have of the room read, unless it is known: true, and it waits. */
+extern bool attendance_read_others(Attendance *attendance, PresenceRoom *room,
+								   WaiterCallback callback, void *arg);
 
-/* Nobody came of it after all. */
-extern void attendance_give_up(const Pending *pending);
+/* Announces the room if its pause is over, but not to that connection. */
+extern void attendance_show(Attendance *attendance, PresenceRoom *room,
+							const Conn *except);
 
-/* The subscription is made, its answer is about to be sent: enters. */
-extern void attendance_enter(Pending *pending, Sub *sub);
-
-/* Appends a member of the answer's payload, if it has one about presence. */
-extern void attendance_append(const Pending *pending, Buf *out);
-
-/* The answer was sent: the list follows, if it was not in it. */
-extern void attendance_sync(const Pending *pending);
-
-/* ---- frames ---- */
-
-extern void attendance_update(Gateway *gateway, Conn *conn, const Request *request);
-extern void attendance_leave(Gateway *gateway, Conn *conn, const Request *request);
+/* After each change of the model: what follows from it is arranged. */
+extern void attendance_look(Attendance *attendance);
 
 #endif

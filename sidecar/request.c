@@ -3,11 +3,11 @@
  */
 #include "request.h"
 
-#include "attendance.h"
 #include "admit.h"
 #include "clock.h"
 #include "connlog.h"
 #include "mem.h"
+#include "present.h"
 #include "stats.h"
 
 #include <stdio.h>
@@ -57,7 +57,7 @@ leave_conn(Pending *pending)
 void
 pending_end(Pending *pending)
 {
-	attendance_give_up(pending);
+	present_give_up(pending);
 	leave_conn(pending);
 	stats.requests_running--;
 	limits_end(&pending->ticket, clock_now_ms());

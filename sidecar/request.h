@@ -28,7 +28,7 @@ typedef struct Pending
 	char *rights;   /* JSON text of a subscription's rights */
 	char *as;
 	char *presence;      /* canonical name of the channel's presence, or NULL */
-	struct Ask *ask;     /* to be present there, too, or NULL; see attendance.h */
+	struct Ask *ask;     /* to be present there, too, or NULL; see present.h */
 	TypeFilter *filter;  /* of a subscribe, NULL = all types */
 	uint64_t serial;     /* of the subscription */
 	uint64_t access_seq; /* news of access that the database knew when it was asked */

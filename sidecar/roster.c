@@ -347,13 +347,6 @@ on_told(void *arg, const BusMessage *message)
 	roster_look(roster);
 }
 
-/* A gateway that was not known: what it has is not, either. */
-static void
-on_peer(void *arg)
-{
-	read_all(arg);
-}
-
 void
 roster_look(Roster *roster)
 {
@@ -457,9 +450,9 @@ on_sweep(void *arg)
 			feed_ask(roster->gateway->feed, FEED_SWEEP, values, on_swept, roster);
 }
 
-/* The others have had their time: from now on who is not said is gone. */
+/* A gateway that was not known, or their time to write again is over: all is new. */
 static void
-on_strict(void *arg)
+on_news(void *arg)
 {
 	read_all(arg);
 }
@@ -480,11 +473,11 @@ roster_open(Gateway *gateway, Presence *model, LoopCallback changed, void *arg)
 	list_init(&roster->running);
 	roster->write = loop_timer_new(on_write, roster);
 	roster->read = loop_timer_new(on_read, roster);
-	roster->strict = loop_timer_new(on_strict, roster);
+	roster->strict = loop_timer_new(on_news, roster);
 	roster->sweep = loop_timer_new(on_sweep, roster);
 	loop_timer_start(roster->sweep, every, every);
 	bus_on(gateway->bus, "p", on_told, roster);
-	bus_on_peer(gateway->bus, on_peer, roster);
+	bus_on_peer(gateway->bus, on_news, roster);
 	return roster;
 }
 

@@ -7,11 +7,11 @@
 #include "session.h"
 
 #include "admit.h"
-#include "attendance.h"
 #include "auth.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
+#include "present.h"
 #include "publish.h"
 #include "recheck.h"
 #include "refusal.h"
@@ -267,8 +267,8 @@ static const FrameType frame_types[] = {
 	{"disconnect", handle_disconnect, ANYBODY},
 	{"presence:heartbeat", handle_heartbeat, ANYTIME | HEARTBEAT},
 	{"presence:join", subscribe_request, 0},
-	{"presence:update", attendance_update, 0},
-	{"presence:leave", attendance_leave, 0},
+	{"presence:update", present_update, 0},
+	{"presence:leave", present_leave, 0},
 	/* names of the source systems */
 	{"join", subscribe_request, 0},
 	{"join_room", subscribe_request, 0},

@@ -4,11 +4,11 @@
 #include "subscribe.h"
 
 #include "admit.h"
-#include "attendance.h"
 #include "eventrow.h"
 #include "feed.h"
 #include "log.h"
 #include "mem.h"
+#include "present.h"
 #include "recheck.h"
 #include "refusal.h"
 #include "stats.h"
@@ -70,7 +70,7 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 {
 	Buf json = {0};
 
-	attendance_enter(pending, own_sub(pending));
+	present_enter(pending, own_sub(pending));
 	wire_open(&json, "subscribed", pending->id, pending->channel);
 	buf_puts(&json, "{\"as\":");
 	buf_json_string(&json, pending->as);
@@ -82,11 +82,11 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 	append_events(&json, events, pending);
 	if (pending->filter != NULL)
 		buf_printf(&json, ",\"types\":%s", pending->filter->text);
-	attendance_append(pending, &json);
+	present_append(pending, &json);
 	buf_puts(&json, "}");
 	wire_close(&json);
 	conn_send(pending->conn, &json);
-	attendance_sync(pending);
+	present_sync(pending);
 	buf_free(&json);
 }
 
@@ -347,7 +347,7 @@ on_presence_read(void *arg, bool ok)
 static void
 proceed(Pending *pending)
 {
-	if (!attendance_wait(pending, on_presence_read))
+	if (!present_wait(pending, on_presence_read))
 		join_or_wait(pending);
 }
 
@@ -393,7 +393,7 @@ on_granted(void *arg, const PgAnswer *answer)
 					"internal error");
 		pending_end(pending);
 	}
-	else if (!has_room(pending) || !attendance_admits(pending))
+	else if (!has_room(pending) || !present_admits(pending))
 		pending_end(pending);
 	else
 		proceed(pending);
@@ -435,7 +435,7 @@ subscribe_request(Gateway *gateway, Conn *conn, const Request *request)
 		return;
 	}
 	pending->filter = filter;
-	if (!attendance_read(pending, request))
+	if (!present_read(pending, request))
 	{
 		pending_end(pending);
 		return;

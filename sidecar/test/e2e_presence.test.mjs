@@ -539,7 +539,7 @@ describe('presence', { timeout: 240000 }, () => {
 
 describe('a crowd', { timeout: 240000 }, () => {
   const CROWD = 1000;
-  const world = new World('crowd', { options: { presence_grace: 1000, requests_max: 64 } });
+  const world = new World('crowd', { options: { presence_grace: 1000, tenant_requests: 2000 } });
   let other;
 
   before(async () => {
