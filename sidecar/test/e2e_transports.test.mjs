@@ -106,6 +106,12 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     );
   }
 
+  // many rows at once: a fetch of several pages, between which polls must not end
+  async function writeAtOnce(count, person = oskar) {
+    await world.sql.query(`INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
+      SELECT '${northwind.id}', '${northwind.project}', '${person.id}', 'client', 'b' || i FROM generate_series(1, ${count}) i`);
+  }
+
   // ids of the messages that are there for a reader of these types, after a position
   async function stored(types) {
     const rows = await world.sql.rows(
@@ -122,7 +128,9 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     );
     let written = false;
     const reading = readers.map((reader) => transports[reader.name](reader, () => written));
-    await write(300);
+    await Promise.all([write(300), (async () => {
+      for (let i = 0; i < 8; i++) await writeAtOnce(100);
+    })()]);
     // everything that was committed is asked for once more at the end
     written = true;
     await Promise.all(reading);
@@ -270,6 +278,20 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     const answer = await fetch(`${url().replace('ws', 'http')}/metrics`, { headers: { connection: 'close' } });
     return (await answer.text()).split('\n').find((l) => l.startsWith(`wrk_gateway_${name} `))?.split(' ')[1];
   };
+
+  test('a poll that waits gets all pages of a fetch, and none of them again', async () => {
+    const token = world.token(clara);
+    const ask = (since, wait) => poll(url(), token, { since, subscriptions: [{ channel: PROJECT }], wait });
+    const { json } = await ask(undefined, 0);
+    const waiting = ask(json.frames.at(-1).payload.position, 20000);
+    await until('the poll to wait', async () => (await metric('polls_waiting')) === '1');
+    await writeAtOnce(100);
+    const first = (await waiting).json.frames;
+    const second = (await ask(first.at(-1).payload.position, 0)).json.frames;
+    const again = second.flatMap((f) => f.payload.events ?? []);
+    assert.equal(first.filter((f) => isMessage(f) && f.channel.includes(':project:')).length, 100);
+    assert.deepEqual([...second, ...again].filter(isMessage), []);
+  });
 
   test('a token that expires ends a stream with bye, and a poll with its answer', async () => {
     const token = world.token(clara, { seconds: 2 });
