@@ -16,7 +16,7 @@
  * Must stay true: a resource of another tenant, one that does not exist and
  * one that may not be seen give the same answer.
  */
-#include "wrk_copilot.h"
+#include "channel.h"
 
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
@@ -25,7 +25,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "identity.h"
 #include "rbac.h"
 #include "wrk_json.h"
 
@@ -250,6 +249,35 @@ resolve(const Identity *id, const char *name)
 	else if ((channel.rights = resource_rights(id, rest)) != NIL)
 		channel.presence = presence_of(id, rest);
 	return channel;
+}
+
+char *
+channel_require(const Identity *id, const char *name, const char *right)
+{
+	Channel channel;
+	ListCell *cell;
+
+	check_name(name);
+	channel = resolve(id, name);
+	if (channel.rights == NIL)
+		refuse_channel(name);
+	foreach (cell, channel.rights)
+		if (strcmp(lfirst(cell), right) == 0)
+			return channel.canonical;
+	ereport(ERROR, (errcode(ERRCODE_WRK_FORBIDDEN),
+					errmsg("channel \"%s\" is not yours to %s in", name, right)));
+	pg_unreachable();
+}
+
+char *
+channel_canonical(const char *name)
+{
+	const char *tenant = after(name, "tenant:");
+
+	check_name(name);
+	if (strcmp(name, "global") != 0 && (tenant == NULL || tenant[0] == ':'))
+		refuse_channel(name);
+	return pstrdup(name);
 }
 
 Datum

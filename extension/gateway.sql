@@ -107,11 +107,12 @@ BEGIN
 		'doorbell', wrk.doorbell_mode(),
 		'listen', jsonb_build_array('wrk_event'),
 		'heartbeat', 25000,
+		'receipts', wrk.gateway_receipts(),
 		'errors', wrk.gateway_errors());
 END
 $$;
 COMMENT ON FUNCTION wrk.gateway_hello(text, integer) IS
-'what a gateway needs to begin: versions, epoch and snapshot to fetch from, channels to LISTEN to, heartbeat in ms, and the table of errors. Error: WK400 for a protocol this version does not speak';
+'what a gateway needs to begin: versions, epoch and snapshot to fetch from, channels to LISTEN to, heartbeat in ms, receipts [{type, method}], see wrk.receipt_rule, and the table of errors. Error: WK400 for a protocol this version does not speak';
 
 CREATE FUNCTION wrk.gateway_open(token text)
 RETURNS jsonb

@@ -122,6 +122,8 @@ conn_create(ConnTable *table, void *socket)
 	list_init(&conn->in_got);
 	list_init(&conn->subs);
 	list_init(&conn->voices);
+	list_init(&conn->deliveries);
+	list_init(&conn->in_delivery);
 	list_init(&conn->requests);
 	list_init(&conn->places);
 	conn->table = table;
@@ -280,8 +282,15 @@ conn_push(Conn *conn, Chunk *chunk)
 void
 conn_send(Conn *conn, const Buf *json)
 {
+	conn_send_events(conn, json, NULL);
+}
+
+void
+conn_send_events(Conn *conn, const Buf *json, Receipt *receipt)
+{
 	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL);
 
+	chunk->receipt = receipt;
 	if (conn->exchange != NULL && conn_is_open(conn))
 		conn->table->ops.replied(conn, json);
 	conn_push(conn, chunk);

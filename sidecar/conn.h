@@ -107,8 +107,11 @@ struct Conn
 	uint32_t nsubs;
 	uint32_t npending; /* subscriptions that await a replay, or were told of a gap */
 	List voices;       /* of Voice, see ephemeral.c */
-	List requests;     /* of Pending, see session.c */
-	List places;       /* of PresencePlace: where its user is present */
+	List deliveries;   /* of Call, see delivery.c */
+	struct Receipts *receipts;
+	ListNode in_delivery; /* has something to acknowledge, or that was */
+	List requests;        /* of Pending, see session.c */
+	List places;          /* of PresencePlace: where its user is present */
 	uint32_t nrequests;
 
 	int64_t since;         /* monotonic ms: start of the state that has a deadline */
@@ -193,6 +196,9 @@ extern void conn_push(Conn *conn, Chunk *chunk);
 
 /* Queues one JSON text as a frame of the connection's own. */
 extern void conn_send(Conn *conn, const Buf *json);
+
+/* The same with events in it; takes over the reference on their receipt, if any. */
+extern void conn_send_events(Conn *conn, const Buf *json, Receipt *receipt);
 
 /* Queues bytes as they are: an HTTP answer, a pong. */
 extern void conn_send_raw(Conn *conn, const Buf *bytes);

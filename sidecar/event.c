@@ -20,6 +20,7 @@ chunk_new(FrameClass frame_class, const void *frames, size_t len, uint32_t count
 		key_len = UINT16_MAX;
 	chunk = mem_alloc(sizeof(Chunk) + len + key_len);
 	chunk->twins = NULL;
+	chunk->receipt = NULL;
 	chunk->refs = 1;
 	chunk->len = (uint32_t) len;
 	chunk->frames = count;
@@ -52,6 +53,7 @@ chunk_unref(Chunk *chunk)
 		twin->twins = NULL;
 		chunk_unref(twin);
 	}
+	receipt_unref(chunk->receipt);
 	free(chunk);
 }
 

@@ -9,6 +9,7 @@
 #define WRK_EVENT_H
 
 #include "buf.h"
+#include "receipt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,7 @@ typedef enum Framing
 typedef struct Chunk
 {
 	struct Chunk *twins; /* in other framings, a reference on each; of a twin: the next */
+	Receipt *receipt;    /* of events whose arrival somebody wants to know, or NULL */
 	uint32_t refs;
 	uint32_t len;     /* bytes of frames */
 	uint32_t frames;  /* how many frames they are */

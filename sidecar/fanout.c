@@ -30,7 +30,17 @@ typedef struct Piece
 	uint32_t len;
 	int audience;   /* index, or EVERYBODY */
 	uint32_t ntype; /* index of its type, when somebody has a filter */
+	uint32_t
+		nmark; /* 1 + index of its mark, 0 when nobody wants to know of its arrival */
 } Piece;
+
+/* What acknowledging a piece says. */
+typedef struct Mark
+{
+	const char *method; /* of the rules, which do not change within a page */
+	char *id;
+	char *sender;
+} Mark;
 
 /* The run as those see it who belong to this set of audiences and have this filter. */
 typedef struct Variant
@@ -50,6 +60,8 @@ typedef struct Run
 	uint32_t pieces_cap;
 	char **types; /* of the pieces, when somebody has a filter */
 	uint32_t ntypes;
+	Mark *marks; /* of pieces whose arrival somebody wants to know */
+	uint32_t nmarks;
 	Audience *audiences;
 	uint32_t naudiences;
 	Variant *variants;
@@ -173,6 +185,21 @@ get_type(Run *run, const Event *event)
 	return run->ntypes++;
 }
 
+/* 1 + index of what acknowledging the event says, 0 when that is nothing. */
+static uint32_t
+get_mark(Run *run, const Event *event)
+{
+	const char *method = receipt_method(event->type);
+	char *id = method ? receipt_id(event->payload, event->payload_len) : NULL;
+
+	if (id == NULL)
+		return 0;
+	run->marks = mem_realloc(run->marks, (run->nmarks + 1) * sizeof(Mark));
+	run->marks[run->nmarks] =
+		(Mark){method, id, mem_strdup(event->sender_id ? event->sender_id : "")};
+	return ++run->nmarks;
+}
+
 /* Appends the frame of an event and notes whom it is for. */
 static void
 add_to_run(Run *run, const Event *event, const Channel *channel)
@@ -187,7 +214,7 @@ add_to_run(Run *run, const Event *event, const Channel *channel)
 	}
 	run->pieces[run->npieces++] =
 		(Piece){start, (uint32_t) run->bytes.len - start, get_audience(run, event),
-				channel->nfiltered > 0 ? get_type(run, event) : 0};
+				channel->nfiltered > 0 ? get_type(run, event) : 0, get_mark(run, event)};
 }
 
 void
@@ -240,6 +267,22 @@ is_for(const Run *run, const Piece *piece, uint64_t audiences, const TypeFilter 
 	return filter == NULL || type_filter_passes(filter, run->types[piece->ntype]);
 }
 
+/* Hangs on the chunk what acknowledging these pieces says. */
+static void
+add_receipt(Chunk *chunk, const Run *run, const Channel *channel, uint64_t audiences,
+			const TypeFilter *filter)
+{
+	for (uint32_t i = 0; run->nmarks > 0 && i < run->npieces; i++)
+	{
+		const Piece *piece = &run->pieces[i];
+		const Mark *mark = piece->nmark ? &run->marks[piece->nmark - 1] : NULL;
+
+		if (mark != NULL && is_for(run, piece, audiences, filter))
+			receipt_add(&chunk->receipt, channel->name, mark->method, mark->id,
+						mark->sender);
+	}
+}
+
 /* Makes the chunk that they get, NULL when it is empty. */
 static Chunk *
 lay_out(const Run *run, uint64_t audiences, const TypeFilter *filter)
@@ -268,7 +311,8 @@ lay_out(const Run *run, uint64_t audiences, const TypeFilter *filter)
 
 /* The variant's chunk is borrowed from the run. */
 static Chunk *
-get_variant(Run *run, uint64_t audiences, const TypeFilter *filter)
+get_variant(Run *run, const Channel *channel, uint64_t audiences,
+			const TypeFilter *filter)
 {
 	Variant *added;
 
@@ -280,6 +324,8 @@ get_variant(Run *run, uint64_t audiences, const TypeFilter *filter)
 	run->variants = mem_realloc(run->variants, (run->nvariants + 1) * sizeof(Variant));
 	added = &run->variants[run->nvariants++];
 	*added = (Variant){audiences, filter, lay_out(run, audiences, filter)};
+	if (added->chunk != NULL)
+		add_receipt(added->chunk, run, channel, audiences, filter);
 	stats.batches_total++;
 	return added->chunk;
 }
@@ -296,8 +342,8 @@ deliver_run(Fanout *fanout, Run *run, const Channel *channel, uint64_t cycle)
 
 		if (conn->state != CONN_READY || sub->skip_cycle == cycle)
 			continue;
-		chunk =
-			get_variant(run, run->naudiences ? audiences_of(run, conn) : 0, sub->filter);
+		chunk = get_variant(run, channel, run->naudiences ? audiences_of(run, conn) : 0,
+							sub->filter);
 		if (chunk == NULL)
 			continue;
 		sub_deliver(sub, chunk);
@@ -317,6 +363,12 @@ free_run(Run *run)
 	}
 	for (uint32_t i = 0; i < run->naudiences; i++)
 		text_array_free(run->audiences[i].users, run->audiences[i].nusers);
+	for (uint32_t i = 0; i < run->nmarks; i++)
+	{
+		free(run->marks[i].id);
+		free(run->marks[i].sender);
+	}
+	free(run->marks);
 	text_array_free(run->types, run->ntypes);
 	free(run->variants);
 	free(run->audiences);

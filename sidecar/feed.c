@@ -473,6 +473,31 @@ on_bus_rotated(void *arg, const BusMessage *message)
 	listen_to_bus(arg);
 }
 
+/* What the database says when it is asked again for the rules of receipts. */
+static void
+on_rules(void *arg, const PgAnswer *answer)
+{
+	Hello hello;
+
+	(void) arg;
+	if (answer->status != PG_ROWS)
+		return;
+	if (hello_read(&hello, pg_value(answer, 0, 0)))
+		receipt_rules_load(hello.receipts);
+	hello_free(&hello);
+}
+
+/* The rules of receipts have changed. */
+static void
+on_rules_changed(void *arg, const BusMessage *message)
+{
+	Feed *feed = arg;
+	const char *values[2] = {feed->gateway->config.name, HELLO_PROTOCOL};
+
+	(void) message;
+	pg_send(feed->link, &feed_statements[FEED_STMT_HELLO], values, on_rules, feed);
+}
+
 /* Listens to the database's channels, to the bus and to our probe. */
 static void
 listen_to(Feed *feed, const Hello *hello)
@@ -529,6 +554,7 @@ on_hello(void *arg, const PgAnswer *answer)
 		log_info("the database says hello", "version=%s epoch=%s doorbell=%s",
 				 hello.version, hello.epoch, hello.doorbell);
 		errors_load(hello.errors);
+		receipt_rules_load(hello.receipts);
 		resume_from(feed, hello.epoch, hello.snapshot);
 		listen_to(feed, &hello);
 	}
@@ -579,6 +605,7 @@ feed_open(Gateway *gateway)
 	feed->doorbell = doorbell_new(gateway, on_bell, feed);
 	feed->pause_timer = loop_timer_new(on_pause_over, feed);
 	bus_on(gateway->bus, "rotate", on_bus_rotated, feed);
+	bus_on(gateway->bus, "receipts", on_rules_changed, feed);
 	feed->link = pg_open(&gateway->config, "feed", NULL, feed_statements, &hooks, feed);
 	return feed;
 }

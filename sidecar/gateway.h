@@ -14,6 +14,7 @@
 
 struct Attendance;
 struct Bus;
+struct Delivery;
 struct Feed;
 struct Listener;
 struct Publisher;
@@ -29,6 +30,7 @@ typedef struct Gateway
 	struct Listener *listener; /* NULL while draining */
 	struct Listener *metrics;  /* NULL without metrics_listen */
 	struct Bus *bus;
+	struct Delivery *delivery;
 	struct Publisher *publisher;
 	uint64_t access_seq; /* how often there was news of access, see recheck.h */
 	/* a connection took another's place: its memberships move; NULL = none to move */

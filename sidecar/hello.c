@@ -24,6 +24,7 @@ hello_read(Hello *hello, const char *text)
 		.snapshot = string_or(root, "snapshot", NULL),
 		.doorbell = string_or(root, "doorbell", "?"),
 		.errors = json_object_get(root, "errors"),
+		.receipts = json_object_get(root, "receipts"),
 	};
 	return hello->epoch != NULL && hello->snapshot != NULL &&
 		   json_integer_value(json_object_get(root, "protocol")) == 1;

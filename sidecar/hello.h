@@ -20,6 +20,7 @@ typedef struct Hello
 	const char *snapshot;
 	const char *doorbell;
 	const json_t *errors;
+	const json_t *receipts;
 } Hello;
 
 /* False when it is not the hello of our protocol. Free in either case. */

@@ -7,6 +7,7 @@
 #include "attendance.h"
 #include "board.h"
 #include "bus.h"
+#include "delivery.h"
 #include "drain.h"
 #include "feed.h"
 #include "gateway.h"
@@ -168,6 +169,7 @@ start(void)
 	gateway.bus = bus_open(&gateway);
 	gateway.publisher = publish_open(&gateway);
 	gateway.attendance = attendance_open(&gateway);
+	gateway.delivery = delivery_open(&gateway);
 	gateway.feed = feed_open(&gateway);
 	janitor = loop_timer_new(on_janitor, NULL);
 	pulse = loop_timer_new(on_pulse, NULL);
@@ -191,6 +193,7 @@ stop(void)
 	conn_table_reap(&gateway.table);
 	feed_close(gateway.feed);
 	pool_close(gateway.pool);
+	delivery_close(gateway.delivery);
 	publish_close(gateway.publisher);
 	recheck_free();
 	resume_free();

@@ -197,6 +197,14 @@ shrink(Outbox *outbox)
 	outbox->cap = 0;
 }
 
+static void (*on_receipt)(Outbox *outbox, const Receipt *receipt);
+
+void
+outbox_on_receipt(void (*written)(Outbox *outbox, const Receipt *receipt))
+{
+	on_receipt = written;
+}
+
 void
 outbox_consume(Outbox *outbox, size_t n)
 {
@@ -221,6 +229,8 @@ outbox_consume(Outbox *outbox, size_t n)
 		account(outbox, head, -1);
 		outbox->first = (outbox->first + 1) & (capacity(outbox) - 1);
 		outbox->count--;
+		if (head->receipt != NULL && on_receipt != NULL)
+			on_receipt(outbox, head->receipt);
 		chunk_unref(head);
 	}
 	if (outbox->count == 0)

@@ -83,6 +83,9 @@ extern void outbox_copy(const Outbox *outbox, Buf *out);
 /* n bytes from the front were written. */
 extern void outbox_consume(Outbox *outbox, size_t n);
 
+/* Calls back when the last byte of a chunk with a receipt was. One for the process. */
+extern void outbox_on_receipt(void (*written)(Outbox *outbox, const Receipt *receipt));
+
 /*
  * One of these for the process: joins several chunks into one write. Subscribers
  * of the same channels have the same chunks waiting, so the last join is kept

@@ -127,6 +127,11 @@ find_sub(Conn *conn, const Request *request)
 {
 	const Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
 
+	if (sub != NULL && sub->suspended)
+	{
+		reply_unavailable(conn, request->id, request->channel);
+		return NULL;
+	}
 	if (sub != NULL && sub->can_publish)
 		return sub;
 	reply_error(conn, request->id, request->channel,

@@ -6,6 +6,7 @@
 #include "admit.h"
 #include "clock.h"
 #include "deflate.h"
+#include "delivery.h"
 #include "handshake.h"
 #include "http.h"
 #include "httpbody.h"
@@ -307,7 +308,9 @@ receive_frame(Gateway *gateway, Conn *conn, const WsFrame *frame)
 		return;
 	else if (frame->opcode == WS_PING)
 		receive_ping(gateway, conn, frame);
-	else if (frame->opcode != WS_PONG)
+	else if (frame->opcode == WS_PONG)
+		delivery_pong(gateway->delivery, conn, frame->payload, frame->len);
+	else
 		receive_data(gateway, conn, frame);
 }
 

@@ -9,6 +9,7 @@
 #include "admit.h"
 #include "auth.h"
 #include "clock.h"
+#include "delivery.h"
 #include "log.h"
 #include "mem.h"
 #include "present.h"
@@ -388,5 +389,6 @@ session_end(Gateway *gateway, Conn *conn)
 	pending_orphan_all(conn);
 	recheck_gone(conn);
 	resume_gone(conn);
+	delivery_gone(conn);
 	hub_unsubscribe_all(&gateway->hub, conn);
 }

@@ -65,6 +65,8 @@
 	X(idle_total, counter, "Connections closed because their client did nothing") \
 	X(refusals_recorded_total, counter, "Refusals that are in the audit log") \
 	X(refusals_left_out_total, counter, "Refusals above a bound, not in the log") \
+	X(receipts_total, counter, "Calls that tell what has arrived") \
+	X(receipts_failed_total, counter, "Of them refused or unanswered") \
 	X(bus_peers, gauge, "Other gateways known to live") \
 	X(bus_notifications_total, counter, "Notifications sent to other gateways") \
 	X(bus_messages_out_total, counter, "Messages to other gateways") \

@@ -64,6 +64,31 @@ append_events(Buf *out, const PgAnswer *answer, const Pending *pending)
 	buf_puts(out, "]");
 }
 
+/* What acknowledging the replayed events says; NULL when that is nothing. */
+static Receipt *
+make_receipt(const PgAnswer *answer, const Pending *pending)
+{
+	Receipt *receipt = NULL;
+
+	for (int row = 0; answer != NULL && row < answer->nrows; row++)
+	{
+		Event event;
+		const char *method;
+		char *id;
+
+		row_to_event(answer, row, &event);
+		method = receipt_method(event.type);
+		if (method == NULL || !type_filter_passes(pending->filter, event.type))
+			continue;
+		id = receipt_id(event.payload, event.payload_len);
+		if (id != NULL)
+			receipt_add(&receipt, pending->channel, method, id,
+						event.sender_id ? event.sender_id : "");
+		free(id);
+	}
+	return receipt;
+}
+
 /* Answers the request. */
 static void
 send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
@@ -85,7 +110,7 @@ send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
 	present_append(pending, &json);
 	buf_puts(&json, "}");
 	wire_close(&json);
-	conn_send(pending->conn, &json);
+	conn_send_events(pending->conn, &json, make_receipt(events, pending));
 	present_sync(pending);
 	buf_free(&json);
 }

@@ -127,6 +127,7 @@ make_twin(Chunk *chunk, Framing framing)
 	twin = chunk_new((FrameClass) chunk->frame_class, out.len ? out.data : "", out.len,
 					 chunk->frames, key.len ? buf_cstr(&key) : NULL);
 	twin->framing = (uint8_t) framing;
+	twin->receipt = receipt_ref(chunk->receipt);
 	twin->twins = chunk->twins;
 	chunk->twins = twin;
 	buf_free(&key);

@@ -44,6 +44,8 @@ BEGIN
 		UPDATE (delivered_to, delivered_time, read_to, read_time) ON copilot.message_reads TO wrk_member;
 	PERFORM copilot.put_call('message.mark_read', 'copilot.call_message_mark_read(jsonb)');
 	PERFORM copilot.put_call('message.mark_delivered', 'copilot.call_message_mark_delivered(jsonb)');
+	INSERT INTO wrk.receipt_rule AS r VALUES ('message.created', 'message.mark_delivered')
+	ON CONFLICT (event_type) DO UPDATE SET method = excluded.method WHERE r.method <> excluded.method;
 	PERFORM copilot.put_call('message.unread', 'copilot.call_message_unread(jsonb)');
 	PERFORM copilot.put_call('message.receipts', 'copilot.call_message_receipts(jsonb)');
 	PERFORM wrk.maintenance_register('copilot.message_reads', 'copilot.message_read_retention()', '1 day');

@@ -28,17 +28,20 @@ export class World {
   #followers = [];
   #clients = [];
 
-  // name: of its folder below tmp/e2e; settings: of the server; options: of the gateway
-  constructor(name, { settings = {}, options = {} } = {}) {
+  // name: of its folder below tmp/e2e; settings: of the server; options: of the gateway;
+  // receipts: messages that arrive become message.delivered, a second later, which no other test expects
+  constructor(name, { settings = {}, options = {}, receipts = false } = {}) {
     // fsync only guards against the machine's crash, which no test brings about
     this.lab = new Lab(`tmp/e2e/${name}`, { settings: { fsync: 'off', ...settings } });
     this.options = options;
+    this.receipts = receipts;
   }
 
   async open() {
     await this.lab.open();
     this.sql = this.lab.sql;
     await this.sql.query('SELECT copilot.install()');
+    if (!this.receipts) await this.sql.query('DELETE FROM wrk.receipt_rule');
     await seed(this.sql);
     for (const person of Object.values(people)) await this.#settle(person);
     this.gateway = await this.lab.gateway(this.options).start();
