@@ -3,32 +3,15 @@
  *
  * To add an option: a member in Config and a line in options[].
  */
-#include "config.h"
+#include "option.h"
 
 #include "mem.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef WRK_VERSION
-#define WRK_VERSION "unknown"
-#endif
-
-typedef struct Option
-{
-	const char *name;
-	size_t offset;
-	const char *initial; /* default, as text */
-	const char *unit;    /* NULL = the value is text */
-	int64_t min;
-	int64_t max;
-	const char *meaning;
-} Option;
 
 #define TEXT(member, initial, meaning) \
 	{ \
@@ -43,13 +26,17 @@ typedef struct Option
 #define LIMIT(member, initial, unit, meaning) \
 	NUMBER(member, initial, unit, 0, 10000000, meaning)
 
-static const Option options[] = {
+const Option config_options[] = {
 	TEXT(listen, "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all"),
 	NUMBER(port, "8787", "port", 0, 65535, "TCP port; 0 takes a free one and logs it"),
 	NUMBER(backlog, "4096", "connections", 1, 65535, "queue of the listening socket"),
 	NUMBER(reuse_port, "0", "0 or 1", 0, 1,
 		   "several gateways share the port (SO_REUSEPORT), one for each core"),
 	TEXT(database, "", "libpq connection string; empty means PGHOST, PGDATABASE, ..."),
+	TEXT(database_direct, "",
+		 "the same around the pooler that database leads to, for the feed"),
+	NUMBER(role_check, "1", "0 or 1", 0, 1,
+		   "refuse a database role that may more than wrk_gateway"),
 	TEXT(name, "", "name told to the database; empty means host name and process id"),
 	TEXT(log_level, "info", "error, warn, info or debug"),
 	TEXT(log_format, "logfmt", "logfmt (key=value) or json"),
@@ -160,7 +147,7 @@ static const Option options[] = {
 		   "feed or requests waiting for longer: not ready"),
 };
 
-#define NOPTIONS (sizeof(options) / sizeof(options[0]))
+const size_t config_noptions = sizeof(config_options) / sizeof(config_options[0]);
 
 /* Read once at the start; all others are looked at whenever they matter. */
 static const char *const fixed[] = {
@@ -175,17 +162,16 @@ static const char *const fixed[] = {
 static const Option *
 find_option(const char *name)
 {
-	for (size_t i = 0; i < NOPTIONS; i++)
+	for (size_t i = 0; i < config_noptions; i++)
 	{
-		if (strcmp(options[i].name, name) == 0)
-			return &options[i];
+		if (strcmp(config_options[i].name, name) == 0)
+			return &config_options[i];
 	}
 	return NULL;
 }
 
-/* Where an option's value lives in the Config. */
-static void *
-member(const Config *config, const Option *option)
+void *
+config_member(const Config *config, const Option *option)
 {
 	return (char *) (uintptr_t) config + option->offset;
 }
@@ -226,284 +212,11 @@ config_set(Config *config, const char *name, const char *value, Buf *error)
 		return false;
 	}
 	if (option->unit != NULL)
-		return parse_number(option, value, member(config, option), error);
-	text = member(config, option);
+		return parse_number(option, value, config_member(config, option), error);
+	text = config_member(config, option);
 	free(*text);
 	*text = mem_strdup(value);
 	return true;
-}
-
-/* Cuts white space off both ends, in place. */
-static char *
-trim(char *text)
-{
-	char *end;
-
-	while (isspace((unsigned char) *text))
-		text++;
-	end = text + strlen(text);
-	while (end > text && isspace((unsigned char) end[-1]))
-		end--;
-	*end = '\0';
-	return text;
-}
-
-/* One line of the file: nothing, # comment, or key = value ('quotes' optional). */
-static bool
-set_from_line(Config *config, char *line, Buf *error)
-{
-	char *equals;
-	char *value;
-	size_t len;
-
-	line = trim(line);
-	if (*line == '\0' || *line == '#')
-		return true;
-	equals = strchr(line, '=');
-	if (equals == NULL)
-	{
-		buf_printf(error, "expected key = value");
-		return false;
-	}
-	*equals = '\0';
-	value = trim(equals + 1);
-	len = strlen(value);
-	if (len >= 2 && (*value == '"' || *value == '\'') && value[len - 1] == *value)
-	{
-		value[len - 1] = '\0';
-		value++;
-	}
-	return config_set(config, trim(line), value, error);
-}
-
-/* Sets options from the lines of a file; the error names the line. */
-static bool
-load_file(Config *config, const char *path, Buf *error)
-{
-	FILE *file = fopen(path, "re");
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-	int number = 0;
-	bool ok = true;
-
-	if (file == NULL)
-	{
-		buf_printf(error, "cannot open \"%s\": %s", path, strerror(errno));
-		return false;
-	}
-	while (ok && (len = getline(&line, &size, file)) >= 0)
-	{
-		Buf detail = {0};
-
-		number++;
-		ok = strlen(line) == (size_t) len && set_from_line(config, line, &detail);
-		if (!ok && detail.len == 0)
-			buf_puts(&detail, "not text");
-		if (!ok)
-			buf_printf(error, "%s line %d: %s", path, number, buf_cstr(&detail));
-		buf_free(&detail);
-	}
-	free(line);
-	fclose(file);
-	return ok;
-}
-
-/* WRK_GATEWAY_POOL_SIZE for pool_size */
-static const char *
-from_environment(const char *name)
-{
-	char variable[64] = "WRK_GATEWAY_";
-	size_t at = strlen(variable);
-
-	for (; *name && at < sizeof(variable) - 1; name++)
-		variable[at++] = (char) toupper((unsigned char) *name);
-	variable[at] = '\0';
-	return getenv(variable);
-}
-
-/* Sets options from the WRK_GATEWAY_ variables that exist. */
-static bool
-load_environment(Config *config, Buf *error)
-{
-	for (size_t i = 0; i < NOPTIONS; i++)
-	{
-		const char *value = from_environment(options[i].name);
-
-		if (value != NULL && !config_set(config, options[i].name, value, error))
-			return false;
-	}
-	return true;
-}
-
-/* The text of --help. */
-static void
-print_help(Buf *out)
-{
-	buf_puts(out, "wrk_copilot_gateway: WebSocket gateway of wrk_copilot\n\n"
-				  "Usage: wrk_copilot_gateway [--config FILE] [--OPTION VALUE]...\n\n"
-				  "  --config FILE      read key = value lines first\n"
-				  "  --print-config     print the settings in force and exit\n"
-				  "  --help, --version  print and exit\n\n"
-				  "Options, also as lines of the file (port = 8787) and as environment\n"
-				  "variables (WRK_GATEWAY_PORT=8787):\n\n");
-	for (size_t i = 0; i < NOPTIONS; i++)
-	{
-		const Option *option = &options[i];
-
-		buf_printf(out, "  --%-18s %s\n", option->name, option->meaning);
-		if (option->unit != NULL)
-			buf_printf(out, "  %-20s default %s (%s)\n", "", option->initial,
-					   option->unit);
-		else if (*option->initial)
-			buf_printf(out, "  %-20s default %s\n", "", option->initial);
-	}
-}
-
-/* May there be a password in this connection string? */
-static bool
-holds_password(const char *conninfo)
-{
-	return strstr(conninfo, "pass") != NULL ||
-		   (strstr(conninfo, "://") != NULL && strchr(conninfo, '@') != NULL);
-}
-
-/* The text of --print-config: a file that config_load() reads back. */
-static void
-print_values(const Config *config, Buf *out)
-{
-	for (size_t i = 0; i < NOPTIONS; i++)
-	{
-		const Option *option = &options[i];
-		const void *at = member(config, option);
-
-		if (option->unit != NULL)
-			buf_printf(out, "%s = %" PRId64 "\n", option->name, *(const int64_t *) at);
-		else if (strcmp(option->name, "database") == 0 &&
-				 holds_password(config->database))
-			buf_puts(out, "# database = (holds a password)\n");
-		else
-			buf_printf(out, "%s = '%s'\n", option->name, *(char *const *) at);
-	}
-}
-
-void
-config_print_table(Buf *out)
-{
-	for (size_t i = 0; i < NOPTIONS; i++)
-	{
-		const Option *option = &options[i];
-
-		buf_printf(out, "| `%s` | %s%s%s | %s | %s |\n", option->name,
-				   *option->initial ? "`" : "", option->initial,
-				   *option->initial ? "`" : "", option->unit ? option->unit : "text",
-				   option->meaning);
-	}
-}
-
-enum
-{
-	FLAG_HELP = 1000,
-	FLAG_VERSION,
-	FLAG_PRINT,
-	FLAG_TABLE,
-	FLAG_CONFIG,
-	FLAG_OPTION = 2000 /* and its index: a small number may be getopt's '?' */
-};
-
-/* The options and the general flags in getopt_long's form. */
-static void
-make_flags(struct option *flags)
-{
-	static const struct option general[] = {
-		{"help", no_argument, NULL, FLAG_HELP},
-		{"version", no_argument, NULL, FLAG_VERSION},
-		{"print-config", no_argument, NULL, FLAG_PRINT},
-		{"print-option-table", no_argument, NULL, FLAG_TABLE},
-		{"config", required_argument, NULL, FLAG_CONFIG},
-		{NULL, 0, NULL, 0}};
-
-	for (size_t i = 0; i < NOPTIONS; i++)
-		flags[i] = (struct option){options[i].name, required_argument, NULL,
-								   FLAG_OPTION + (int) i};
-	memcpy(flags + NOPTIONS, general, sizeof(general));
-}
-
-/*
- * One pass over the flags. file_only: just find --config; else set the options
- * and note in *print which general flag was there.
- */
-static bool
-scan_flags(Config *config, int argc, char **argv, const char **file, int *print,
-		   Buf *error)
-{
-	struct option flags[NOPTIONS + 6];
-	int flag;
-
-	make_flags(flags);
-	optind = 0; /* glibc: start over */
-	opterr = 0;
-	while ((flag = getopt_long(argc, argv, "", flags, NULL)) >= 0)
-	{
-		if (flag == '?')
-		{
-			buf_printf(error, "unknown flag or missing value: %s (see --help)",
-					   argv[optind - 1]);
-			return false;
-		}
-		if (flag == FLAG_CONFIG)
-			*file = optarg;
-		else if (flag < FLAG_OPTION)
-			*print = flag;
-		else if (config &&
-				 !config_set(config, options[flag - FLAG_OPTION].name, optarg, error))
-			return false;
-	}
-	if (optind < argc)
-	{
-		buf_printf(error, "unexpected argument: %s (see --help)", argv[optind]);
-		return false;
-	}
-	return true;
-}
-
-/* Answers a general flag. */
-static void
-answer(const Config *config, int flag, Buf *out)
-{
-	if (flag == FLAG_HELP)
-		print_help(out);
-	else if (flag == FLAG_VERSION)
-		buf_puts(out, "wrk_copilot_gateway " WRK_VERSION "\n");
-	else if (flag == FLAG_TABLE)
-		config_print_table(out);
-	else
-		print_values(config, out);
-}
-
-ConfigResult
-config_load(Config *config, int argc, char **argv, Buf *out, Buf *error)
-{
-	const char *file = from_environment("config");
-	int print = 0;
-
-	memset(config, 0, sizeof(*config));
-	for (size_t i = 0; i < NOPTIONS; i++)
-	{
-		if (!config_set(config, options[i].name, options[i].initial, error))
-			return CONFIG_WRONG;
-	}
-	if (!scan_flags(NULL, argc, argv, &file, &print, error))
-		return CONFIG_WRONG;
-	if (file != NULL && *file != '\0' && !load_file(config, file, error))
-		return CONFIG_WRONG;
-	if (!load_environment(config, error) ||
-		!scan_flags(config, argc, argv, &file, &print, error))
-		return CONFIG_WRONG;
-	if (print == 0)
-		return CONFIG_RUN;
-	answer(config, print, out);
-	return CONFIG_DONE;
 }
 
 /* Does it take a restart? */
@@ -522,8 +235,8 @@ is_fixed(const Option *option)
 static bool
 differ(const Option *option, const Config *before, const Config *fresh)
 {
-	const void *old = member(before, option);
-	const void *new = member(fresh, option);
+	const void *old = config_member(before, option);
+	const void *new = config_member(fresh, option);
 
 	if (option->unit != NULL)
 		return *(const int64_t *) old != *(const int64_t *) new;
@@ -534,8 +247,8 @@ differ(const Option *option, const Config *before, const Config *fresh)
 static void
 copy(const Option *option, Config *to, const Config *from)
 {
-	void *old = member(to, option);
-	const void *new = member(from, option);
+	void *old = config_member(to, option);
+	const void *new = config_member(from, option);
 
 	if (option->unit != NULL)
 		*(int64_t *) old = *(const int64_t *) new;
@@ -550,9 +263,9 @@ void
 config_take(Config *config, const Config *before, const Config *fresh,
 			ConfigChanged changed, void *arg)
 {
-	for (size_t i = 0; i < NOPTIONS; i++)
+	for (size_t i = 0; i < config_noptions; i++)
 	{
-		const Option *option = &options[i];
+		const Option *option = &config_options[i];
 		bool taken = !is_fixed(option);
 
 		if (!differ(option, before, fresh))
@@ -566,10 +279,10 @@ config_take(Config *config, const Config *before, const Config *fresh,
 void
 config_free(Config *config)
 {
-	for (size_t i = 0; i < NOPTIONS; i++)
+	for (size_t i = 0; i < config_noptions; i++)
 	{
-		if (options[i].unit == NULL)
-			free(*(char **) member(config, &options[i]));
+		if (config_options[i].unit == NULL)
+			free(*(char **) config_member(config, &config_options[i]));
 	}
 	memset(config, 0, sizeof(*config));
 }

@@ -22,6 +22,8 @@ typedef struct Config
 	int64_t backlog;
 	int64_t reuse_port;
 	char *database;
+	char *database_direct;
+	int64_t role_check;
 	char *name;
 	char *log_level;
 	char *log_format;
@@ -137,5 +139,8 @@ extern bool config_set(Config *config, const char *name, const char *value, Buf 
 
 /* The table as Markdown rows, for the README and the test that compares them. */
 extern void config_print_table(Buf *out);
+
+/* The same for the manual page. */
+extern void config_print_man(Buf *out);
 
 #endif

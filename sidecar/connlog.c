@@ -5,13 +5,23 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-/* A requestId is JSON text: a string has its quotes already, but perhaps escapes. */
+/* A requestId is JSON text: of a string what is between its quotes, escapes and all. */
 static void
 append_request(Buf *pairs, const char *request)
 {
-	if (request != NULL)
-		buf_printf(pairs, " request=%s", log_quote(request));
+	size_t len = request ? strlen(request) : 0;
+	Buf inner = {0};
+
+	if (len == 0)
+		return;
+	if (len >= 2 && *request == '"')
+		buf_append(&inner, request + 1, len - 2);
+	else
+		buf_append(&inner, request, len);
+	buf_printf(pairs, " request=%s", log_quote(buf_cstr(&inner)));
+	buf_free(&inner);
 }
 
 void

@@ -606,7 +606,8 @@ feed_open(Gateway *gateway)
 	feed->pause_timer = loop_timer_new(on_pause_over, feed);
 	bus_on(gateway->bus, "rotate", on_bus_rotated, feed);
 	bus_on(gateway->bus, "receipts", on_rules_changed, feed);
-	feed->link = pg_open(&gateway->config, "feed", NULL, feed_statements, &hooks, feed);
+	feed->link =
+		pg_open(&gateway->config, PG_DIRECT, "feed", NULL, feed_statements, &hooks, feed);
 	return feed;
 }
 

@@ -27,6 +27,13 @@ struct LoopPoll
 	int events;
 };
 
+struct LoopLookup
+{
+	uv_getaddrinfo_t uv;
+	LoopLookupCallback callback; /* NULL = nobody wants to know any more */
+	void *arg;
+};
+
 typedef struct LoopSignal
 {
 	uv_signal_t uv;
@@ -275,4 +282,40 @@ loop_poll_free(LoopPoll *poll)
 		return;
 	uv_poll_stop(&poll->uv);
 	uv_close((uv_handle_t *) &poll->uv, free_handle);
+}
+
+/* A thread of libuv's is done. */
+static void
+on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
+{
+	LoopLookup *lookup = request->data;
+
+	if (lookup->callback != NULL)
+		lookup->callback(lookup->arg, list, status == 0 ? NULL : uv_strerror(status));
+	uv_freeaddrinfo(list);
+	free(lookup);
+}
+
+LoopLookup *
+loop_lookup(const char *host, LoopLookupCallback callback, void *arg)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	LoopLookup *lookup = mem_zalloc(sizeof(LoopLookup));
+
+	lookup->callback = callback;
+	lookup->arg = arg;
+	lookup->uv.data = lookup;
+	if (uv_getaddrinfo(&loop, &lookup->uv, on_looked_up, host, NULL, &hints) == 0)
+		return lookup;
+	free(lookup);
+	return NULL;
+}
+
+void
+loop_lookup_forget(LoopLookup *lookup)
+{
+	if (lookup == NULL)
+		return;
+	lookup->callback = NULL;
+	uv_cancel((uv_req_t *) &lookup->uv); /* if no thread has begun */
 }

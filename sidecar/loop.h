@@ -45,6 +45,19 @@ extern void loop_timer_stop(LoopTimer *timer);
 extern bool loop_timer_is_active(const LoopTimer *timer);
 extern void loop_timer_free(LoopTimer *timer);
 
+/*
+ * Looks up the addresses of a host without anybody waiting. The callback comes once,
+ * later, with a list that is valid during it, or NULL and why; or never, once it was
+ * told to forget. NULL when it cannot begin.
+ */
+struct addrinfo;
+typedef struct LoopLookup LoopLookup;
+typedef void (*LoopLookupCallback)(void *arg, const struct addrinfo *list,
+								   const char *error);
+
+extern LoopLookup *loop_lookup(const char *host, LoopLookupCallback callback, void *arg);
+extern void loop_lookup_forget(LoopLookup *lookup);
+
 /* Watches a file descriptor, which stays the caller's. NULL when that fails. */
 extern LoopPoll *loop_poll_new(int fd, LoopIoCallback callback, void *arg);
 extern void loop_poll_set(LoopPoll *poll, int events);

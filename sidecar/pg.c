@@ -1,66 +1,21 @@
 /*
- * pg.c: see pg.h.
+ * pg.c: see pg.h and pglink.h; the life of a link.
  *
- * A link is CONNECTING until PQconnectPoll is done, then PREPARING until every
- * statement is parsed, then UP. Any failure leads to WAITING, and a timer from
- * there to CONNECTING. libpq's socket may change between two polls, so the watch
- * is made anew for each while connecting.
+ * libpq's socket may change between two polls, so the watch is made anew for each
+ * while connecting. Before anything else is done on a new connection, its role is
+ * looked at: one with more rights than a gateway needs is refused.
  */
-#include "pg.h"
+#include "pglink.h"
 
 #include "clock.h"
-#include "list.h"
 #include "log.h"
-#include "loop.h"
 #include "mem.h"
 #include "stats.h"
 
-#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_FAILURES 30 /* counted; the wait does not get longer after that many */
-
-typedef enum LinkState
-{
-	LINK_WAITING,    /* for the backoff timer */
-	LINK_CONNECTING, /* PQconnectPoll */
-	LINK_PREPARING,  /* setup and statements are in flight */
-	LINK_UP,
-} LinkState;
-
-/* One of these for each query in flight, in the order of sending. */
-typedef struct Query
-{
-	ListNode node;
-	PgCallback callback;
-	void *arg;
-	bool answered; /* its result came; the Sync is still awaited */
-} Query;
-
-struct PgLink
-{
-	const Config *config;
-	const char *label;
-	const char *setup;
-	const PgStatement *statements;
-	PgLinkHooks hooks;
-	void *arg;
-	PGconn *conn;
-	LoopPoll *poll;
-	LoopTimer *timer;
-	LoopTimer *watch;
-	int64_t progress_at; /* last sign of life, or since when one is due */
-	LinkState state;
-	List queries;
-	int in_flight;
-	int failures; /* in a row */
-	int restarts; /* likewise, that the owner asked for */
-	int to_prepare;
-	bool busy;    /* inside read_answers: tearing down must wait */
-	bool broken;  /* tear down when that is over */
-	bool closing; /* and free it then */
-};
 
 /*
  * A server that hangs keeps its socket alive, and statement_timeout is its own to
@@ -70,24 +25,25 @@ struct PgLink
 #define CONNECT_PATIENCE_MS 10000
 #define WATCHES 4 /* in the shorter of the two */
 
+/* What is wrong with the role we are, if anything; see role_check. */
+static const char role_check_sql[] =
+	"DO $$ DECLARE r record; others text; BEGIN"
+	" SELECT * INTO r FROM pg_catalog.pg_roles WHERE rolname = SESSION_USER;"
+	" IF r.rolsuper THEN RAISE EXCEPTION 'role \"%\" is a superuser', r.rolname; END IF;"
+	" IF r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication THEN"
+	"  RAISE EXCEPTION 'role \"%\" may more than a gateway needs (BYPASSRLS, CREATEROLE,"
+	" CREATEDB or REPLICATION)', r.rolname; END IF;"
+	" IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'wrk_gateway') OR"
+	"  NOT pg_catalog.pg_has_role(SESSION_USER, 'wrk_gateway', 'MEMBER') THEN"
+	"  RAISE EXCEPTION 'role \"%\" is no member of wrk_gateway', r.rolname; END IF;"
+	" SELECT pg_catalog.string_agg(o.rolname, ', ' ORDER BY o.rolname) INTO others"
+	"  FROM pg_catalog.pg_roles o WHERE o.oid <> r.oid"
+	"  AND pg_catalog.pg_has_role(SESSION_USER, o.oid, 'MEMBER')"
+	"  AND NOT pg_catalog.pg_has_role('wrk_gateway', o.oid, 'MEMBER');"
+	" IF others IS NOT NULL THEN RAISE EXCEPTION 'role \"%\" is a member of % as well as"
+	" of wrk_gateway', r.rolname, others; END IF; END $$";
+
 static void start_connecting(void *arg);
-static void fail(PgLink *link, const char *what, const char *why);
-
-const char *
-pg_value(const PgAnswer *answer, int row, int column)
-{
-	const PGresult *result = answer->result;
-
-	if (row >= answer->nrows || PQgetisnull(result, row, column))
-		return NULL;
-	return PQgetvalue(result, row, column);
-}
-
-size_t
-pg_length(const PgAnswer *answer, int row, int column)
-{
-	return (size_t) PQgetlength(answer->result, row, column);
-}
 
 bool
 pg_is_up(const PgLink *link)
@@ -121,28 +77,12 @@ first_line(const char *message)
 	return line;
 }
 
-/* Tells everybody in flight that the answer will not come. */
-static void
-lose_queries(PgLink *link)
-{
-	static const PgAnswer lost = {PG_LOST, 0, "08006", "connection lost", NULL, NULL};
-	ListNode *node;
-
-	while ((node = list_pop_head(&link->queries)) != NULL)
-	{
-		Query *query = list_entry(node, Query, node);
-
-		link->in_flight--;
-		if (!query->answered)
-			query->callback(query->arg, &lost);
-		free(query);
-	}
-}
-
 /* Closes the connection and the watch on its socket. */
 static void
 drop_connection(PgLink *link)
 {
+	pg_target_free(link->target);
+	link->target = NULL;
 	loop_poll_free(link->poll);
 	link->poll = NULL;
 	PQfinish(link->conn);
@@ -158,16 +98,16 @@ free_link(PgLink *link)
 	free(link);
 }
 
-/* After a failure: answers everybody, tells the owner, waits to try again. */
-static void
-tear_down(PgLink *link)
+/* Answers everybody, tells the owner, waits to try again. */
+void
+link_tear_down(PgLink *link)
 {
 	bool was_up = link->state == LINK_UP;
 
 	link->broken = false;
 	link->state = LINK_WAITING;
 	drop_connection(link);
-	lose_queries(link);
+	link_lose_queries(link);
 	if (link->closing)
 	{
 		free_link(link);
@@ -186,9 +126,8 @@ tear_down(PgLink *link)
 		link->failures++;
 }
 
-/* Notes why, and tears down now or when the answers being read are over. */
-static void
-fail(PgLink *link, const char *what, const char *why)
+void
+link_fail(PgLink *link, const char *what, const char *why)
 {
 	/* the same refusal every few seconds is said loudly once */
 	log_line(link->failures == 0 ? LOG_WARN : LOG_DEBUG, what, "link=%s reason=%s",
@@ -196,70 +135,7 @@ fail(PgLink *link, const char *what, const char *why)
 	if (link->busy)
 		link->broken = true;
 	else
-		tear_down(link);
-}
-
-/* Puts a query at the end of those in flight. */
-static Query *
-add_query(PgLink *link, PgCallback callback, void *arg)
-{
-	Query *query = mem_zalloc(sizeof(Query));
-
-	query->callback = callback;
-	query->arg = arg;
-	if (link->in_flight == 0)
-		link->progress_at = clock_now_ms();
-	list_push_tail(&link->queries, &query->node);
-	link->in_flight++;
-	return query;
-}
-
-/* Writes what libpq has buffered, as far as the socket takes it. */
-static void
-flush(PgLink *link)
-{
-	int more = PQflush(link->conn);
-
-	if (more < 0)
-		fail(link, "lost a database connection", PQerrorMessage(link->conn));
-	else
-		loop_poll_set(link->poll, LOOP_READ | (more ? LOOP_WRITE : 0));
-}
-
-/* Defers what went wrong while sending: pg_send() must not call back. */
-static void
-sent(PgLink *link, int ok)
-{
-	if (!ok || !PQpipelineSync(link->conn))
-	{
-		link->broken = true;
-		loop_timer_start(link->timer, 0, 0);
-		return;
-	}
-	/* a write error will show up when reading, too */
-	loop_poll_set(link->poll, LOOP_READ | LOOP_WRITE);
-}
-
-bool
-pg_send(PgLink *link, const PgStatement *statement, const char *const *values,
-		PgCallback callback, void *arg)
-{
-	if (!pg_is_up(link))
-		return false;
-	add_query(link, callback, arg);
-	sent(link, PQsendQueryPrepared(link->conn, statement->name, statement->nparams,
-								   values, NULL, NULL, 0));
-	return true;
-}
-
-bool
-pg_send_sql(PgLink *link, const char *sql, PgCallback callback, void *arg)
-{
-	if (!pg_is_up(link))
-		return false;
-	add_query(link, callback, arg);
-	sent(link, PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 0));
-	return true;
+		link_tear_down(link);
 }
 
 /* One of the setup steps is done; after the last the link is up. */
@@ -272,7 +148,7 @@ on_prepared(void *arg, const PgAnswer *answer)
 		return;
 	if (answer->status == PG_ERROR)
 	{
-		fail(link, "the database is not ready for a gateway", answer->message);
+		link_fail(link, "the database is not ready for a gateway", answer->message);
 		return;
 	}
 	if (--link->to_prepare > 0)
@@ -282,122 +158,50 @@ on_prepared(void *arg, const PgAnswer *answer)
 	link->hooks.up(link->arg);
 }
 
-/* Sends setup and statements in one go. */
+/* Sends a step of the preparation. */
+static bool
+prepare_sql(PgLink *link, const char *sql)
+{
+	link->to_prepare++;
+	link_add_query(link, on_prepared, link);
+	return PQsendQueryParams(link->conn, sql, 0, NULL, NULL, NULL, NULL, 0) &&
+		   PQpipelineSync(link->conn);
+}
+
+/* Sends the statements to be parsed. */
+static bool
+prepare_statements(PgLink *link)
+{
+	for (const PgStatement *statement = link->statements; statement->name; statement++)
+	{
+		link->to_prepare++;
+		link_add_query(link, on_prepared, link);
+		if (!PQsendPrepare(link->conn, statement->name, statement->sql, 0, NULL) ||
+			!PQpipelineSync(link->conn))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Sends all of the preparation in one go. What a pooler lends us is another's next:
+ * nothing is left on it.
+ */
 static void
 prepare(PgLink *link)
 {
-	int ok = 1;
+	bool ok;
 
 	link->state = LINK_PREPARING;
 	link->to_prepare = 0;
-	if (link->setup != NULL)
-	{
-		link->to_prepare++;
-		add_query(link, on_prepared, link);
-		ok = PQsendQueryParams(link->conn, link->setup, 0, NULL, NULL, NULL, NULL, 0) &&
-			 PQpipelineSync(link->conn);
-	}
-	for (const PgStatement *statement = link->statements; ok && statement->name;
-		 statement++)
-	{
-		link->to_prepare++;
-		add_query(link, on_prepared, link);
-		ok = PQsendPrepare(link->conn, statement->name, statement->sql, 0, NULL) &&
-			 PQpipelineSync(link->conn);
-	}
+	ok = prepare_sql(link, link->config->role_check ? role_check_sql : "SELECT 1");
+	if (!link->shared)
+		ok = ok && (link->setup == NULL || prepare_sql(link, link->setup)) &&
+			 prepare_statements(link);
 	if (!ok)
-		fail(link, "cannot prepare statements", PQerrorMessage(link->conn));
+		link_fail(link, "cannot prepare statements", PQerrorMessage(link->conn));
 	else
-		flush(link);
-}
-
-/* Turns a result into an answer and delivers it. */
-static void
-answer_with(const PGresult *result, const Query *query)
-{
-	ExecStatusType status = PQresultStatus(result);
-	PgAnswer answer = {.status = PG_ROWS, .result = result, .sqlstate = ""};
-
-	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
-		answer.nrows = PQntuples(result);
-	else
-	{
-		const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-		const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-		answer.status = PG_ERROR;
-		answer.sqlstate = sqlstate ? sqlstate : "XX000";
-		answer.message = message ? message : PQresultErrorMessage(result);
-		answer.detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	}
-	query->callback(query->arg, &answer);
-}
-
-/* One result off the wire: an answer, or the Sync that ends a query. */
-static void
-take_result(PgLink *link, PGresult *result)
-{
-	Query *query;
-
-	link->progress_at = clock_now_ms();
-	if (list_is_empty(&link->queries))
-	{
-		PQclear(result);
-		return;
-	}
-	query = list_entry(link->queries.next, Query, node);
-	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
-	{
-		list_remove(&query->node);
-		link->in_flight--;
-		free(query);
-	}
-	else if (!query->answered)
-	{
-		query->answered = true;
-		answer_with(result, query);
-	}
-	PQclear(result);
-}
-
-/* Delivers what was notified. */
-static void
-take_notifications(PgLink *link)
-{
-	PGnotify *notify;
-
-	while (link->conn != NULL && (notify = PQnotifies(link->conn)) != NULL)
-	{
-		if (link->state == LINK_UP && link->hooks.notified != NULL)
-			link->hooks.notified(link->arg, notify->relname, notify->extra);
-		PQfreemem(notify);
-	}
-}
-
-/* Takes everything libpq has received. */
-static void
-read_answers(PgLink *link)
-{
-	if (!PQconsumeInput(link->conn))
-	{
-		fail(link, "lost a database connection", PQerrorMessage(link->conn));
-		return;
-	}
-	link->busy = true;
-	while (!link->broken && link->in_flight > 0 && !PQisBusy(link->conn))
-	{
-		PGresult *result = PQgetResult(link->conn);
-
-		if (result != NULL)
-			take_result(link, result);
-		else if (PQstatus(link->conn) == CONNECTION_BAD)
-			link->broken = true;
-	}
-	if (!link->broken)
-		take_notifications(link);
-	link->busy = false;
-	if (link->broken)
-		tear_down(link);
+		link_flush(link);
 }
 
 /* The socket of a connection in pipeline mode is ready. */
@@ -408,17 +212,17 @@ on_ready_io(void *arg, int events)
 
 	if (link->broken)
 	{
-		tear_down(link);
+		link_tear_down(link);
 		return;
 	}
 	if (events & LOOP_WRITE)
 	{
-		flush(link);
+		link_flush(link);
 		if (link->conn == NULL)
 			return;
 	}
 	if (events & LOOP_READ)
-		read_answers(link);
+		link_read_answers(link);
 }
 
 /* Connected: from here on queries are sent without waiting for answers. */
@@ -427,13 +231,13 @@ enter_pipeline(PgLink *link)
 {
 	if (PQsetnonblocking(link->conn, 1) != 0 || !PQenterPipelineMode(link->conn))
 	{
-		fail(link, "cannot use pipeline mode", PQerrorMessage(link->conn));
+		link_fail(link, "cannot use pipeline mode", PQerrorMessage(link->conn));
 		return;
 	}
 	loop_poll_free(link->poll);
 	link->poll = loop_poll_new(PQsocket(link->conn), on_ready_io, link);
 	if (link->poll == NULL)
-		fail(link, "cannot watch the database socket", "");
+		link_fail(link, "cannot watch the database socket", "");
 	else
 		prepare(link);
 }
@@ -452,7 +256,7 @@ on_connecting_io(void *arg, int events)
 	next = PQconnectPoll(link->conn);
 	if (next == PGRES_POLLING_FAILED)
 	{
-		fail(link, "cannot connect to the database", PQerrorMessage(link->conn));
+		link_fail(link, "cannot connect to the database", PQerrorMessage(link->conn));
 		return;
 	}
 	if (next == PGRES_POLLING_OK)
@@ -462,7 +266,7 @@ on_connecting_io(void *arg, int events)
 	}
 	link->poll = loop_poll_new(PQsocket(link->conn), on_connecting_io, link);
 	if (link->poll == NULL)
-		fail(link, "cannot watch the database socket", "");
+		link_fail(link, "cannot watch the database socket", "");
 	else
 		loop_poll_set(link->poll, next == PGRES_POLLING_READING ? LOOP_READ : LOOP_WRITE);
 }
@@ -478,36 +282,79 @@ on_notice(void *arg, const PGresult *result)
 			  log_quote(text ? text : ""));
 }
 
-/* Begins a connection, or finishes off a broken one first. */
+/* Where the link leads by the configuration of now. */
+static const char *
+conninfo_of(const PgLink *link)
+{
+	const Config *config = link->config;
+
+	return link->route == PG_DIRECT && *config->database_direct != '\0'
+			   ? config->database_direct
+			   : config->database;
+}
+
+/* Names are addresses now: begins the connection itself. */
 static void
-start_connecting(void *arg)
+on_target(void *arg, const PgAddresses *addresses, const char *error)
 {
 	PgLink *link = arg;
-	/* frames are UTF-8, whatever the database is in */
-	const char *keywords[] = {"dbname",          "application_name", "client_encoding",
-							  "keepalives_idle", "tcp_user_timeout", NULL};
-	const char *values[] = {
-		link->config->database, "wrk_copilot_gateway", "UTF8", "30", "15000", NULL};
+	/* what is NULL, the connection string says; UTF-8, whatever the database is in */
+	const char *keywords[] = {"dbname",
+							  "application_name",
+							  "client_encoding",
+							  "keepalives_idle",
+							  "tcp_user_timeout",
+							  "host",
+							  "hostaddr",
+							  "port",
+							  NULL};
+	const char *values[] = {conninfo_of(link),
+							"wrk_copilot_gateway",
+							"UTF8",
+							"30",
+							"15000",
+							addresses ? addresses->host : NULL,
+							addresses ? addresses->hostaddr : NULL,
+							addresses ? addresses->port : NULL,
+							NULL};
 
-	if (link->broken)
+	if (addresses == NULL)
 	{
-		tear_down(link);
+		link_fail(link, "cannot look up the database host", error);
 		return;
 	}
-	link->state = LINK_CONNECTING;
 	link->progress_at = clock_now_ms();
 	link->conn = PQconnectStartParams(keywords, values, 1);
+	pg_target_free(link->target);
+	link->target = NULL;
 	if (link->conn == NULL || PQstatus(link->conn) == CONNECTION_BAD)
 	{
-		fail(link, "cannot connect to the database", PQerrorMessage(link->conn));
+		link_fail(link, "cannot connect to the database", PQerrorMessage(link->conn));
 		return;
 	}
 	PQsetNoticeReceiver(link->conn, on_notice, link);
 	link->poll = loop_poll_new(PQsocket(link->conn), on_connecting_io, link);
 	if (link->poll == NULL)
-		fail(link, "cannot watch the database socket", "");
+		link_fail(link, "cannot watch the database socket", "");
 	else
 		loop_poll_set(link->poll, LOOP_WRITE);
+}
+
+/* Begins a connection, or finishes off a broken one first. */
+static void
+start_connecting(void *arg)
+{
+	PgLink *link = arg;
+
+	if (link->broken)
+	{
+		link_tear_down(link);
+		return;
+	}
+	link->state = LINK_CONNECTING;
+	link->progress_at = clock_now_ms();
+	link->shared = link->route == PG_REQUESTS && *link->config->database_direct != '\0';
+	link->target = pg_target_find(conninfo_of(link), on_target, link);
 }
 
 /* How long the link may be silent in its state. */
@@ -527,7 +374,7 @@ on_watch(void *arg)
 	PgLink *link = arg;
 
 	if (clock_now_ms() - link->progress_at > patience(link))
-		fail(link, "the database does not answer", "");
+		link_fail(link, "the database does not answer", "");
 }
 
 /* Looks often enough for either patience. */
@@ -556,12 +403,13 @@ pg_conninfo_is_valid(const char *conninfo)
 }
 
 PgLink *
-pg_open(const Config *config, const char *label, const char *setup,
+pg_open(const Config *config, PgRoute route, const char *label, const char *setup,
 		const PgStatement *statements, const PgLinkHooks *hooks, void *arg)
 {
 	PgLink *link = mem_zalloc(sizeof(PgLink));
 
 	link->config = config;
+	link->route = route;
 	link->label = label;
 	link->setup = setup;
 	link->statements = statements;
@@ -583,7 +431,7 @@ pg_close(PgLink *link)
 	if (link->busy)
 		link->broken = true;
 	else
-		tear_down(link);
+		link_tear_down(link);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * pg.h: one asynchronous connection to Postgres (layer 3); pg.c is the only file
- * that knows libpq.
+ * pg.h: one asynchronous connection to Postgres (layer 3); pg*.c are the only files
+ * that know libpq.
  *
  * A link connects, prepares its statements, runs in pipeline mode and reconnects
  * by itself with capped, fully jittered backoff. Each query has its own Sync, so
@@ -52,6 +52,14 @@ typedef struct PgStatement
 	bool may_be_slow; /* runs code of the application */
 } PgStatement;
 
+/* Which of the two connection strings leads there, see database_direct. */
+typedef enum PgRoute
+{
+	PG_REQUESTS, /* database: perhaps a pooler, then without setup and prepared statements
+				  */
+	PG_DIRECT,   /* database_direct if there is one */
+} PgRoute;
+
 typedef struct PgLinkHooks
 {
 	void (*up)(void *arg);   /* prepared and ready for queries */
@@ -66,9 +74,9 @@ extern bool pg_conninfo_is_valid(const char *conninfo);
  * Starts connecting. setup is SQL that runs first on each new connection (may be
  * NULL); statements end with a NULL name. Everything borrowed must outlive the link.
  */
-extern PgLink *pg_open(const Config *config, const char *label, const char *setup,
-					   const PgStatement *statements, const PgLinkHooks *hooks,
-					   void *arg);
+extern PgLink *pg_open(const Config *config, PgRoute route, const char *label,
+					   const char *setup, const PgStatement *statements,
+					   const PgLinkHooks *hooks, void *arg);
 
 /* Answers what is in flight with PG_LOST (without calling down) and frees it. */
 extern void pg_close(PgLink *link);

@@ -399,8 +399,8 @@ pool_open(const Config *config, const PgStatement *statements, void (*changed)(v
 
 		member->pool = pool;
 		snprintf(member->label, sizeof(member->label), "pool-%d", i + 1);
-		member->link =
-			pg_open(config, member->label, pool->setup, statements, &hooks, member);
+		member->link = pg_open(config, PG_REQUESTS, member->label, pool->setup,
+							   statements, &hooks, member);
 	}
 	return pool;
 }

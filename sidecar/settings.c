@@ -67,6 +67,11 @@ settings_check(const Config *config, Buf *error)
 		buf_puts(error, "database: not a connection string of libpq");
 		return false;
 	}
+	if (!pg_conninfo_is_valid(config->database_direct))
+	{
+		buf_puts(error, "database_direct: not a connection string of libpq");
+		return false;
+	}
 	/* the last, because it has an effect */
 	return lists_are_good(config, error) && tls_load(config, error);
 }

@@ -11,6 +11,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Pooler } from './pooler.mjs';
 
 export const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -267,7 +268,15 @@ export class Lab {
       `CREATE EXTENSION wrk_copilot; CREATE ROLE gateway LOGIN IN ROLE wrk_gateway`,
     );
     await this.sql.query(`SELECT wrk.jwt_key_import(${quote(this.issuer.jwk)}::jsonb)`);
+    if (process.env.WRK_POOLER === '1') await this.openPooler();
     return this;
+  }
+
+  // From now on requests of gateways go through PgBouncer; WRK_POOLER=1 has it from the start.
+  async openPooler() {
+    const { PGHOST: host, PGPORT: port } = this.env;
+    this.pooler = new Pooler(this.dir, { host, port, database: this.database });
+    await this.pooler.start(await freePort());
   }
 
   // Takes over what `tools/cluster env` says, as the shell reads it.
@@ -311,6 +320,10 @@ export class Lab {
     const { PGHOST, PGPORT } = this.env;
     const env = { ...this.env, WRK_GATEWAY_LISTEN: '127.0.0.1' };
     env.WRK_GATEWAY_DATABASE = `host=${PGHOST} port=${PGPORT} user=gateway dbname=${this.database}`;
+    if (this.pooler) {
+      env.WRK_GATEWAY_DATABASE_DIRECT = env.WRK_GATEWAY_DATABASE;
+      env.WRK_GATEWAY_DATABASE = `host=127.0.0.1 port=${this.pooler.port} user=gateway dbname=${this.database}`;
+    }
     for (const [name, value] of Object.entries(options))
       env[`WRK_GATEWAY_${name.toUpperCase()}`] = String(value);
     const log = path.join(this.dir, `gateway${this.#gateways.length || ''}.log`);
@@ -329,6 +342,7 @@ export class Lab {
       gateway.isOver = true;
       await gateway.stop();
     }
+    await this.pooler?.stop();
     // sessions in the middle of something end with their server
     await this.cluster('destroy');
     await Promise.all(this.#sessions.map((session) => session.close()));

@@ -32,12 +32,20 @@ all install uninstall installcheck:
 	@echo "the server's headers are missing (pg_config --pgxs); run: make deps" >&2; exit 1
 endif
 
+# where man and systemd look, rather than below the server's version
+gateway_mandir ?= /usr/share/man/man1
+gateway_unitdir ?= /lib/systemd/system
+
 install-gateway: gateway
 	$(MKDIR_P) '$(DESTDIR)$(bindir)'
 	$(INSTALL_PROGRAM) sidecar/wrk_copilot_gateway '$(DESTDIR)$(bindir)'
+	$(MKDIR_P) '$(DESTDIR)$(gateway_mandir)' '$(DESTDIR)$(gateway_unitdir)'
+	$(INSTALL_DATA) sidecar/wrk_copilot_gateway.1 '$(DESTDIR)$(gateway_mandir)'
+	sed 's|@bindir@|$(bindir)|' sidecar/wrk_copilot_gateway.service >'$(DESTDIR)$(gateway_unitdir)/wrk_copilot_gateway.service'
 
 uninstall-gateway:
-	rm -f '$(DESTDIR)$(bindir)/wrk_copilot_gateway'
+	rm -f '$(DESTDIR)$(bindir)/wrk_copilot_gateway' '$(DESTDIR)$(gateway_mandir)/wrk_copilot_gateway.1' \
+		'$(DESTDIR)$(gateway_unitdir)/wrk_copilot_gateway.service'
 
 gateway:
 	$(MAKE) -C sidecar

@@ -360,7 +360,8 @@ describe('call', () => {
     await until(() => gateway.log.includes('all is lost'));
     const line = gateway.log.split('\n').find((l) => l.includes('all is lost'));
     const fields = line.replaceAll(/"(\\.|[^"\\])*"/g, 'text').split(' ');
-    assert.deepEqual(fields.slice(1), ['level=warn', 'msg=text', 'sqlstate=P0001', 'reason=text']);
+    const whose = ['address=127.0.0.1', 'tenant=text', 'user=text', 'request=text'];
+    assert.deepEqual(fields.slice(1), ['level=warn', 'msg=text', ...whose, 'sqlstate=P0001', 'reason=text']);
     await a.close();
   });
 });

@@ -130,7 +130,8 @@ export class Gateway {
     const gateway = new Gateway();
     gateway.port = options.port ?? (await freePort());
     const args = ['--port', String(gateway.port), '--database', cluster.conninfo];
-    const all = { reconnect_max: 300, probe_timeout: 1000, ...options };
+    // the mock has no role for gateways
+    const all = { reconnect_max: 300, probe_timeout: 1000, role_check: 0, ...options };
     gateway.secure = Boolean(options.tls_cert);
     delete all.port;
     delete all.wait;

@@ -120,7 +120,7 @@ describe('while it runs', () => {
 
   test('clients cannot take the descriptors that the database needs', async () => {
     const port = await freePort();
-    const args = ['--port', port, '--database', cluster.conninfo, '--reconnect_max', 100].map(String);
+    const args = ['--port', port, '--database', cluster.conninfo, '--reconnect_max', 100, '--role_check', 0].map(String);
     const child = spawn('sh', ['-c', 'ulimit -n 200; exec "$0" "$@"', gatewayBin, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     const gateway = Object.assign(new Gateway(), { port, process: child, isRunning: true });
     child.stderr.setEncoding('utf8').on('data', (text) => (gateway.log += text));

@@ -159,28 +159,40 @@ test_config_refusals(void)
 	refuses(NULL, "stray", "unexpected argument");
 }
 
-static void
-test_readme_table(void)
+/* Does the file have the text in it? */
+static bool
+file_has(const char *path, Buf *text)
 {
-	FILE *file = fopen("README.md", "re");
-	Buf readme = {0};
-	Buf table = {0};
+	FILE *file = fopen(path, "re");
+	Buf whole = {0};
 	char block[4096];
 	size_t len;
+	bool has;
 
 	if (file == NULL)
-	{
-		ok(false, "README.md is beside the sources");
-		return;
-	}
+		return false;
 	while ((len = fread(block, 1, sizeof(block), file)) > 0)
-		buf_append(&readme, block, len);
+		buf_append(&whole, block, len);
 	fclose(file);
+	has = strstr(buf_cstr(&whole), buf_cstr(text)) != NULL;
+	buf_free(&whole);
+	return has;
+}
+
+static void
+test_written_tables(void)
+{
+	Buf table = {0};
+	Buf man = {0};
+
 	config_print_table(&table);
-	ok(strstr(buf_cstr(&readme), buf_cstr(&table)) != NULL,
+	ok(file_has("README.md", &table),
 	   "the README's table of options is the one in config.c (--print-option-table)");
-	buf_free(&readme);
+	config_print_man(&man);
+	ok(file_has("wrk_copilot_gateway.1", &man),
+	   "and so are the manual's options (--print-option-man)");
 	buf_free(&table);
+	buf_free(&man);
 }
 
 int
@@ -191,6 +203,6 @@ main(void)
 	test_list();
 	test_config_sources();
 	test_config_refusals();
-	test_readme_table();
+	test_written_tables();
 	return tap_done();
 }
