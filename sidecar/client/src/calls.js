@@ -5,6 +5,7 @@ import { CallStore } from './store.js';
 // calls that change nothing: without a key, because an answer would be kept for it, and not worth a queue
 const READS = /\.(get|list|search|count|unread|unread_count|summary|preview|overview|history|receipts|online|room)$/;
 const TIMEOUTS = 3; // of one call, while the connection lives
+const REFRESHES = 10; // tries of one call that needs a new token
 const LONGEST = 30000; // between two tries
 
 /**
@@ -171,7 +172,7 @@ export class Calls {
       isAgain = isRepeatable && call.timeouts < TIMEOUTS;
     } else if (retry === 'refresh') {
       connection.refresh('refused');
-      isAgain = tries < TIMEOUTS;
+      isAgain = tries < REFRESHES;
     }
     if (!isAgain) this.#fail(call, error);
     else if (code !== 'lost') call.dueAt = env.now() + retryAfter + env.random() * Math.min(LONGEST, 500 * 2 ** tries);

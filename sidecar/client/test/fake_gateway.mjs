@@ -4,6 +4,8 @@
 // a delay of `latency()` each. Faults are for the test to make: cut(), block(), refuse(), gap(), revoke().
 // What it must be true to: PROTOCOL.md.
 
+import { setMaxListeners } from 'node:events';
+
 const TENANT = 'T';
 
 export const canonical = (name, user = 'U') =>
@@ -16,6 +18,7 @@ const refusal = (code, status, retry = 'no', more = {}) => ({ code, status, mess
 
 // One client's connection, whatever it goes over; `out` takes the frames.
 class Conn {
+  recent = []; // events since the last position
   subs = new Map(); // canonical -> { types, held: null or what waits for the answer, broken }
   isKnown = false;
   isOpen = true;
@@ -34,7 +37,14 @@ class Conn {
   }
 
   send(frame) {
+    if (frame.type === 'position') this.recent = [];
+    else if (frame.id && frame.channel) this.recent.push(frame);
     this.later(() => this.out(JSON.parse(JSON.stringify(frame))));
+  }
+
+  // says again what it said since the last position
+  repeat() {
+    for (const frame of this.recent.splice(0)) if (this.subs.get(frame.channel)?.held === null) this.send(frame);
   }
 
   reply(requestId, type, payload, more = {}) {
@@ -330,6 +340,7 @@ export class FakeGateway {
       const abort = () => reject(new DOMException('aborted', 'AbortError'));
       if (signal?.aborted) return abort();
       signal?.addEventListener('abort', abort);
+      if (signal) setMaxListeners(0, signal);
       if (this.blocked[kind] === 'hang') return;
       this.clock.setTimeout(() => {
         if (signal?.aborted) return;
@@ -370,27 +381,32 @@ export class FakeGateway {
   serve_poll(request) {
     const { subscriptions, wait } = request.params;
     const frames = [];
-    let conn;
-    const finish = () => {
-      if (!conn.isOpen && !conn.said) return;
-      conn.end();
-      request.answer(200, { frames });
-    };
-    const isNews = (f) => (f.id && f.channel) || f.type === 'bye' || f.type === 'error' || (f.type === 'subscribed' && (f.payload.events.length > 0 || !f.payload.recovered));
+    const isNews = ({ type, id, channel, payload }) =>
+      (id && channel) || type === 'error' || (type === 'subscribed' && (payload.events.length > 0 || !payload.recovered));
+    let waiting = subscriptions.length + 1; // answers, and `connected`
     let isNew = wait === 0;
     let isOver = false;
-    this.#join(request, subscriptions, (frame) => {
+    let conn;
+    const finish = (isLost) => {
+      if (isOver) return;
+      isOver = true;
+      if (isLost) return request.reject(new TypeError('fetch failed'));
+      conn.end();
+      // what was not said yet belongs before the position
+      request.answer(200, { frames: frames.filter((f, i) => f.type !== 'position' || i === frames.length - 1) });
+    };
+    const take = (frame) => {
       frames.push(frame);
+      if (['connected', 'subscribed', 'error'].includes(frame.type)) waiting--;
       isNew ||= isNews(frame);
-      if (frame.type === 'position' && isNew && !isOver) ((isOver = true), finish());
-    }, (made) => {
+      if (frame.type === 'bye') finish();
+      else if (waiting <= 0 && isNew) this.clock.setTimeout(finish, 0);
+    };
+    this.#join(request, subscriptions, take, (made) => {
       conn = made;
-      conn.onEnd = (code) => {
-        if (code === 4401 && !isOver) ((isOver = true), request.answer(200, { frames }));
-        else if (!isOver && code) ((isOver = true), request.reject(new TypeError('fetch failed')));
-      };
-      request.signal?.addEventListener('abort', () => conn.end());
-      this.clock.setTimeout(() => isOver || ((isOver = true), finish()), wait + 50);
+      conn.onEnd = (code) => finish(code !== undefined && !isOver);
+      request.signal?.addEventListener('abort', () => ((isOver = true), conn.end()));
+      this.clock.setTimeout(() => ((isNew = true), waiting > 0 || finish()), wait);
     });
   }
 
