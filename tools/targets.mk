@@ -1,15 +1,16 @@
 # Targets of the whole project, beside what PGXS brings (all, install, clean ...).
 
-.PHONY: help deps gateway install-gateway uninstall-gateway test demo bench lint format sanitize fuzz clean-gateway
+.PHONY: help deps gateway client install-gateway uninstall-gateway test demo bench lint format sanitize fuzz clean-gateway
 .DEFAULT_GOAL := all
 
 help:
 	@echo "make              build the extension and the gateway"
+	@echo "make client       build the browser's package (sidecar/client/dist), and print what it weighs"
 	@echo "make deps         install the Debian packages that are missing"
 	@echo "make demo         run everything on a private cluster and watch changes arrive"
 	@echo "                  (DEMO_ONCE=1 ends by itself with an exit status)"
 	@echo "make test         the whole test suite, on private temporary clusters"
-	@echo "                  (PARTS=\"sql tap\" only some of: sql isolation unit tap node load)"
+	@echo "                  (PARTS=\"sql tap\" only some of: sql isolation unit tap node client load)"
 	@echo "make install      install the extension and the gateway into the system"
 	@echo "make installcheck pg_regress and isolation tests against a running server"
 	@echo "make sanitize     gateway tests, and JSON code on random documents, under AddressSanitizer and UBSan"
@@ -50,11 +51,15 @@ uninstall-gateway:
 gateway:
 	$(MAKE) -C sidecar
 
+client:
+	@tools/npm sidecar/client
+	@node sidecar/client/build.mjs
+
 clean: clean-gateway
 clean-gateway:
 	$(MAKE) -C sidecar clean
 	$(MAKE) -C bench clean
-	rm -rf build tmp/check tmp/demo tmp/e2e tmp/fuzz tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
+	rm -rf sidecar/client/dist build tmp/check tmp/demo tmp/e2e tmp/fuzz tmp/lint tmp/sanitize tmp_check tmp_check_iso output_iso results log regression.diffs regression.out
 	@tools/unroot --clean
 
 # What PostgreSQL has a part in runs as an ordinary user; tools/unroot sees to it.

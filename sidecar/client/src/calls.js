@@ -1,6 +1,5 @@
 import { unique } from './env.js';
 import { RealtimeError } from './errors.js';
-import { CallStore } from './store.js';
 
 // calls that change nothing: without a key, because an answer would be kept for it, and not worth a queue
 const READS = /\.(get|list|search|count|unread|unread_count|summary|preview|overview|history|receipts|online|room)$/;
@@ -20,188 +19,160 @@ const LONGEST = 30000; // between two tries
  * Bound: options.queue.limit calls, past it `queue_full`; options.queue.ttl, past it `expired`.
  */
 export class Calls {
+  _status = { pending: 0, oldest: null };
   #list = []; // in the order they were called, those of pages before this one first
   #core;
-  #store = null;
-  #isOpen; // the store is there, or will not be
-  #isOpening = false;
-  #due; // timer
+  #store; // undefined: they are not kept
   #seq = 0;
-  #owner = null; // who is connected
-  status = { pending: 0, oldest: null };
+  #owner; // who is connected
 
   constructor(core) {
     this.#core = core;
-    this.#isOpen = !core.options.queue.persist;
   }
 
-  add(method, params = {}, { key, order, timeout, queue, signal } = {}) {
-    const { env, options } = this.#core;
+  _add(method, params = {}, { key, order, timeout, queue, signal } = {}) {
+    const { _env, _options } = this.#core;
     const isRead = !key && !queue && READS.test(method);
-    const isQueued = !isRead && queue !== false;
-    const limit = this.#list.length >= options.queue.limit && 'queue_full';
-    const refusal = signal?.aborted ? 'aborted' : limit;
-    if (refusal) return Promise.reject(new RealtimeError({ code: refusal, retry: limit ? 'backoff' : 'no' }));
-    const made = isQueued ? unique(env, 'k_') : null;
-    const call = { method, params, order, key: key ?? made, at: env.now(), seq: this.#seq++, owner: this.#owner };
-    call.isQueued = isQueued;
-    call.isRepeatable = isRead || call.key !== null;
-    return new Promise((resolve, reject) => {
+    const _isQueued = !isRead && queue !== false;
+    key ??= _isQueued ? 'k_' + unique(_env) : null;
+    const call = { key, method, params, order, at: _env.now(), seq: this.#seq++, owner: this.#owner, _isQueued };
+    call._isRepeatable = isRead || key !== null;
+    const ms = timeout ?? (_isQueued ? _options.queue.ttl : _options.callTimeout);
+    return new Promise((_resolve, _reject) => {
       const abort = () => this.#fail(call, 'aborted');
+      Object.assign(call, { _resolve, _reject, _settled: () => signal?.removeEventListener('abort', abort) });
+      if (signal?.aborted) return abort();
+      if (this.#list.length >= _options.queue.limit) return this.#fail(call, 'queue_full');
       signal?.addEventListener('abort', abort);
-      const settled = () => signal?.removeEventListener('abort', abort);
-      Object.assign(call, { resolve, reject, settled });
-      this.#add(call, timeout ?? (isQueued ? options.queue.ttl : options.callTimeout), timeout || !isQueued);
+      this.#expire(call, ms, timeout || !_isQueued ? 'timeout' : 'expired');
       this.#list.push(call);
       this.#keep(call);
       this.#count();
-      this.open();
-      this.flush();
+      this._flush();
     });
   }
 
-  /** Takes up what earlier pages left. */
-  async open() {
-    const { env, timers, options } = this.#core;
-    if (this.#isOpen || this.#isOpening) return;
-    this.#isOpening = true;
-    const store = await CallStore.open(env, timers, options.queue.persist, unique(env, 't_'));
-    if (!this.#isOpening) return store?.close();
-    this.#store = store;
-    for (const call of this.#list) this.#keep(call);
-    await this.#adopt();
-    this.#isOpen = true;
-    this.flush();
-  }
-
   /** The connection is there, and it is this person's. */
-  async ready({ tenant, user }) {
+  async _ready({ tenant, user }) {
     this.#owner = `${tenant}/${user?.id}`;
     for (const call of [...this.#list]) {
-      if (!call.owner) {
-        call.owner = this.#owner;
-        this.#keep(call);
-      }
+      call.owner ??= this.#owner;
       // what one person did is not done in another's name
-      if (call.owner !== this.#owner) this.#fail(call, 'closed', true);
+      if (call.owner === this.#owner) this.#keep(call);
+      else this.#fail(call, 'closed', true);
     }
-    this.open();
-    await this.#adopt();
-    this.flush();
+    await this.#open()?._adopt(this.#owner);
+    this._flush();
   }
 
   /** Sends what may be sent now. */
-  flush() {
-    const { connection, env, timers } = this.#core;
+  _flush() {
     const busy = new Set();
-    let due = Infinity;
-    timers.clear(this.#due);
-    if (!connection.isReady || !this.#isOpen) return;
+    if (!this.#core._connection._isReady || this.#store?._isBusy) return;
     for (const call of [...this.#list]) {
       const isNext = call.order === undefined || !busy.has(call.order);
       busy.add(call.order);
-      if (call.request || !isNext) continue;
-      if (call.dueAt > env.now()) due = Math.min(due, call.dueAt);
-      else this.#send(call);
+      if (isNext && !call._request && !call._pause) this.#send(call);
     }
-    if (due < Infinity) this.#due = timers.set(due - env.now(), () => this.flush());
   }
 
   /** What is kept waits for the next page. */
-  close() {
+  _close() {
     for (const call of [...this.#list]) this.#fail(call, 'closed', true);
-    this.#store?.close();
-    this.#store = null;
-    this.#isOpen = !this.#core.options.queue.persist;
-    this.#isOpening = false;
-    this.#owner = null;
+    this.#store?._close();
+    this.#store = this.#owner = undefined;
   }
 
   // ---------- ----------
 
-  #add(call, ms, isTimeout) {
-    call.timer = this.#core.timers.set(ms, () => this.#fail(call, isTimeout ? 'timeout' : 'expired'));
+  // What earlier pages left is taken up with the first use.
+  #open() {
+    const { _options, _parts, _env, _report } = this.#core;
+    const { persist, ttl } = _options.queue;
+    if (!persist || !_parts._CallStore || this.#store) return this.#store;
+    this.#store = new _parts._CallStore(this.#core, (calls) => {
+      for (const call of calls) {
+        // nobody waits for them any more
+        const _reject = (error) => _report(error, call.method);
+        Object.assign(call, { _isQueued: true, _isRepeatable: true, _resolve() {}, _settled() {}, _reject });
+        this.#expire(call, call.at + ttl - _env.now(), 'expired');
+      }
+      this.#list.unshift(...calls);
+      this.#count();
+    });
+    this.#store._adopt(null);
+    return this.#store;
   }
 
-  #keep({ isQueued, key, at, seq, method, params, order, owner }) {
-    if (isQueued) this.#store?.put({ key, at, seq, method, params, order, owner });
+  #expire(call, ms, code) {
+    call._timer = this.#core._timers._set(ms, () => this.#fail(call, code));
   }
 
-  async #adopt() {
-    const { env, options, report } = this.#core;
-    const adopted = (await this.#store?.adopt()) ?? [];
-    const calls = adopted.filter(({ owner }) => !owner || !this.#owner || owner === this.#owner);
-    for (const call of calls) {
-      // nobody waits for them any more
-      const reject = (error) => report(error, call.method);
-      Object.assign(call, { isQueued: true, isRepeatable: true, resolve() {}, settled() {}, reject });
-      this.#add(call, call.at + options.queue.ttl - env.now());
-    }
-    this.#list.unshift(...calls);
-    this.#count();
+  #keep(call) {
+    if (call._isQueued) this.#open()?._put(call);
   }
 
   #send(call) {
-    const { connection, options } = this.#core;
     const { method, params, key } = call;
-    call.isSent = true;
-    call.request = connection.requests.send(
+    call._isSent = true;
+    call._request = this.#core._connection._requests._send(
       { type: 'call', payload: { method, params, key: key ?? undefined } },
-      { timeout: options.callTimeout, done: (frame) => this.#done(call, frame), fail: (e) => this.#failed(call, e) },
+      this.#core._options.callTimeout,
+      ({ payload, id: eventId = null }) => {
+        this.#remove(call);
+        call._resolve({ payload, eventId, key });
+      },
+      (error) => this.#failed(call, error),
     );
-  }
-
-  #done(call, { payload, id: eventId = null }) {
-    call.request = null;
-    this.#remove(call);
-    call.resolve({ payload, eventId, key: call.key });
-    this.flush();
   }
 
   // Again, if it may run again and it may help.
   #failed(call, error) {
-    const { connection, env } = this.#core;
+    const { _connection, _env, _timers } = this.#core;
     const { code, status, retry, retryAfter } = error;
-    const { tries = 0, isRepeatable } = call;
-    let isAgain = retry === 'backoff' && (status === 429 || (status === 503 && isRepeatable));
-    call.request = null;
-    call.tries = tries + 1;
+    const { _isRepeatable, _tries = 0, _timeouts = 0 } = call;
+    let isAgain = code === 'lost' || code === 'unavailable' ? _isRepeatable : status === 429 && retry === 'backoff';
+    call._request = null;
+    call._tries = _tries + 1;
     if (code === 'timeout') {
-      connection.probe().catch(() => {});
-      call.timeouts = (call.timeouts ?? 0) + 1;
-      isAgain = isRepeatable && call.timeouts < TIMEOUTS;
+      _connection._wake();
+      call._timeouts = _timeouts + 1;
+      isAgain = _isRepeatable && call._timeouts < TIMEOUTS;
     } else if (retry === 'refresh') {
-      connection.refresh('refused');
-      isAgain = tries < REFRESHES;
+      _connection._refresh('refused');
+      isAgain = _tries < REFRESHES;
     }
-    if (!isAgain) this.#fail(call, error);
-    else if (code !== 'lost') call.dueAt = env.now() + retryAfter + env.random() * Math.min(LONGEST, 500 * 2 ** tries);
-    this.flush();
+    if (!isAgain) return this.#fail(call, error);
+    if (code === 'lost') return;
+    call._pause = _timers._set(retryAfter + _env.random() * Math.min(LONGEST, 500 * 2 ** _tries), () => {
+      call._pause = null;
+      this._flush();
+    });
   }
 
   #fail(call, error, isKept) {
-    const { connection } = this.#core;
-    const details = { sent: Boolean(call.isSent) };
-    const retry = error === 'timeout' ? 'backoff' : 'no';
-    if (call.request) connection.requests.forget(call.request);
+    const retry = error === 'timeout' || error === 'queue_full' ? 'backoff' : 'no';
     this.#remove(call, isKept);
-    call.reject(error.code ? error : new RealtimeError({ code: error, retry, details }));
-    this.flush();
+    call._reject(error.code ? error : new RealtimeError({ code: error, retry, details: { sent: !!call._isSent } }));
   }
 
   #remove(call, isKept) {
-    this.#core.timers.clear(call.timer);
+    const { _connection, _timers } = this.#core;
+    _timers._clear(call._timer);
+    _timers._clear(call._pause);
+    _connection._requests._forget(call._request);
     this.#list = this.#list.filter((other) => other !== call);
-    if (call.isQueued && !isKept) this.#store?.remove(call.key);
-    call.settled();
+    if (call._isQueued && !isKept) this.#store?._remove(call.key);
+    call._settled();
     this.#count();
+    this._flush();
   }
 
   #count() {
-    const queued = this.#list.filter((call) => call.isQueued);
-    const status = { pending: queued.length, oldest: queued[0]?.at ?? null };
-    const { pending, oldest } = this.status;
-    this.status = status;
-    if (status.pending !== pending || status.oldest !== oldest) this.#core.emitter.emit('sync', status);
+    const queued = this.#list.filter((call) => call._isQueued);
+    const { pending, oldest } = this._status;
+    this._status = { pending: queued.length, oldest: queued[0]?.at ?? null };
+    if (this._status.pending !== pending || this._status.oldest !== oldest)
+      this.#core._emitter.emit('sync', this._status);
   }
 }

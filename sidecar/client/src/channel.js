@@ -1,6 +1,5 @@
 import { Emitter } from './emitter.js';
 import { RealtimeError } from './errors.js';
-import { Presence } from './presence_channel.js';
 
 const LINGER = 100; // ms that a channel nobody wants is kept, because who remounts comes back at once
 const BEAT = 50; // ms between two ephemeral events of one type
@@ -23,20 +22,20 @@ export class Channel {
   #client;
   #emitter;
   #refs = 0;
-  #types = null; // null: all
+  #types; // null: all
   #waiting = []; // of subscribe()
   #request = null;
-  #isStale = false; // subscribe again after the answer
+  #isStale = false; // to be subscribed, or again after the answer
   #timer; // of leaving, or of another try
   #seen = new Set();
   #seenBefore = new Set();
-  #outbox = new Map(); // ephemeral type -> { data, isNew }
+  #outbox = new Map(); // ephemeral type -> [data] that waits, or []
   #presence;
 
   constructor(client, name) {
     this.#client = client;
     this.name = name;
-    this.#emitter = new Emitter(client._report);
+    this.#emitter = new Emitter(client._core._report);
   }
 
   on(type, listener) {
@@ -44,10 +43,10 @@ export class Channel {
   }
 
   subscribe({ since, types } = {}) {
-    const { connection, timers } = this.#client._core;
-    if (connection.state === 'closed') return Promise.reject(new RealtimeError({ code: 'closed' }));
-    this.#client._start();
-    timers.clear(this.#timer);
+    const client = this.#client;
+    if (client.state === 'closed') return Promise.reject(new RealtimeError({ code: 'closed' }));
+    client._start();
+    this.#stopTimer();
     this.position ??= since ?? null;
     const isWider = this.#widen(types);
     this.#refs++;
@@ -61,44 +60,53 @@ export class Channel {
   }
 
   unsubscribe() {
-    const { timers } = this.#client._core;
     if (this.#refs === 0 || --this.#refs > 0) return;
-    timers.clear(this.#timer);
-    this.#timer = timers.set(LINGER, () => this.#leave());
+    this.#wait(LINGER, () => this.#leave());
   }
 
   publish(type, data) {
-    const { connection, timers } = this.#client._core;
+    const { _connection, _timers } = this.#client._core;
     const waiting = this.#outbox.get(type);
-    if (waiting) return void Object.assign(waiting, { data, isNew: true });
+    if (waiting) return void (waiting[0] = data);
     if (this.state !== 'subscribed' || !this.can.includes('publish')) return;
-    connection.post({ type: 'publish', channel: this.name, payload: { type, data } });
-    const entry = { isNew: false };
-    this.#outbox.set(type, entry);
-    timers.set(BEAT, () => {
+    _connection._link._send({ type: 'publish', channel: this.name, payload: { type, data } });
+    const next = [];
+    this.#outbox.set(type, next);
+    _timers._set(BEAT, () => {
       this.#outbox.delete(type);
-      if (entry.isNew) this.publish(type, entry.data);
+      if (next.length) this.publish(type, next[0]);
     });
   }
 
   presence() {
-    return (this.#presence ??= new Presence(this.#client, this.name));
+    return (this.#presence ??= new this.#client._core._parts._Presence(this.#client, this.name));
   }
 
   // ---------- for the client ----------
 
+  get _isWanted() {
+    return this.#refs > 0;
+  }
+
   /** Asks for what is to be had and is not. */
   _sync() {
-    const { connection, timers, options } = this.#client._core;
-    if (!connection.isReady || this.#request || this.#refs === 0 || !this.#isStale) return;
-    timers.clear(this.#timer);
+    if (!this.#client._core._connection._isReady || this.#request || this.#refs === 0 || !this.#isStale) return;
+    this.#stopTimer();
     this.#isStale = false;
     this.state = 'subscribing';
-    const payload = { since: this.position ?? undefined, types: this.#types ?? undefined, ...this._me };
-    this.#request = connection.requests.send(
-      { type: this._me ? 'presence:join' : 'subscribe', channel: this.name, payload },
-      { timeout: options.callTimeout, done: (frame) => this._subscribed(frame), fail: (error) => this.#failed(error) },
+    this.#request = this._ask(
+      this._me ? 'presence:join' : 'subscribe',
+      { since: this.position ?? undefined, types: this.#types ?? undefined, ...this._me },
+      (frame) => this._subscribed(frame),
+      (error) => this.#failed(error),
     );
+  }
+
+  /** Sends a request about the channel. */
+  _ask(type, payload, done = () => {}, fail = done) {
+    const { _connection, _options } = this.#client._core;
+    if (_connection._isReady)
+      return _connection._requests._send({ type, channel: this.name, payload }, _options.callTimeout, done, fail);
   }
 
   /** The connection ended, or the channel's stream is broken: begin again. */
@@ -110,44 +118,44 @@ export class Channel {
 
   /** The answer to a subscribe, or what a poll begins with. */
   _subscribed({ channel, payload }) {
+    const { position, recovered, can, events } = payload;
+    const isNew = this.state !== 'subscribed';
     this.#request = null;
     this.canonical = channel;
-    if (this.#refs === 0 && this.#waiting.length === 0) return this.#leave();
-    const isNew = this.state !== 'subscribed';
-    this.can = payload.can;
+    if (this.#refs === 0) return this.#leave();
+    this.can = can;
     this.state = 'subscribed';
-    if (!payload.recovered) {
+    if (!recovered) {
       this.#signal('resync', payload);
-      this.#client._resync(this.name);
+      this.#client._core._emitter.emit('resync', this.name);
     }
-    for (const event of payload.events) this._event(event);
-    this._reached(payload.position);
-    if (!this.#isStale) for (const { resolve } of this.#waiting.splice(0)) resolve(this.#answer(payload.recovered));
+    for (const event of events) this._event(event);
+    this._reached(position);
+    if (!this.#isStale) for (const { resolve } of this.#waiting.splice(0)) resolve(this.#answer(recovered));
     if (isNew) this.#signal('subscribed', payload);
     this._sync();
   }
 
-  /** The server does not let it in any more, or never did. */
-  _refused(error) {
+  /** It is not to be had, any more or at all. */
+  _refused(error, state = 'refused') {
     const waiting = this.#waiting.splice(0);
-    this.state = 'refused';
-    this.can = [];
-    this.#isStale = false;
+    this.#request = null;
     this.#refs -= waiting.length;
+    this.#isStale = this.#refs > 0;
+    this.can = [];
+    this.state = state;
+    this.#outbox.clear();
     if (this.#refs === 0) this.position = null;
     for (const { reject } of waiting) reject(error);
-    this.#signal('unsubscribed', { code: error.code, reason: error.message });
+    if (state === 'refused') this.#signal('unsubscribed', { code: error.code, reason: error.message });
   }
 
   /** An event, also an ephemeral one. */
   _event(event) {
     const { id, type } = event;
-    if (this.state !== 'subscribed') return;
-    if (id) {
-      if (this.#seen.has(id) || this.#seenBefore.has(id)) return;
-      this.#seen.add(id);
-      if (this.#seen.size > REMEMBERED) this.#forget();
-    }
+    if (this.state !== 'subscribed' || this.#seen.has(id) || this.#seenBefore.has(id)) return;
+    if (id) this.#seen.add(id);
+    if (this.#seen.size > REMEMBERED) this.#forget();
     this.#emitter.emitMatching(type, event);
   }
 
@@ -156,17 +164,6 @@ export class Channel {
     if (this.state !== 'subscribed') return;
     this.position = position;
     this.#forget();
-  }
-
-  /** The client is closed, and may be connected again. */
-  _closed(error) {
-    const waiting = this.#waiting.splice(0);
-    this.#refs -= waiting.length;
-    for (const { reject } of waiting) reject(error);
-    this.#request = null;
-    this.#outbox.clear();
-    this.#isStale = this.#refs > 0;
-    this.state = this.#refs > 0 ? 'subscribing' : 'idle';
   }
 
   // ---------- ----------
@@ -184,39 +181,41 @@ export class Channel {
     this.#seen = new Set();
   }
 
+  #stopTimer() {
+    this.#client._core._timers._clear(this.#timer);
+  }
+
+  #wait(ms, run) {
+    this.#stopTimer();
+    this.#timer = this.#client._core._timers._set(ms, run);
+  }
+
   // Is more wanted than before?
   #widen(types) {
     const before = this.#refs > 0 ? this.#types : [];
-    const all = before && types ? [...new Set([...before, ...types])] : null;
-    const isWider = this.#refs > 0 && all?.length !== before?.length;
-    this.#types = all;
-    return isWider;
+    this.#types = before && types ? [...new Set([...before, ...types])] : null;
+    return this.#refs > 0 && this.#types?.length !== before?.length;
   }
 
   #failed(error) {
-    const { connection, timers, env } = this.#client._core;
+    const { _connection, _env } = this.#client._core;
+    const { code, retry, retryAfter } = error;
     this.#request = null;
-    if (this.#refs === 0) return this.#leave();
     this.#isStale = true;
-    if (error.code === 'lost') return;
-    if (error.code === 'timeout') connection.probe().catch(() => {});
-    if (error.retry === 'refresh') connection.refresh('refused');
-    if (error.retry === 'no' && error.code !== 'conflict') return this._refused(error);
-    timers.clear(this.#timer);
-    this.#timer = timers.set((error.retryAfter || 500) + 500 * env.random(), () => this._sync());
+    if (this.#refs === 0) return this.#leave();
+    if (code === 'lost') return;
+    if (code === 'timeout') _connection._wake();
+    if (retry === 'refresh') _connection._refresh('refused');
+    if (retry === 'no' && code !== 'conflict') this._refused(error);
+    else this.#wait((retryAfter || 500) + 500 * _env.random(), () => this._sync());
   }
 
   #leave() {
-    const { connection, options } = this.#client._core;
     if (this.#refs > 0 || this.#request) return;
-    const isIn = this.canonical !== null;
     this.state = 'idle';
     this.position = null;
     this.can = [];
-    this.#types = null;
     // its answer has an id, so that it is not taken for the server's own decision
-    const answer = { timeout: options.callTimeout, done() {}, fail() {} };
-    if (isIn && connection.isReady && !this.#client._isShared(this))
-      connection.requests.send({ type: 'unsubscribe', channel: this.name }, answer);
+    if (this.canonical && !this.#client._isShared(this)) this._ask('unsubscribe');
   }
 }

@@ -5,8 +5,6 @@ import { Emitter } from './emitter.js';
 import { Timers, environment } from './env.js';
 import { RealtimeError } from './errors.js';
 
-const DAY = 24 * 60 * 60 * 1000;
-
 /** One person on one page: see index.d.ts. Puts the parts together and hands frames to channels. */
 export class RealtimeClient {
   #channels = new Map(); // by name
@@ -15,54 +13,62 @@ export class RealtimeClient {
   #calls;
   #unlisten = null; // stops hearing the page's events
 
-  constructor({ onError = (error, where) => console.error(where, error), ...given }) {
-    const env = environment(given.env);
-    const options = {
-      transports: ['websocket', 'sse', 'poll'],
-      callTimeout: 20000,
-      ...given,
-      url: new URL(given.url, globalThis.location?.href).href,
-      backoff: { base: 500, cap: 30000, stable: 10000, ...given.backoff },
-      queue: { limit: 1000, ttl: DAY, persist: false, ...given.queue },
+  /** @param parts what there is besides: see index.js */
+  constructor({ env, url, backoff, queue, onError = console.error, ...given }, _parts = {}) {
+    const _env = environment(env);
+    const _emitter = new Emitter(onError);
+    const core = {
+      _env,
+      _emitter,
+      _parts,
+      _report: onError,
+      _timers: new Timers(_env),
+      _wire: (direction, json) => _emitter.emit('frame', { direction, at: _env.now(), json }),
+      _options: {
+        callTimeout: 20000,
+        ...given,
+        url: new URL(url, globalThis.location?.href).href,
+        backoff: { base: 500, cap: 30000, stable: 10000, ...backoff },
+        queue: { limit: 1000, ttl: 86400000, ...queue },
+      },
     };
-    const emitter = (this.#emitter = new Emitter(onError));
-    const timers = new Timers(env);
-    this._report = onError;
-    this.#connection = new Connection(options, env, timers, {
-      report: onError,
-      wire: (direction, json) => emitter.has('frame') && emitter.emit('frame', { direction, at: env.now(), json }),
-      state: (state, before) => emitter.emit('state', state, before),
-      ready: (hello) => this.#ready(hello),
-      lost: () => this.#each((channel) => channel._lost()),
-      frame: (frame) => this.#take(frame),
-      stopped: (bye) => this.#stopped(bye),
+    this._core = core;
+    this.#emitter = _emitter;
+    this.#connection = core._connection = new Connection(core, {
+      _changed: (state, before) => _emitter.emit('state', state, before),
+      _ready: (hello) => {
+        this.#each((channel) => channel._sync());
+        this.#calls._ready(hello);
+      },
+      _lost: () => this.#each((channel) => channel._lost()),
+      _frame: (frame) => this.#take(frame),
+      _stopped: (bye) => this.#stopped(bye),
     });
-    this._core = { env, timers, options, emitter, report: onError, connection: this.#connection };
-    this.#calls = new Calls(this._core);
+    this.#calls = new Calls(core);
   }
 
   get state() {
-    return this.#connection.state;
+    return this.#connection._state;
   }
 
   get sync() {
-    return this.#calls.status;
+    return this.#calls._status;
   }
 
   get user() {
-    return this.#connection.hello?.user ?? null;
+    return this.#connection._hello?.user ?? null;
   }
 
   get tenant() {
-    return this.#connection.hello?.tenant ?? null;
+    return this.#connection._hello?.tenant ?? null;
   }
 
   get transport() {
-    return this.#connection.transport;
+    return this.#connection._isReady ? this.#connection._link._kind : null;
   }
 
   get latency() {
-    return this.#connection.latency;
+    return this.#connection._latency;
   }
 
   on(event, listener) {
@@ -71,54 +77,50 @@ export class RealtimeClient {
 
   connect() {
     this.#unlisten ??= this.#listen();
-    return this.#connection.connect();
+    return this.#connection._connect();
   }
 
   close() {
-    this.#connection.close();
+    this.#connection._close();
   }
 
   ping() {
-    return this.#connection.probe();
+    return this.#connection._probe();
   }
 
   channel(name) {
-    if (!this.#channels.has(name)) this.#channels.set(name, new Channel(this, name));
-    return this.#channels.get(name);
+    const channel = this.#channels.get(name) ?? new Channel(this, name);
+    this.#channels.set(name, channel);
+    return channel;
   }
 
-  call(method, params, options) {
-    if (this.state === 'closed') return Promise.reject(new RealtimeError({ code: 'closed' }));
+  async call(method, params, options) {
+    if (this.state === 'closed') throw new RealtimeError({ code: 'closed' });
     this._start();
-    return this.#calls.add(method, params, options);
+    return this.#calls._add(method, params, options);
   }
 
   // ---------- for channels ----------
 
   /** Begins to connect, if nobody did, and to hear what the page and the network do. */
   _start() {
-    this.#connection.start();
     this.#unlisten ??= this.#listen();
+    this.#connection._start();
   }
 
   /** Does another name of the same channel still want it? */
-  _isShared({ canonical, name }) {
+  _isShared(one) {
     return [...this.#channels.values()].some(
-      (other) => other.name !== name && other.canonical === canonical && other.state !== 'idle',
+      (other) => other !== one && other.canonical === one.canonical && other._isWanted,
     );
-  }
-
-  _resync(name) {
-    this.#emitter.emit('resync', name);
   }
 
   // ---------- ----------
 
   #listen() {
-    const { window, document } = this._core.env;
-    const connection = this.#connection;
-    const wake = () => connection.wake();
-    const sleep = () => connection.sleep();
+    const { window, document } = this._core._env;
+    const wake = () => this.#connection._wake();
+    const sleep = () => this.#connection._link?._closed({});
     const heard = [
       [window, 'online', wake],
       [window, 'offline', sleep],
@@ -127,19 +129,13 @@ export class RealtimeClient {
       [window, 'pageshow', ({ persisted }) => persisted && wake()],
       [document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake()],
     ];
-    for (const [target, event, listener] of heard) target?.addEventListener(event, listener);
-    return () => {
-      for (const [target, event, listener] of heard) target?.removeEventListener(event, listener);
-    };
+    const each = (how) => heard.forEach(([target, ...rest]) => target?.[how]?.(...rest));
+    each('addEventListener');
+    return () => each('removeEventListener');
   }
 
   #each(run) {
-    for (const channel of [...this.#channels.values()]) run(channel);
-  }
-
-  #ready(hello) {
-    this.#each((channel) => channel._sync());
-    this.#calls.ready(hello);
+    [...this.#channels.values()].forEach(run);
   }
 
   #take(frame) {
@@ -147,14 +143,15 @@ export class RealtimeClient {
     if (type === 'position') this.#each((channel) => channel._reached(payload.position));
     else if (type === 'status') this.#emitter.emit('database', payload.database === 'up');
     else if (type === 'flow') this.#emitter.emit('flow', payload);
-    else if (name) this.#each((channel) => channel.canonical === name && this.#hand(channel, frame, payload ?? {}));
-  }
-
-  #hand(channel, frame, { code, reason, message = reason }) {
-    if (frame.type === 'gap') channel._lost();
-    else if (frame.type === 'subscribed') channel._subscribed(frame);
-    else if (frame.type === 'unsubscribed') channel._refused(new RealtimeError({ code, message }));
-    else channel._event(frame);
+    else if (name && type !== 'error')
+      this.#each((channel) => {
+        if (channel.canonical !== name) return;
+        if (type === 'gap') channel._lost();
+        else if (type === 'subscribed') channel._subscribed(frame);
+        else if (type === 'unsubscribed')
+          channel._refused(new RealtimeError({ ...payload, message: payload.reason ?? payload.message }));
+        else channel._event(frame);
+      });
   }
 
   #stopped(bye) {
@@ -162,9 +159,9 @@ export class RealtimeClient {
     const error = new RealtimeError({ code: 'closed', message: bye.reason, retry: bye.retry });
     this.#unlisten?.();
     this.#unlisten = null;
-    this.#calls.close();
-    this.#each((channel) => channel._closed(error));
-    this._core.timers.clearAll();
+    this.#calls._close();
+    this.#each((channel) => channel._refused(error, 'idle'));
+    this._core._timers._clearAll();
     if (bye.code !== 1000) this.#emitter.emit('closed', bye);
   }
 }

@@ -6,9 +6,9 @@ export class RealtimeError extends Error {
   name = 'RealtimeError';
 
   /** @param {object} payload of an `error` frame, or its like */
-  constructor({ code = 'internal', status = 0, message = code, retry = 'no', retryAfter = 0, details = {} }) {
-    super(message);
-    Object.assign(this, { code, status, retry, retryAfter, details });
+  constructor({ message, ...payload }) {
+    super(message ?? payload.code);
+    Object.assign(this, { code: 'internal', status: 0, retry: 'no', retryAfter: 0, details: {} }, payload);
   }
 }
 

@@ -1,4 +1,5 @@
 import { RealtimeError, closeOf } from './errors.js';
+import { Link } from './link.js';
 
 const WAIT = 25000; // of a poll
 const SLACK = 10000; // how much later its answer may come
@@ -13,27 +14,22 @@ const PAUSE = 250; // between two polls, so that what comes in a row comes toget
  * channels; where they differ, a poll that does not wait makes them equal. Whatever is asked for begins
  * a new stream or poll, and nothing that an earlier one still brings is heard.
  */
-export class HttpTransport {
-  #link;
-  #env;
-  #timers;
+export class HttpLink extends Link {
   #base;
   #wanted = new Map(); // channel -> { since, types, id: of the request that waits for its answer }
   #pings = []; // ids
   #round; // AbortController of the stream or poll under way
   #calls = new AbortController();
   #begin; // timer
-  #isOver = false;
+  #isDone = false;
 
-  constructor(link, env, timers) {
-    this.#link = link;
-    this.#env = env;
-    this.#timers = timers;
-    this.#base = link.url.replace(/^ws/, 'http').replace(/\/+$/, '');
+  constructor(core, ...rest) {
+    super(core, ...rest);
+    this.#base = core._options.url.replace(/^ws/, 'http').replace(/\/+$/, '');
     this.#again();
   }
 
-  send({ type, channel, requestId, payload }) {
+  _write({ type, channel, requestId, payload }) {
     if (type === 'call') return void this.#call(requestId, payload);
     if (type === 'subscribe' || type === 'presence:join')
       this.#wanted.set(channel, { since: payload.since, types: payload.types, id: requestId });
@@ -41,35 +37,35 @@ export class HttpTransport {
       this.#wanted.delete(channel);
       this.#answer({ type: 'unsubscribed', requestId });
     } else if (type === 'auth') {
-      this.#link.token = payload.token;
+      this._token = payload.token;
       this.#answer({ type: 'result', requestId, payload: {} });
     } else if (type === 'ping') this.#pings.push(requestId);
     else return;
     this.#again();
   }
 
-  close() {
-    this.retire();
+  _shut() {
+    this._retire();
     this.#calls.abort();
   }
 
-  retire() {
-    this.#isOver = true;
-    this.#timers.clear(this.#begin);
+  _retire() {
+    this.#isDone = true;
+    this._core._timers._clear(this.#begin);
     this.#round?.abort();
   }
 
   // A new stream or poll, in a moment, with all that is asked for until then.
   #again() {
-    if (this.#isOver) return;
+    if (this.#isDone) return;
     this.#round?.abort();
-    this.#timers.clear(this.#begin);
-    this.#begin = this.#timers.set(0, () => this.#run());
+    this._core._timers._clear(this.#begin);
+    this.#begin = this._core._timers._set(0, () => this.#run());
   }
 
   // As the server would answer: not before send() has returned.
   #answer(frame) {
-    this.#timers.set(0, () => this.#link.frame(frame));
+    this._core._timers._set(0, () => this._frame(frame));
   }
 
   async #run() {
@@ -77,9 +73,9 @@ export class HttpTransport {
     try {
       for (let wait = 0; !signal.aborted; wait = WAIT) {
         const since = new Set([...this.#wanted.values()].map((wanted) => wanted.since));
-        if (this.#link.kind === 'sse' && since.size < 2) {
+        if (this._kind === 'sse' && since.size < 2) {
           await this.#stream(signal, [...since][0]);
-          if (!signal.aborted) this.#link.closed({});
+          if (!signal.aborted) this._closed({});
         } else await this.#poll(signal, wait);
       }
     } catch (error) {
@@ -100,7 +96,7 @@ export class HttpTransport {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || signal.aborted) return;
-      this.#link.alive();
+      this._alive();
       text += decoder.decode(value, { stream: true });
       const blocks = text.split('\n\n');
       text = blocks.pop();
@@ -113,24 +109,24 @@ export class HttpTransport {
 
   async #poll(signal, wait) {
     const subscriptions = [...this.#wanted].map(([channel, { since, types }]) => ({ channel, since, types }));
-    const late = this.#timers.set(wait + SLACK, () => signal.aborted || this.#link.closed({}));
+    const late = this._core._timers._set(wait + SLACK, () => signal.aborted || this._closed({}));
     try {
       const body = JSON.stringify({ subscriptions, wait });
       const answer = await this.#fetch('/poll', { method: 'POST', body, signal });
       for (const frame of (await answer.json()).frames) if (!signal.aborted) this.#take(frame);
     } finally {
-      this.#timers.clear(late);
+      this._core._timers._clear(late);
     }
-    this.#link.alive();
-    if (!signal.aborted && this.#link.kind === 'poll')
-      await new Promise((resume) => this.#timers.set(PAUSE, resume));
+    this._alive();
+    if (!signal.aborted && this._kind === 'poll')
+      await new Promise((resume) => this._core._timers._set(PAUSE, resume));
   }
 
   // Rejects with a RealtimeError when the gateway refuses, with anything else when it did not answer.
   async #fetch(path, { headers, ...options }) {
-    const answer = await this.#env.fetch(this.#base + path, {
+    const answer = await this._core._env.fetch(this.#base + path, {
       cache: 'no-store',
-      headers: { authorization: `Bearer ${this.#link.token}`, ...headers },
+      headers: { authorization: `Bearer ${this._token}`, ...headers },
       ...options,
     });
     if (answer.ok) return answer;
@@ -140,7 +136,7 @@ export class HttpTransport {
   // Puts in what tells a client's requests apart.
   #take(frame) {
     const { type, channel, payload } = frame;
-    for (const id of this.#pings.splice(0)) this.#link.frame({ type: 'pong', requestId: id });
+    for (const id of this.#pings.splice(0)) this._frame({ type: 'pong', requestId: id });
     if (type === 'position') for (const wanted of this.#wanted.values()) wanted.since = payload.position;
     if (type === 'subscribed' || (type === 'error' && channel)) {
       const name = this.#wanted.has(payload.as) ? payload.as : channel;
@@ -150,15 +146,15 @@ export class HttpTransport {
       if (type === 'error') this.#wanted.delete(name);
       else Object.assign(wanted, { since: payload.position, id: undefined });
     }
-    this.#link.frame(frame);
+    this._frame(frame);
   }
 
   // A whole stream or poll was refused: because of its channels, or else the connection ends.
   #refused(error) {
-    this.#link.isHeard = error instanceof RealtimeError;
+    this._isHeard = error instanceof RealtimeError;
     const all = [...this.#wanted];
     const fresh = all.filter(([, { id }]) => id);
-    if (![400, 403, 404].includes(error.status) || all.length === 0) return this.#link.closed(closeOf(error));
+    if (![400, 403, 404].includes(error.status) || all.length === 0) return this._closed(closeOf(error));
     for (const [channel] of fresh.length ? fresh : all) this.#take({ type: 'error', channel, payload: error });
     this.#again();
   }
@@ -176,6 +172,6 @@ export class HttpTransport {
       frame.type = 'error';
       frame.payload = isRefusal ? error : { code: 'unavailable', status: 503, retry: 'backoff' };
     }
-    this.#link.frame(frame);
+    this._frame(frame);
   }
 }

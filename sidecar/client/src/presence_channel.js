@@ -8,15 +8,15 @@ import { Emitter } from './emitter.js';
  */
 export class Presence {
   members = new Map();
-  #client;
   #channel;
   #emitter;
+  #report;
 
   /** @param {string} name of the resource's channel, such as project:42 */
   constructor(client, name) {
-    this.#client = client;
+    this.#report = client._core._report;
     this.#channel = client.channel(`presence:${name.replace(/^tenant:[^:]+:/, '').replace(':', '/')}`);
-    this.#emitter = new Emitter(client._report);
+    this.#emitter = new Emitter(this.#report);
     this.#channel.on('presence:*', ({ type, payload }) => this.#take(type.slice(9), payload.users));
   }
 
@@ -24,11 +24,13 @@ export class Presence {
     return this.#emitter.on(event, listener);
   }
 
-  join(me = {}) {
-    const isIn = this.#channel._me;
-    this.#channel._me = { status: 'active', ...isIn, ...me };
-    if (isIn) this.#say('update', this.#channel._me);
-    else this.#channel.subscribe(true).catch((error) => this.#refused(error));
+  join(me) {
+    const channel = this.#channel;
+    const { _me, state } = channel;
+    channel._me = { status: 'active', ..._me, ...me };
+    if (_me) return void channel._ask('presence:update', channel._me);
+    this.#subscribe();
+    if (state !== 'idle') channel._lost();
   }
 
   update(me) {
@@ -36,32 +38,32 @@ export class Presence {
   }
 
   leave() {
-    if (!this.#channel._me) return;
-    this.#channel._me = null;
-    this.#say('leave');
-    this.#channel.unsubscribe();
+    const channel = this.#channel;
+    if (!channel._me) return;
+    channel._me = null;
+    channel.unsubscribe();
+    if (!channel._isWanted) return;
+    // who goes on watching has to say so
+    channel._ask('presence:leave');
+    channel._lost();
   }
 
   watch() {
-    let isWatching = true;
-    const stop = () => {
-      if (isWatching) this.#channel.unsubscribe();
-      isWatching = false;
+    let stop = this.#subscribe();
+    return () => {
+      stop();
+      stop = () => {};
     };
+  }
+
+  // Returns what takes it back.
+  #subscribe() {
+    let isIn = true;
     this.#channel.subscribe().catch((error) => {
-      isWatching = false;
-      this.#refused(error);
+      isIn = false;
+      if (error.code !== 'closed') this.#report(error, this.#channel.name);
     });
-    return stop;
-  }
-
-  #say(what, payload = {}) {
-    const { connection } = this.#client._core;
-    connection.post({ type: `presence:${what}`, channel: this.#channel.name, payload });
-  }
-
-  #refused(error) {
-    if (error.code !== 'closed') this.#client._report(error, this.#channel.name);
+    return () => isIn && this.#channel.unsubscribe();
   }
 
   #take(event, users) {

@@ -6,14 +6,14 @@ const WINDOW = 24; // requests in flight; the server takes 32
  * Requests that wait for their answer, and those that wait for room to be sent.
  *
  * What must stay true: each ends once, by done(frame) or fail(error), with error `lost` when the
- * connection it was sent on, or was to be sent on, ended before. Bound: WINDOW in flight; the others are the
- * callers', who bound their own.
+ * link it was sent over, or was to be sent over, ended before; and not before _send() has returned.
+ * Bound: WINDOW in flight; the others are the callers', who bound their own.
  */
 export class Requests {
-  #waiting = new Map(); // id -> { frame, options, link, timer }
+  #all = new Map(); // id -> { _frame, _timeout, _done, _fail, _link, _timer }
   #inFlight = 0;
   #last = 0;
-  #link = null;
+  #link;
   #timers;
 
   constructor(timers) {
@@ -21,64 +21,58 @@ export class Requests {
   }
 
   /** Frames go to this link from now on; null: to none. */
-  attach(link) {
+  _attach(link) {
     this.#link = link;
     this.#pump();
   }
 
-  /** Returns an id for forget(). The time-out begins when the frame is sent. */
-  send(frame, options) {
-    const requestId = String(++this.#last);
-    this.#waiting.set(requestId, { frame: { ...frame, requestId }, options });
+  /** Returns an id for _forget(). The time-out begins when the frame is sent. */
+  _send(frame, _timeout, _done, _fail) {
+    const requestId = `${++this.#last}`;
+    this.#all.set(requestId, { _frame: { ...frame, requestId }, _timeout, _done, _fail });
     this.#pump();
     return requestId;
   }
 
   /** Whoever asked is not interested any more. */
-  forget(id) {
-    this.#take(id);
-    this.#pump();
-  }
-
-  /** Is it an answer? */
-  settle(frame) {
-    const request = this.#take(frame.requestId);
-    if (request && frame.type === 'error') request.options.fail(new RealtimeError(frame.payload));
-    else request?.options.done(frame);
-    this.#pump();
-    return request !== undefined || frame.requestId !== undefined;
-  }
-
-  /** The connection is gone. keepCalls: it still answers calls that were sent. */
-  lost(link, keepCalls) {
-    for (const [id, request] of [...this.#waiting])
-      if ((request.link ?? link) === link && !(keepCalls && request.link && request.frame.type === 'call'))
-        this.#fail(id, 'lost');
-    this.#pump();
-  }
-
-  #take(id) {
-    const request = this.#waiting.get(id);
-    if (!request) return;
-    this.#waiting.delete(id);
-    this.#timers.clear(request.timer);
-    if (request.link) this.#inFlight--;
+  _forget(id) {
+    const request = this.#all.get(id);
+    this.#all.delete(id);
+    if (request?._link) {
+      this.#timers._clear(request._timer);
+      this.#inFlight--;
+      this.#pump();
+    }
     return request;
   }
 
+  /** Is it an answer? */
+  _settle(frame) {
+    const { requestId, type, payload } = frame;
+    const request = this._forget(requestId);
+    if (type === 'error') request?._fail(new RealtimeError(payload));
+    else request?._done(frame);
+    return requestId;
+  }
+
+  /** The link is gone. keepCalls: it still answers those that were sent. */
+  _lost(link, keepCalls) {
+    for (const [id, { _link, _frame }] of [...this.#all])
+      if ((_link ?? link) === link && !(keepCalls && _link && _frame.type === 'call')) this.#fail(id, 'lost');
+  }
+
   #fail(id, code) {
-    this.#take(id)?.options.fail(new RealtimeError({ code, status: code === 'too_large' ? 413 : 503, retry: 'backoff' }));
+    this._forget(id)?._fail(new RealtimeError({ code, retry: 'backoff' }));
   }
 
   #pump() {
-    for (const [id, request] of this.#waiting) {
+    for (const [id, request] of this.#all) {
       if (!this.#link || this.#inFlight >= WINDOW) return;
-      if (request.link) continue;
-      request.link = this.#link;
+      if (request._link) continue;
+      request._link = this.#link;
       this.#inFlight++;
-      // what cannot be sent fails later, too: not before send() has returned
-      const refused = this.#link.send(request.frame);
-      request.timer = this.#timers.set(refused ? 0 : request.options.timeout, () => this.#fail(id, refused || 'timeout'));
+      const refused = this.#link._send(request._frame);
+      request._timer = this.#timers._set(refused ? 0 : request._timeout, () => this.#fail(id, refused || 'timeout'));
     }
   }
 }

@@ -1,3 +1,5 @@
+import { unique } from './env.js';
+
 const WAIT = 3000; // for IndexedDB, which in some browsers does not answer at all
 
 /**
@@ -6,85 +8,117 @@ const WAIT = 3000; // for IndexedDB, which in some browsers does not answer at a
  * Every tab owns the calls it made, and holds a Web Lock named after itself while it lives. What a tab that is
  * gone has left is adopted by one other tab: whoever gets that lock. Without Web Locks (a page that is
  * not secure) tabs may send the same call; its key sees to it that it has one effect.
+ *
+ * What must stay true: before what earlier pages left is taken up, nothing is sent (_isBusy), so that it goes
+ * first; and where there is no IndexedDB, or it is full, calls are sent as they would be without.
  */
 export class CallStore {
+  _isBusy = true;
   #db;
+  #core;
   #name;
   #tab;
-  #env;
+  #adopted;
+  #isOver = false;
   #release;
+  #ready;
 
-  /** Resolves with null when there is no IndexedDB to be had. */
-  static open(env, timers, name, tab) {
-    return new Promise((resolve) => {
-      const timer = timers.set(WAIT, () => resolve(null));
-      const done = (store) => {
-        timers.clear(timer);
-        resolve(store);
-      };
-      try {
-        const request = env.indexedDB.open(name, 1);
-        request.onupgradeneeded = () => request.result.createObjectStore('calls', { keyPath: 'key' });
-        request.onsuccess = () => done(new CallStore(request.result, env, name, tab));
-        request.onerror = request.onblocked = () => done(null);
-      } catch {
-        done(null);
-      }
-    });
+  /** @param adopted(calls): takes up what was left */
+  constructor(core, adopted) {
+    this.#core = core;
+    this.#name = core._options.queue.persist;
+    this.#tab = unique(core._env);
+    this.#adopted = adopted;
+    this.#ready = this.#open();
   }
 
-  constructor(db, env, name, tab) {
-    this.#db = db;
-    this.#env = env;
-    this.#name = name;
-    this.#tab = tab;
-    db.onversionchange = () => db.close();
-    // held until close()
-    this.#locks?.request(this.#lockOf(tab), () => new Promise((release) => (this.#release = release))).catch(() => {});
+  /** Keeps a call. */
+  async _put({ key, at, seq, method, params, order, owner }) {
+    await this.#ready;
+    return this.#run('readwrite', (calls) => calls.put({ key, at, seq, method, params, order, owner, tab: this.#tab }));
   }
 
-  /** Keeps a call: { key, at, seq, method, params, order, owner }. */
-  put(call) {
-    return this.#run('readwrite', (calls) => calls.put({ ...call, tab: this.#tab }));
-  }
-
-  remove(key) {
+  async _remove(key) {
+    await this.#ready;
     return this.#run('readwrite', (calls) => calls.delete(key));
   }
 
-  /** Takes over what tabs that are gone have left, in the order it was called. */
-  async adopt() {
-    const all = await this.#run('readonly', (calls) => calls.getAll());
-    const adopted = [];
-    for (const tab of new Set(all?.map((call) => call.tab))) {
-      if (tab === this.#tab) continue;
+  /** Takes up what tabs that are gone have left and this person (anybody: null) called. */
+  async _adopt(person) {
+    await this.#ready;
+    const left = [];
+    for (const tab of new Set((await this.#all()).map((call) => call.tab))) {
       const take = async (lock) => {
+        if (lock === null) return; // it lives
         // another tab may have been quicker
-        const left = lock === null ? [] : ((await this.#run('readonly', (calls) => calls.getAll())) ?? []);
-        for (const call of left.filter((call) => call.tab === tab)) {
-          await this.put(call);
-          adopted.push(call);
-        }
+        for (const call of await this.#all())
+          if (call.tab === tab && (!person || !call.owner || call.owner === person)) {
+            left.push(call);
+            await this._put(call);
+          }
       };
+      if (tab === this.#tab) continue;
       await (this.#locks ? this.#locks.request(this.#lockOf(tab), { ifAvailable: true }, take) : take());
     }
-    return adopted.sort((a, b) => a.at - b.at || a.seq - b.seq);
+    if (this.#isOver) return;
+    this.#adopted(left.sort((a, b) => a.at - b.at || a.seq - b.seq));
+    this._isBusy = false;
   }
 
-  close() {
+  _close() {
+    this.#isOver = true;
     this.#release?.();
-    this.#db.close();
+    this.#db?.close();
   }
 
   get #locks() {
-    return this.#env.navigator?.locks;
+    return this.#core._env.navigator?.locks;
   }
 
   #lockOf(tab) {
     return `${this.#name}:${tab}`;
   }
 
-  // Resolves with undefined when it fails: a full disk must not keep calls from being sent.
+  async #open() {
+    const { _env, _timers } = this.#core;
+    this.#db = await new Promise((resolve) => {
+      const timer = _timers._set(WAIT, resolve);
+      const done = (db) => {
+        _timers._clear(timer);
+        resolve(db);
+      };
+      try {
+        const { indexedDB = globalThis.indexedDB } = _env;
+        const request = indexedDB.open(this.#name, 1);
+        request.onupgradeneeded = () => request.result.createObjectStore('calls', { keyPath: 'key' });
+        request.onsuccess = () => done(request.result);
+        request.onerror = () => done();
+      } catch {
+        done();
+      }
+    });
+    if (this.#db) this.#db.onversionchange = () => this.#db.close();
+    await this.#hold();
+    if (this.#isOver) this._close();
+  }
+
+  // The lock that says that this tab lives; resolves when it is held.
+  #hold() {
+    return new Promise((held) => {
+      const hold = () => {
+        held();
+        return new Promise((release) => (this.#release = release));
+      };
+      if (this.#locks && this.#db) this.#locks.request(this.#lockOf(this.#tab), hold).catch(held);
+      else held();
+    });
+  }
+
+  async #all() {
+    return (await this.#run('readonly', (calls) => calls.getAll())) ?? [];
+  }
+
+  // Resolves with undefined when it fails.
   #run(mode, work) {
     return new Promise((resolve) => {
       try {

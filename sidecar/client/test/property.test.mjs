@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createRealtimeClient } from '../src/core.js';
+import { createRealtimeClient } from '../src/index.js';
 import { FakeClock, dice } from './fake.mjs';
 import { FakeGateway, canonical } from './fake_gateway.mjs';
 
