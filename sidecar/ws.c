@@ -64,6 +64,18 @@ peer_address(int fd, Conn *conn)
 	memcpy(conn->address, conn->peer, sizeof(conn->address));
 }
 
+/*
+ * The kernel keeps no more unsent for a client than one write: what a slow one has
+ * waiting is ours to count. What is on its way does not count.
+ */
+static void
+limit_unsent(int fd)
+{
+	int bytes = (int) gateway->config.write_max;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
 /* The next request on the socket, which may have come already. */
 static void
 succeed(Conn *conn)
@@ -319,6 +331,7 @@ accept_socket(Gateway *owner, int fd, bool internal)
 		conn_doom(conn);
 		return false;
 	}
+	limit_unsent(fd);
 	description.opaque = conn;
 	conn->internal = internal;
 	if (tls_is_wanted(&owner->config) && !internal)
