@@ -8,6 +8,7 @@
 #include "stats.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Answers a request that went over a limit. */
 static void
@@ -32,11 +33,23 @@ reply_limit(Conn *conn, const char *id, const char *channel, const LimitHit *hit
 
 /* ------------------------------------------------------------- connections */
 
+/* A proxy has many clients: who this one is, its request will say. */
+static bool
+is_proxy(const Conn *conn)
+{
+	Address peer;
+
+	return address_parse(conn->peer, strlen(conn->peer), &peer) &&
+		   networks_have(conn->table->config->trusted_proxies, &peer);
+}
+
 bool
 admit_socket(Conn *conn)
 {
 	LimitHit hit;
 
+	if (is_proxy(conn))
+		return true;
 	if (limits_enter(&conn->table->quotas, &conn->seat, conn_address(conn),
 					 clock_now_ms(), &hit))
 		return true;

@@ -42,6 +42,7 @@ typedef struct LoopSignal
 } LoopSignal;
 
 static uv_loop_t loop;
+static int lookups; /* that threads are at */
 static uv_prepare_t tick;
 static uv_idle_t waker;
 static LoopCallback tick_callback;
@@ -290,6 +291,7 @@ on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
 {
 	LoopLookup *lookup = request->data;
 
+	lookups--;
 	if (lookup->callback != NULL)
 		lookup->callback(lookup->arg, list, status == 0 ? NULL : uv_strerror(status));
 	uv_freeaddrinfo(list);
@@ -306,9 +308,18 @@ loop_lookup(const char *host, LoopLookupCallback callback, void *arg)
 	lookup->arg = arg;
 	lookup->uv.data = lookup;
 	if (uv_getaddrinfo(&loop, &lookup->uv, on_looked_up, host, NULL, &hints) == 0)
+	{
+		lookups++;
 		return lookup;
+	}
 	free(lookup);
 	return NULL;
+}
+
+bool
+loop_looks_up(void)
+{
+	return lookups > 0;
 }
 
 void

@@ -58,6 +58,9 @@ typedef void (*LoopLookupCallback)(void *arg, const struct addrinfo *list,
 extern LoopLookup *loop_lookup(const char *host, LoopLookupCallback callback, void *arg);
 extern void loop_lookup_forget(LoopLookup *lookup);
 
+/* Is a thread still at it, which exit() would wait for? */
+extern bool loop_looks_up(void);
+
 /* Watches a file descriptor, which stays the caller's. NULL when that fails. */
 extern LoopPoll *loop_poll_new(int fd, LoopIoCallback callback, void *arg);
 extern void loop_poll_set(LoopPoll *poll, int events);

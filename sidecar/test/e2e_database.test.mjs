@@ -48,7 +48,7 @@ describe('the role of the gateway', () => {
     test(`${role} is refused: it ${why}`, async () => {
       const gateway = await started({ database: conninfo(role) }, /not ready for a gateway.*link=feed/);
       assert.ok(logOf(gateway).includes(why), logOf(gateway));
-      assert.equal((await gateway.get('/readyz')).status, 503);
+      await until('not ready', async () => (await gateway.get('/readyz')).status === 503);
       const said = () => logOf(gateway).match(/level=warn msg="the database is not ready/g).length;
       await until('said once a link', () => said() === 5);
       await gateway.stop();
@@ -132,9 +132,11 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
   });
 
   test('one that is told to end while it waits ends', async () => {
-    const gateway = await under(3, { database: conninfo('gateway', 'db.test') });
+    const gateway = await under(10, { database: conninfo('gateway', 'db.test') });
     await until('listening', () => logOf(gateway).includes('listening'));
+    const begin = performance.now();
     assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
+    assert.ok(performance.now() - begin < 8000);
   });
 });
 
@@ -166,7 +168,7 @@ describe('behind PgBouncer in transaction mode', () => {
     await gateway.stop();
   });
 
-  for (const name of ['e2e_session', 'e2e_visibility', 'e2e_lifecycle', 'e2e_presence', 'e2e_access']) {
+  for (const name of ['e2e_session', 'e2e_visibility', 'e2e_presence', 'e2e_access']) {
     test(`everything of ${name} works`, { timeout: 600000 }, async () => {
       const { NODE_TEST_CONTEXT, ...env } = process.env;
       const args = ['--test', '--test-reporter=tap', path.join(here, `${name}.test.mjs`)];

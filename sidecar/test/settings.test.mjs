@@ -140,6 +140,19 @@ describe('origins', () => {
   });
 });
 
+describe('limits behind a proxy', () => {
+  test('count for its clients, not for the proxy', async () => {
+    await reload('trusted_proxies = 127.0.0.0/8\naddress_connections = 3');
+    const from = (address) => connect(gateway.url, { token: alice, headers: { 'X-Forwarded-For': address } });
+    const clients = [];
+    for (let i = 0; i < 9; i++) clients.push(await from(`203.0.113.${i % 3}`));
+    await assert.rejects(from('203.0.113.1'), { code: 4429 });
+    await reload('trusted_proxies =\naddress_connections = 3');
+    for (const client of clients) await client.close();
+    await reload('');
+  });
+});
+
 describe('whose address', () => {
   // what the audit log is told about a refused login with these headers
   async function recorded(headers) {
