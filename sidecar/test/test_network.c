@@ -81,6 +81,7 @@ test_wild_origins(void)
 	allows("https://*.good.example", "https://a.b.good.example");
 	refuses("https://*.good.example", "https://good.example");
 	refuses("https://*.good.example", "https://.good.example");
+	refuses("https://*.good.example", "https://..good.example");
 	refuses("https://*.good.example", "https://evilgood.example");
 	refuses("https://*.good.example", "https://a.good.example.evil.com");
 	refuses("https://*.good.example", "https://evil.com/.good.example");
