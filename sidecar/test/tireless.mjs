@@ -12,9 +12,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { dice } from './dice.mjs';
-import { openLine, transports } from './lines.mjs';
+import { openLine } from './lines.mjs';
+import { comparePositions, earliest } from './snapshots.mjs';
 
 export const FENCE = 'proof.fence';
+
+// polls cost the database most
+const WAYS = ['ws', 'ws', 'ws', 'sse', 'sse', 'poll'];
 
 // ms since 1970, comparable between the processes of a test
 export const clock = () => performance.timeOrigin + performance.now();
@@ -43,7 +47,7 @@ export class Tireless {
   // tokens: [{ text, key }], it uses the first until that is refused, then the next; urls: of the gateways; channels: names
   // to ask for beside those of every connection; ways: transports it may use; patience: ms before it asks
   // again for what was refused
-  constructor({ name, tokens, urls, channels, ways = transports, patience = 100, seed = 0 }) {
+  constructor({ name, tokens, urls, channels, ways = WAYS, patience = 100, seed = 0 }) {
     Object.assign(this, { name, tokens, urls, ways, patience, dice: dice(seed) });
     for (const channel of channels) this.#addState(channel);
     this.way = this.dice.pick(ways);
@@ -157,21 +161,16 @@ export class Tireless {
   // One connection; resolves with why it ended.
   async #live() {
     const { way } = this;
+    this.over = way;
     this.gateway = this.dice.below(this.urls.length);
     this.#asked.clear();
     this.#isRefused = false;
     this.#auth = null;
-    const wanted = [...this.#states.values()].map(({ asked, canonical, position }) => ({
-      channel: asked,
-      canonical,
-      since: position,
-    }));
-    for (const { channel, since } of wanted) this.#asks(channel, since, channel);
     this.#note(`connects to gateway ${this.gateway}`);
     const line = await openLine(way, {
       url: this.urls[this.gateway],
       token: this.tokens[this.#token].text,
-      wanted,
+      wanted: () => this.#wanted(way),
       onFrame: (frame, from) => this.#onFrame(from, frame),
       timeout: 5000,
     });
@@ -179,6 +178,21 @@ export class Tireless {
     this.connections[way] = (this.connections[way] ?? 0) + 1;
     if (this.#stopped) line.cut();
     return line.ended;
+  }
+
+  // What is to be subscribed by a request. An event stream has one position, the earliest: it does without
+  // what was lost long ago, or all the rest would come again.
+  #wanted(way) {
+    const states = [...this.#states.values()];
+    let list = states.map(({ asked, position }) => ({ channel: asked, since: position }));
+    const held = states.filter(({ position, refused }) => position !== null && !refused).map(({ position }) => position);
+    if (way === 'sse') {
+      const since = earliest(held) ?? null;
+      const isBehind = (position) => position !== null && (since === null || comparePositions(position, since) < 0);
+      list = list.filter((item) => !isBehind(item.since)).map(({ channel }) => ({ channel, since }));
+    }
+    for (const { channel, since } of list) this.#asks(channel, since, channel);
+    return list;
   }
 
   // Notes what an answer will be the answer to.
@@ -191,11 +205,14 @@ export class Tireless {
     this.#asks(requestId, state.position, state.asked);
   }
 
-  // Asks again where the line can; elsewhere by coming back.
+  // Asks again where the line can. A poll asks anyway; a stream is left for another transport.
   #again(line, state) {
-    if (this.#line !== line || this.#stopped) return;
+    if (this.#line !== line || this.#stopped || state.answered) return;
     if (line.takesSubscriptions) this.#subscribe(line, state);
-    else line.cut();
+    else if (line.transport === 'sse') {
+      this.way = this.dice.pick(this.ways);
+      line.cut();
+    }
   }
 
   #find(channel) {
@@ -210,7 +227,7 @@ export class Tireless {
     this.#end(state, 'subscribed anew');
     state.stretch = {
       channel: state.canonical,
-      transport: this.way,
+      transport: this.over,
       gateway: this.gateway,
       tokens: [{ token: this.#token, from: 0, until: Infinity }],
       start,
@@ -355,6 +372,8 @@ export class Tireless {
       state.refused = code;
       this.refusals.push({ channel: state.asked, code, message, took, at: clock() });
     }
-    setTimeout(() => this.#again(line, state), this.patience * (0.5 + this.dice.below(100) / 100)).unref();
+    // to come back for it costs more than to ask
+    const patience = this.patience * (line.takesSubscriptions ? 1 : 5);
+    setTimeout(() => this.#again(line, state), patience * (0.5 + this.dice.below(100) / 100)).unref();
   }
 }
