@@ -26,14 +26,14 @@ import { Writer } from './scribes.mjs';
 import { Witness } from './witness.mjs';
 
 const SEEDS = Number(process.env.CHAOS_SEEDS ?? 3);
-const FIRST = Number(process.env.SEED ?? 1);
+const FIRST = Number(process.env.SEED ?? process.env.WRK_SEED ?? 1);
 const CLIENTS = Number(process.env.CHAOS_CLIENTS ?? 200);
 const WRITERS = 16;
 const TRANSACTIONS = 1200; // of a seed, at most
 const FARMS = 4;
 const GATEWAYS = 2;
 // per seed, far more than it takes: a machine may be slow
-const LIMIT = 120000;
+const LIMIT = 240000;
 
 // what is broken, and how often in a plan
 const DAMAGE = {
@@ -211,7 +211,7 @@ describe('chaos', { timeout: LIMIT * SEEDS + 60000 }, () => {
     await until('the fence', async () => {
       lacking = (await Promise.all(farms.map((farm) => farm.ask('lacking', n)))).flat();
       return lacking.length === 0;
-    }, { timeout: 45000, every: 50 }).catch(() =>
+    }, { timeout: 90000, every: 50 }).catch(() =>
       assert.fail(`${lacking.length} clients lack channels of fence ${n}:\n${lacking.slice(0, 20).join('\n')}`),
     );
   }
@@ -231,7 +231,7 @@ describe('chaos', { timeout: LIMIT * SEEDS + 60000 }, () => {
     isOver = true;
     assert.deepEqual([broken, ...(await Promise.all(writing))].filter(Boolean), []);
 
-    for (const gateway of gateways) await until('gateway ready', () => gateway.isReady(), { timeout: 45000 });
+    for (const gateway of gateways) await until('gateway ready', () => gateway.isReady(), { timeout: 60000 });
     const sql = world.lab.session();
     await putFence(sql, tenants, ++fences);
     await everybodyHas(fences);

@@ -72,7 +72,7 @@ export class Judge {
   // channels: canonical names of those the person may join in the end; null: rights change, so what a
   // channel must have brought altogether is left to its stretches
   check(report, person, channels = null) {
-    for (const kind of ['strays', 'unrecovered'])
+    for (const kind of ['strays', 'late', 'unrecovered'])
       for (const what of report[kind]) this.#complain(kind, report, JSON.stringify(what));
     for (const stretch of report.stretches) this.#checkStretch(report, person, stretch);
     this.#checkChain(report);

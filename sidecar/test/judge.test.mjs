@@ -25,7 +25,7 @@ const stretch = (more) => ({
 });
 
 function complaints(stretches, more = {}) {
-  const report = { name: 'n', story: '', strays: [], unrecovered: [], stretches, ...more };
+  const report = { name: 'n', story: '', strays: [], late: [], unrecovered: [], stretches, ...more };
   const judge = new Judge(events, [report]);
   judge.check(report, client, ['c']);
   return Object.keys(judge.counts);
@@ -59,6 +59,7 @@ for (const [what, found, stretches, more] of [
     [stretch(), stretch({ start: at('16:16:'), ids: [], claims: [{ position: at('17:17:'), count: 0, at: 0 }] })]],
   ['a channel that brought nothing at all', ['never subscribed'], []],
   ['an event without a subscription', ['strays'], [stretch()], { strays: [{ id: 1 }] }],
+  ['an event behind a gap', ['late'], [stretch()], { late: [{ id: 1 }] }],
   ['a replay that was refused', ['unrecovered'], [stretch()], { unrecovered: [{ channel: 'c' }] }],
 ])
   test(`${what} is found`, () => {
@@ -68,7 +69,7 @@ for (const [what, found, stretches, more] of [
 test('of a state the last one must come', () => {
   const states = [event(1, 10, { class: 's', state_key: 'k' }), event(2, 11, { class: 's', state_key: 'k' })];
   const judge = (ids) => {
-    const report = { name: 'n', story: '', strays: [], unrecovered: [], stretches: [stretch({ ids, claims: [] })] };
+    const report = { name: 'n', story: '', strays: [], late: [], unrecovered: [], stretches: [stretch({ ids, claims: [] })] };
     const one = new Judge(states, [report]);
     one.check(report, client, ['c']);
     return Object.keys(one.counts);

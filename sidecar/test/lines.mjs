@@ -63,7 +63,7 @@ class WebSocketLine {
 // The refusal of a whole HTTP request, as the frames that a WebSocket would have had.
 function onRefused({ status, json }, wanted, hear) {
   const payload = json ?? { code: 'unavailable', status, retry: 'backoff' };
-  if (status === 403 || status === 404)
+  if (status === 404)
     for (const { channel } of wanted) hear({ type: 'error', channel, payload });
   else hear({ type: 'error', requestId: 'connect', payload });
 }

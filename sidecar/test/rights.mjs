@@ -24,6 +24,7 @@ export class Rights {
   figures = { changes: 0, undefined: 0, excused: 0 };
   #told = new Map(); // key of somebody with roles -> [{ state, channels }]
   #over = new Map(); // session -> state that it ended with
+  #roles = new Map(); // session -> [{ state, roles }]
   #away = new Map(); // person -> [{ state, isAway }]
   #cache = new Map();
 
@@ -50,6 +51,12 @@ export class Rights {
     this.#over.set(sid, this.changes.length - 1);
   }
 
+  // of a credential whose roles are the database's: an API key
+  giveRoles(sid, roles) {
+    if (!this.#roles.has(sid)) this.#roles.set(sid, []);
+    this.#roles.get(sid).push({ state: this.changes.length - 1, roles });
+  }
+
   suspend(person, isAway) {
     if (!this.#away.has(person.id)) this.#away.set(person.id, []);
     this.#away.get(person.id).push({ state: this.changes.length - 1, isAway });
@@ -57,22 +64,27 @@ export class Rights {
 
   // ---------- what follows ----------
 
-  // [{ from, upto, is }] of one token on one channel: states from..upto, whether it may be there
-  #periods({ sid, roles }, person, channel) {
+  // [{ from, upto, is, roles }] of one token on one channel: states from..upto, whether it may be there,
+  // and as what
+  #periods({ sid, roles: first }, person, channel) {
     const key = `${sid} ${channel}`;
     let periods = this.#cache.get(key);
     if (periods) return periods;
-    const told = this.#told.get(`${person.id} ${roles}`) ?? [];
-    const away = this.#away.get(person.id) ?? [];
+    const at = (list, state) => (list ?? []).filter((item) => item.state <= state).at(-1);
+    const [given, away] = [this.#roles.get(sid), this.#away.get(person.id)];
     const over = this.#over.get(sid) ?? Infinity;
-    const borders = [...told, ...away, { state: over }].map(({ state }) => state).filter(Number.isFinite);
+    const rolesAt = (state) => at(given, state)?.roles ?? first;
+    const borders = [[{ state: 0 }, { state: over }], given, away, ...this.#told.values()].flatMap((list) => list ?? []);
+    const states = new Set(borders.map(({ state }) => state).filter(Number.isFinite));
     periods = [];
-    for (const state of [...new Set([0, ...borders])].sort((a, b) => a - b)) {
-      const latest = (list) => list.filter((item) => item.state <= state).at(-1);
-      const is = state < over && !latest(away)?.isAway && (latest(told)?.channels.has(channel) ?? false);
-      if (periods.at(-1)?.is === is) continue;
-      if (periods.length > 0) periods.at(-1).upto = state;
-      periods.push({ from: state, upto: Infinity, is });
+    for (const state of [...states].sort((a, b) => a - b)) {
+      const roles = rolesAt(state);
+      const told = at(this.#told.get(`${person.id} ${roles}`), state);
+      const is = state < over && !at(away, state)?.isAway && (told?.channels.has(channel) ?? false);
+      const last = periods.at(-1);
+      if (last?.is === is && `${last.roles}` === `${roles}`) continue;
+      if (last) last.upto = state;
+      periods.push({ from: state, upto: Infinity, is, roles });
     }
     this.#cache.set(key, periods);
     return periods;
@@ -90,9 +102,8 @@ export class Rights {
 
   may(person, event, stretch, { at, isReplayed }) {
     const ways = Rights.#inForce(stretch, isReplayed ? stretch.asked : at, at)
-      .map(({ token }) => person.tokens[token])
-      .filter(({ roles }) => isFor(event.audience, { id: person.id, roles }))
-      .flatMap((token) => this.#periods(token, person, stretch.channel).filter(({ is }) => is))
+      .flatMap(({ token }) => this.#periods(person.tokens[token], person, stretch.channel))
+      .filter(({ is, roles }) => is && isFor(event.audience, { id: person.id, roles }))
       .filter(({ from }) => this.changes[from].sent <= at)
       .filter((period) => !isReplayed || this.#end(period).done >= stretch.asked);
     const isBefore = (period, which) => {
@@ -106,17 +117,16 @@ export class Rights {
   }
 
   must(person, event, stretch, { since, at }) {
-    const inForce = Rights.#inForce(stretch, since, at).map(({ token }) => person.tokens[token]);
-    const isFine = inForce.map((token) => isFor(event.audience, { id: person.id, roles: token.roles }));
-    if (!isFine.some(Boolean)) return false;
-    const isCertain = isFine.every(Boolean) && inForce.every((token) =>
-      this.#periods(token, person, stretch.channel).every((period) => {
+    const periods = Rights.#inForce(stretch, since, at)
+      .flatMap(({ token }) => this.#periods(person.tokens[token], person, stretch.channel))
+      .filter((period) => {
         const { done, behind } = this.#end(period);
         const isOver = done < stretch.asked || (behind !== null && !sees(behind, event.xid));
-        return period.is || isOver || this.changes[period.from].sent > at;
-      }),
-    );
-    if (!isCertain) this.figures.excused++;
+        return !isOver && this.changes[period.from].sent <= at;
+      });
+    const isFine = ({ is, roles }) => is && isFor(event.audience, { id: person.id, roles });
+    const isCertain = periods.every(isFine);
+    if (!isCertain && periods.some(isFine)) this.figures.excused++;
     return isCertain;
   }
 }

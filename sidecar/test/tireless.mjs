@@ -26,6 +26,7 @@ export const clock = () => performance.timeOrigin + performance.now();
 export class Tireless {
   stretches = [];
   strays = []; // events on a channel that was not subscribed
+  late = []; // events behind a gap, before the channel was subscribed again
   unrecovered = []; // answers that said recovered: false
   refusals = []; // subscriptions that were refused
   connections = {}; // by transport, how many
@@ -40,7 +41,8 @@ export class Tireless {
   #stopped = false;
   #went = clock();
   #token = 0; // index of the one in use
-  #isRefused = false; // the token, on this connection
+  #comesAsNext = false; // with the next one, when it connects again
+  #isCut = false; // while it connects
   #auth = null; // { token, at } of an `auth` that is under way
   #last = 'was made';
 
@@ -54,7 +56,7 @@ export class Tireless {
   }
 
   #addState(asked) {
-    const state = { asked, canonical: null, position: null, stretch: null, answered: false, refused: null, fence: 0 };
+    const state = { asked, canonical: null, position: null, stretch: null, answered: false, refused: null, asking: null, fence: 0 };
     this.#states.set(asked, state);
     return state;
   }
@@ -79,7 +81,8 @@ export class Tireless {
 
   // Breaks the connection; it comes back by itself.
   cut(options) {
-    this.#line?.cut(options);
+    if (this.#line) this.#line.cut(options);
+    else this.#isCut = true;
   }
 
   // Comes back over another transport.
@@ -109,7 +112,7 @@ export class Tireless {
   }
 
   comeBackAsNext() {
-    this.#token = (this.#token + 1) % this.tokens.length;
+    this.#comesAsNext = true;
     this.cut();
   }
 
@@ -123,10 +126,12 @@ export class Tireless {
   lacks(fence) {
     const expected = this.expected?.[this.tokens[this.#token].key];
     return [...this.#states.values()].flatMap((state) => {
-      const { asked, position, refused } = state;
+      const { asked, position, refused, answered, asking } = state;
       const mayBe = expected?.includes(asked) ?? refused === null;
-      if (mayBe && (position === null || refused || state.fence < fence)) return [asked];
-      return !mayBe && !refused ? [`refusal of ${asked}`] : [];
+      const wait = asking === null ? '' : `, asked ${Math.round(clock() - asking)} ms ago`;
+      const how = `(${refused ?? (answered ? 'subscribed' : 'not subscribed')}${wait})`;
+      if (mayBe && (position === null || refused || state.fence < fence)) return [`${asked} ${how}`];
+      return !mayBe && !refused ? [`refusal of ${asked} ${how}`] : [];
     });
   }
 
@@ -139,8 +144,8 @@ export class Tireless {
   // everything a judge needs, as plain data
   report() {
     for (const state of this.#states.values()) this.#end(state, 'the test is over');
-    const { name, stretches, strays, unrecovered, refusals, connections, ends, errors, moves, gaps, story } = this;
-    return { name, stretches, strays, unrecovered, refusals, connections, ends, errors, moves, gaps, story };
+    const { name, stretches, strays, late, unrecovered, refusals, connections, ends, errors, moves, gaps, story } = this;
+    return { name, stretches, strays, late, unrecovered, refusals, connections, ends, errors, moves, gaps, story };
   }
 
   async #run() {
@@ -152,7 +157,6 @@ export class Tireless {
       for (const state of this.#states.values()) this.#end(state, why);
       this.ends[why] = (this.ends[why] ?? 0) + 1;
       this.#note(`the connection ended: ${why}`);
-      if (this.#isRefused) this.#token = (this.#token + 1) % this.tokens.length;
       wait = clock() - began > 500 ? 20 : Math.min(wait * 2, 400);
       if (!this.#stopped) await pause(this.dice.below(wait));
     }
@@ -163,8 +167,10 @@ export class Tireless {
     const { way } = this;
     this.over = way;
     this.gateway = this.dice.below(this.urls.length);
+    if (this.#comesAsNext) this.#token = (this.#token + 1) % this.tokens.length;
+    this.#comesAsNext = false;
+    this.#isCut = false;
     this.#asked.clear();
-    this.#isRefused = false;
     this.#auth = null;
     this.#note(`connects to gateway ${this.gateway}`);
     const line = await openLine(way, {
@@ -176,7 +182,7 @@ export class Tireless {
     });
     this.#line = line;
     this.connections[way] = (this.connections[way] ?? 0) + 1;
-    if (this.#stopped) line.cut();
+    if (this.#stopped || this.#isCut) line.cut();
     return line.ended;
   }
 
@@ -187,7 +193,7 @@ export class Tireless {
     let list = states.map(({ asked, position }) => ({ channel: asked, since: position }));
     const held = states.filter(({ position, refused }) => position !== null && !refused).map(({ position }) => position);
     if (way === 'sse') {
-      const since = earliest(held) ?? null;
+      const since = earliest(held) ?? earliest(states.map(({ position }) => position).filter(Boolean)) ?? null;
       const isBehind = (position) => position !== null && (since === null || comparePositions(position, since) < 0);
       list = list.filter((item) => !isBehind(item.since)).map(({ channel }) => ({ channel, since }));
     }
@@ -197,7 +203,9 @@ export class Tireless {
 
   // Notes what an answer will be the answer to.
   #asks(key, since, asked) {
-    this.#asked.set(key, { state: this.#states.get(asked), since, at: clock() });
+    const state = this.#states.get(asked);
+    state.asking = clock();
+    this.#asked.set(key, { state, since, at: state.asking });
   }
 
   #subscribe(line, state) {
@@ -221,6 +229,12 @@ export class Tireless {
     return null;
   }
 
+  // The name that was asked for, by that or by the full name, known or not.
+  #nameOf(channel) {
+    const names = [...this.#states.keys()];
+    return this.#find(channel)?.asked ?? names.find((name) => channel?.endsWith(`:${name}`));
+  }
+
   // ---------- stretches ----------
 
   #begin(state, start, asked) {
@@ -242,8 +256,9 @@ export class Tireless {
 
   #end(state, why) {
     state.answered = false;
+    state.isBroken = false;
     if (state.stretch) Object.assign(state.stretch, { ended: clock(), why });
-    state.stretch = null;
+    Object.assign(state, { why, stretch: null });
   }
 
   #claim(state, position) {
@@ -274,6 +289,8 @@ export class Tireless {
   // Channels of every connection begin at its position; who has an older one asks for what came since.
   #onConnected(line, { channels, position }) {
     this.#note('connected');
+    // what is subscribed from now on is what is said from now on
+    for (const state of this.#states.values()) this.#end(state, 'asked anew');
     for (const name of channels) {
       const state = this.#find(name) ?? this.#addState(name);
       const isNew = state.position === null;
@@ -294,7 +311,7 @@ export class Tireless {
       this.strays.push({ channel, type: 'subscribed', story: this.story });
       return;
     }
-    Object.assign(state, { canonical: channel, refused: null });
+    Object.assign(state, { canonical: channel, refused: null, asking: null });
     if (asked.since !== null && !recovered)
       this.unrecovered.push({ channel, since: asked.since, position, story: this.story });
     this.#begin(state, recovered ? (asked.since ?? position) : position, asked.at);
@@ -308,7 +325,8 @@ export class Tireless {
   #onEvent({ channel, id, type, payload }) {
     const state = this.#find(channel);
     if (!state?.stretch) {
-      this.strays.push({ channel, id, type, story: this.story });
+      const list = state?.isBroken ? this.late : this.strays;
+      list.push({ channel, id, type, ended: state?.why, story: this.story });
       return;
     }
     state.stretch.ids.push(Number(id));
@@ -327,12 +345,13 @@ export class Tireless {
     this.#note(`gap ${payload.reason} on ${channel}`);
     if (!state) return;
     this.#end(state, `gap ${payload.reason}`);
+    state.isBroken = true;
     this.#again(line, state);
   }
 
   #onBye(payload) {
     this.#note(`bye ${JSON.stringify(payload)}`);
-    if (payload.code === 4401 || payload.code === 4501) this.#isRefused = true;
+    if (payload.code === 4401 || payload.code === 4501) this.#comesAsNext = true;
   }
 
   // The new token counts since some moment between question and answer.
@@ -357,9 +376,10 @@ export class Tireless {
   #onError(line, { requestId, channel, payload }) {
     const { code } = payload;
     this.errors[code] = (this.errors[code] ?? 0) + 1;
-    const asked = this.#asked.get(requestId ?? channel);
+    // without a requestId it goes by the name asked for, or by the full one
+    const asked = this.#asked.get(requestId) ?? this.#asked.get(this.#nameOf(channel));
     if (requestId === 'connect') {
-      if (payload.status === 401) this.#isRefused = true;
+      if (payload.status === 401) this.#comesAsNext = true;
       else line.cut();
     } else if (requestId === 'auth') this.#auth = null;
     else if (asked) this.#refuse(line, asked.state, payload, clock() - asked.at);
@@ -367,6 +387,7 @@ export class Tireless {
 
   #refuse(line, state, { code, message, retry }, took = 0) {
     this.#end(state, `refused: ${code}`);
+    state.asking = null;
     // for the moment only, or until rights change
     if (retry !== 'backoff' && code !== 'conflict') {
       state.refused = code;
