@@ -268,6 +268,8 @@ refresh_with(Pending *pending, const Opened *opened)
 	attendance_identified(pending->gateway, conn,
 						  json_object_get(opened->root, "presence"));
 	send_refreshed(conn, pending->id, opened);
+	/* what the token before was told is not what this one may */
+	conn->access_seq = ++pending->gateway->access_seq;
 	/* what it may as that, in the channels it is in; held until that is known */
 	recheck_got_token(pending->gateway, conn);
 }

@@ -522,12 +522,14 @@ resume_from(Feed *feed, const char *epoch, const char *snapshot)
 	{
 		log_warn("another database answers: positions are void", "epoch=%s", epoch);
 		fanout_gap(&feed->gateway->fanout, "epoch_changed");
-		recheck_everybody(feed->gateway);
 		forget_cycle(feed);
 		stream_forget_snapshot(&feed->stream);
 	}
-	if (feed->stream.snapshot == NULL)
-		stream_set_snapshot(&feed->stream, snapshot);
+	if (feed->stream.snapshot != NULL)
+		return;
+	stream_set_snapshot(&feed->stream, snapshot);
+	/* nobody heard of what was lost before this snapshot */
+	recheck_everybody(feed->gateway);
 }
 
 /* The database introduces itself, or refuses. */

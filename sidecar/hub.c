@@ -212,6 +212,7 @@ sub_suspend(Sub *sub)
 	bool before = waits(sub);
 
 	sub->suspended = true;
+	sub->doubted = true;
 	count_waiting(sub, before);
 }
 

@@ -44,6 +44,7 @@ typedef struct Sub
 	bool pending;
 	bool suspended;      /* until the database has said that it still may */
 	bool denied;         /* it has not; the replay that is awaited says so */
+	bool doubted;        /* suspended since the replay that is awaited was asked for */
 	bool overrun;        /* too much was held: dropped, a gap is due when it flows */
 	bool broken;         /* told of a gap, not subscribed again yet */
 	bool answered;       /* the client knows that it has it */

@@ -75,6 +75,12 @@ pending_end(Pending *pending)
 	free(pending);
 }
 
+bool
+pending_is_wanted(const Pending *pending)
+{
+	return pending->conn != NULL && pending->conn->state == CONN_READY;
+}
+
 void
 pending_orphan_all(Conn *conn)
 {

@@ -34,12 +34,16 @@ typedef struct Pending
 	uint64_t access_seq; /* news of access that the database knew when it was asked */
 	char *resume;        /* "session.key" of a connect */
 	bool made;           /* no subscription had been answered before it */
+	int replays;         /* asked for it so far */
 	int64_t began;       /* monotonic ms */
 } Pending;
 
 /* NULL when the connection has too many already; the refusal was sent. */
 extern Pending *pending_begin(Gateway *gateway, Conn *conn, const Request *request);
 extern void pending_end(Pending *pending);
+
+/* Is somebody there to be answered? */
+extern bool pending_is_wanted(const Pending *pending);
 
 /* The connection goes away: its requests have nobody to answer. */
 extern void pending_orphan_all(Conn *conn);

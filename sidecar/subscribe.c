@@ -24,14 +24,11 @@
 
 #define REPLAY_ROWS_ANY INT64_C(1000000) /* no limit: bytes end it */
 
+#define REPLAYS_MAX 5 /* of one request, when rights change all the time */
+
 static uint64_t last_serial;
 
-/* Is somebody there to be answered? */
-static bool
-is_wanted(const Pending *pending)
-{
-	return pending->conn != NULL && pending->conn->state == CONN_READY;
-}
+static void replay(Pending *pending);
 
 /* The subscription that this request made, if it still stands for it. */
 static Sub *
@@ -187,13 +184,20 @@ is_crowded(const Conn *conn)
 	return conn->out.reply_bytes > REPLAYS_UNSENT * conn->table->limits.max;
 }
 
+/* Does nobody know whether the client may see what was replayed? */
+static bool
+is_doubtful(const Pending *pending, const PgAnswer *answer)
+{
+	return answer->status == PG_ROWS && own_sub(pending)->doubted;
+}
+
 /* The database has replayed, or says that it cannot. */
 static void
 on_replayed(void *arg, const PgAnswer *answer)
 {
 	Pending *pending = arg;
 
-	if (!is_wanted(pending))
+	if (!pending_is_wanted(pending))
 	{
 		pending_end(pending);
 		return;
@@ -208,9 +212,14 @@ on_replayed(void *arg, const PgAnswer *answer)
 					"access to this channel has ended");
 		hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
 	}
+	else if (is_doubtful(pending, answer) && pending->replays < REPLAYS_MAX)
+	{
+		replay(pending); /* with the rights of now */
+		return;
+	}
 	else if (answer->status == PG_ROWS)
 	{
-		bool recovered = !is_crowded(pending->conn);
+		bool recovered = !is_crowded(pending->conn) && !is_doubtful(pending, answer);
 
 		send_subscribed(pending, recovered, recovered ? answer : NULL);
 		release(pending, true);
@@ -256,6 +265,8 @@ join(Pending *pending)
 	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
 	sub->serial = ++last_serial;
 	pending->serial = sub->serial;
+	free(pending->upto);
+	free(pending->position);
 	pending->upto = mem_strdup(continue_from(pending, sub));
 	/* with the epoch of now: another database may answer before we do */
 	recheck_joined(pending, sub);
@@ -277,6 +288,8 @@ replay(Pending *pending)
 	int64_t most = admit_value(pending->conn, LIMIT_replay_rows);
 
 	sub_set_pending(sub);
+	sub->doubted = false;
+	pending->replays++;
 	snprintf(rows, sizeof(rows), "%" PRId64, most > 0 ? most : REPLAY_ROWS_ANY);
 	values[3] = pending->upto;
 	if (!pending_send(pending, STMT_REPLAY, values, on_replayed))
@@ -289,7 +302,7 @@ on_feed_caught_up(void *arg, bool ok)
 {
 	Pending *pending = arg;
 
-	if (!is_wanted(pending))
+	if (!pending_is_wanted(pending))
 		pending_end(pending);
 	else if (!ok)
 	{
@@ -362,7 +375,7 @@ on_presence_read(void *arg, bool ok)
 	Pending *pending = arg;
 
 	(void) ok;
-	if (is_wanted(pending))
+	if (pending_is_wanted(pending))
 		join_or_wait(pending);
 	else
 		pending_end(pending);
@@ -400,7 +413,7 @@ on_granted(void *arg, const PgAnswer *answer)
 {
 	Pending *pending = arg;
 
-	if (!is_wanted(pending))
+	if (!pending_is_wanted(pending))
 		pending_end(pending);
 	else if (answer->status != PG_ROWS)
 	{

@@ -54,6 +54,58 @@ describe('news of access', { timeout: 120000 }, () => {
     });
   }
 
+  const sleeping = () => until(() => cluster.sql(`SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) !== '0');
+
+  test('what a replay read before a loss is not handed out behind it', async () => {
+    const a = await connect(gateway.url, { token: alice });
+    const position = a.hello.payload.position;
+    cluster.emit('secret.thing', ['tenant:t1:project:late1']);
+    const answer = a.request({ type: 'subscribe', channel: 'project:late1', payload: { since: position } });
+    await sleeping();
+    // the loss is known, and what is left is not until the replay is back
+    cluster.sql('ALTER FUNCTION wrk.gateway_recheck(text, jsonb) RENAME TO gone');
+    close('project:late1');
+    const news = await gateway.metric('access_news_total');
+    tell({ tenant: 't1', channels: ['tenant:t1:project:late1'] });
+    await until(async () => (await gateway.metric('access_news_total')) > news);
+    const frame = await answer;
+    cluster.sql('ALTER FUNCTION wrk.gone(text, jsonb) RENAME TO gateway_recheck');
+    assert.equal(frame.payload.code, 'not_found');
+    assert.doesNotMatch(JSON.stringify(a.frames), /secret/);
+    a.destroy();
+  });
+
+  test('a replay that was read with a role that is gone is read again without it', async () => {
+    const a = await connect(gateway.url, { token: 't1:otto:ops' });
+    const position = a.hello.payload.position;
+    cluster.emit('secret.thing', ['tenant:t1:project:late2'], { mask: 2 });
+    cluster.emit('public.thing', ['tenant:t1:project:late2']);
+    const answer = a.request({ type: 'subscribe', channel: 'project:late2', payload: { since: position } });
+    await sleeping();
+    cluster.sql(`INSERT INTO wrk.mock_demoted VALUES ('otto')`);
+    tell({ tenant: 't1', users: ['otto'] });
+    await a.waitFor((f) => f.type === 'gap' && f.channel.endsWith('late2'));
+    const frame = await answer;
+    assert.equal(frame.type, 'subscribed');
+    assert.deepEqual(frame.payload.events.map((e) => e.type), ['public.thing']);
+    cluster.emit('live.thing', ['tenant:t1:project:late2']);
+    await a.waitFor((f) => f.type === 'live.thing');
+    assert.doesNotMatch(JSON.stringify(a.frames), /secret/);
+    a.destroy();
+  });
+
+  test('a yes to the token before is not believed after auth with one that may less', async () => {
+    const a = await connect(gateway.url, { token: 't1:alice:admin' });
+    const answer = a.subscribe('project:slowadmin');
+    await sleeping();
+    const refreshed = await a.request({ type: 'auth', payload: { token: alice } });
+    assert.equal(refreshed.type, 'result');
+    await until(async () => (await gateway.metric('rechecks_waiting')) === 0);
+    await answer;
+    await a.waitFor((f) => f.type === 'unsubscribed' && f.channel === 'tenant:t1:project:slowadmin');
+    a.destroy();
+  });
+
   test('a payload that makes no sense concerns everybody, and nobody loses anything', async () => {
     const clients = [await connect(gateway.url, { token: alice }), await connect(gateway.url, { token: 't2:eve:client' })];
     for (const payload of [{}, { tenant: 5 }, { users: ['alice'] }, { tenant: 't1', users: 'alice' }, { tenant: 't1', users: [1] }, { all: true }]) {
@@ -101,6 +153,26 @@ describe('news of access', { timeout: 120000 }, () => {
     assert.deepEqual((await Promise.all(many)).map((f) => f.type).sort(), ['error', 'result']);
     assert.equal(a.all(ofChannel('project:7')).length, 1);
     for (const client of [a, b]) client.destroy();
+  });
+
+  test('a loss that nobody could hear, because the feed had to begin anew, is known when it has', async () => {
+    const a = await connect(gateway.url, { token: alice });
+    await a.subscribe('project:8');
+    const asked = await gateway.metric('rechecks_total');
+    cluster.sql(`ALTER FUNCTION wrk.gateway_hello(text, int) RENAME TO real_hello;
+      ALTER FUNCTION wrk.gateway_fetch(text, text, bigint, int) RENAME TO real_fetch;
+      CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int) RETURNS SETOF wrk.gateway_event
+        LANGUAGE plpgsql AS $$ BEGIN PERFORM wrk.mock_fail('WK410', 'not kept any more'); END $$;
+      NOTIFY wrk_event`);
+    await a.waitFor((f) => f.type === 'gap' && f.payload.reason === 'unrecoverable');
+    await until(async () => (await gateway.metric('rechecks_total')) > asked && (await gateway.metric('rechecks_waiting')) === 0);
+    close('project:8');
+    tell({ tenant: 't1', channels: ['tenant:t1:project:8'] });
+    cluster.sql(`DROP FUNCTION wrk.gateway_fetch(text, text, bigint, int);
+      ALTER FUNCTION wrk.real_fetch(text, text, bigint, int) RENAME TO gateway_fetch;
+      ALTER FUNCTION wrk.real_hello(text, int) RENAME TO gateway_hello`);
+    await a.waitFor((f) => f.type === 'unsubscribed' && f.channel === 'tenant:t1:project:8');
+    a.destroy();
   });
 
   test('a feed that lost its place has everybody asked about', async () => {

@@ -35,6 +35,8 @@ BEGIN
 	RAISE EXCEPTION USING ERRCODE = state, MESSAGE = message, DETAIL = coalesce(detail, '');
 END $$;
 
+CREATE TABLE wrk.mock_demoted (usr text); -- has no role any more
+
 CREATE FUNCTION wrk.mock_token(token text, OUT tenant text, OUT usr text, OUT mask bigint, OUT expires bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -50,6 +52,9 @@ BEGIN
 	usr := part[2];
 	mask := (CASE WHEN part[3] LIKE '%client%' THEN 1 ELSE 0 END) + (CASE WHEN part[3] LIKE '%ops%' THEN 2 ELSE 0 END)
 		+ (CASE WHEN part[3] LIKE '%admin%' THEN 4 ELSE 0 END);
+	IF usr IN (SELECT d.usr FROM wrk.mock_demoted d) THEN
+		mask := 0;
+	END IF;
 	expires := coalesce(part[4]::bigint, 0);
 	IF expires > 0 AND expires < extract(epoch FROM clock_timestamp()) * 1000 THEN
 		PERFORM wrk.mock_fail('WK491', 'the token has expired');
@@ -114,6 +119,9 @@ BEGIN
 	IF name IN (SELECT 'tenant:' || t.tenant || ':' || c.channel FROM wrk.mock_closed c) THEN
 		PERFORM wrk.mock_fail('WK404', 'there is no such channel');
 	END IF;
+	IF name LIKE '%project:slowadmin' AND t.mask & 4 = 0 THEN
+		PERFORM wrk.mock_fail('WK404', 'there is no such channel');
+	END IF;
 	IF name = 'tenant:' || t.tenant OR name LIKE 'tenant:' || t.tenant || ':%' THEN
 		RETURN name;
 	END IF;
@@ -123,7 +131,7 @@ BEGIN
 	RETURN 'tenant:' || t.tenant || ':' || name;
 END $$;
 
--- project:slowN decides at once and says so later
+-- project:slowN decides at once and says so later; project:slowadmin is for admins
 CREATE FUNCTION wrk.gateway_subscribe(token text, channel text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
 	answer jsonb := jsonb_build_object('channel', wrk.mock_channel(token, channel), 'as', channel,
@@ -156,6 +164,7 @@ CREATE FUNCTION wrk.mock_row(e wrk.event) RETURNS wrk.gateway_event LANGUAGE sql
 		e.audience_users, e.class, (extract(epoch FROM e.created_at) * 1000)::bigint, e.state_key, e.key)::wrk.gateway_event
 $$;
 
+-- project:lateN is read at once and answered later
 CREATE FUNCTION wrk.gateway_replay(token text, channel text, since text, upto text, max_rows int)
 RETURNS SETOF wrk.gateway_event LANGUAGE plpgsql AS $$
 DECLARE
@@ -177,6 +186,9 @@ BEGIN
 	GET DIAGNOSTICS found_rows = ROW_COUNT;
 	IF found_rows > max_rows THEN
 		PERFORM wrk.mock_fail('WK410', 'too many events since');
+	END IF;
+	IF name LIKE '%:project:late%' THEN
+		PERFORM pg_sleep(1.5);
 	END IF;
 END $$;
 
