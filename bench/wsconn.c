@@ -100,6 +100,17 @@ conn_free(Conn *conn)
 	free(conn->carry);
 	conn->carry = NULL;
 	seen_free(&conn->seen);
+	conn->freed = true;
+}
+
+void
+conn_renew(Conn *conn)
+{
+	conn->freed = false;
+	conn->carry_length = 0;
+	conn->carry_size = 0;
+	conn->skip = 0;
+	conn->frames = 0;
 }
 
 /* Send bytes that fit into an empty socket buffer. */

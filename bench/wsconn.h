@@ -48,6 +48,7 @@ typedef struct Conn
 	ConnState state;
 	uint32_t index;
 	uint32_t channel;         /* index of its channel */
+	bool freed;               /* we let go of it ourselves */
 	bool sampled;             /* checks every event number */
 	const char *token;        /* borrowed */
 	const char *channel_name; /* borrowed; NULL = no subscription */
@@ -63,5 +64,8 @@ extern void conn_open(Conn *conn);
 extern void conn_ready(Conn *conn, uint32_t epoll_events);
 extern void conn_close(Conn *conn, const char *why);
 extern void conn_free(Conn *conn);
+
+/* It may be opened again after conn_free(). */
+extern void conn_renew(Conn *conn);
 
 #endif /* BENCH_WSCONN_H */

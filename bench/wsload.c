@@ -215,6 +215,57 @@ run_idle(Program *program)
 		((double) rss - (double) program->rss_before) / options->connections);
 }
 
+/* Open what is closed while cycles are left, and let go of what is live. */
+static void
+churn_once(Program *program, uint64_t *begun, uint64_t *ended)
+{
+	const Options *options = &program->options;
+
+	for (uint32_t i = 0; i < options->connections; i++)
+	{
+		Conn *conn = &program->conns[i];
+
+		if (conn->state == CONN_LIVE)
+		{
+			conn_free(conn);
+			(*ended)++;
+		}
+		else if (conn->state == CONN_CLOSED && !conn->freed)
+			fatal("closed before it was live: %s", program->load.last_close);
+		if ((conn->state == CONN_CLOSED || conn->state == CONN_UNUSED) &&
+			*begun < options->churn)
+		{
+			conn_renew(conn);
+			conn_open(conn);
+			(*begun)++;
+		}
+	}
+}
+
+/* Connect, become live and leave, over and over. */
+static void
+run_churn(Program *program)
+{
+	uint64_t start = clock_mono_us();
+	uint64_t begun = 0;
+	uint64_t ended = 0;
+	bool ignored = false;
+	double seconds;
+
+	while (ended < program->options.churn && !stop_requested)
+	{
+		churn_once(program, &begun, &ended);
+		turn(program, 20, &ignored);
+		if (clock_mono_us() - start > program->options.timeout_s * 1000000)
+			fatal("only %llu cycles in time, last: %s", (unsigned long long) ended,
+				  program->load.last_close);
+	}
+	seconds = (double) (clock_mono_us() - start) / 1e6;
+	printf("{\"report\":\"churn\",\"cycles\":%llu,\"seconds\":%.3f,"
+		   "\"cycles_per_s\":%.0f}\n",
+		   (unsigned long long) ended, seconds, (double) ended / seconds);
+}
+
 /* Close and free everything. */
 static void
 finish(Program *program)
@@ -249,6 +300,12 @@ main(int argc, char **argv)
 		program.rss_before = process_rss_bytes(program.options.server_pid);
 	if (program.options.events > 0)
 		step_begin(&program, 0, "events");
+	if (program.options.churn > 0)
+	{
+		run_churn(&program);
+		finish(&program);
+		return stop_requested ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
 	open_all(&program);
 	if (program.options.control)
 		run_control(&program);

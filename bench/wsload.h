@@ -22,6 +22,7 @@ typedef struct Options
 	uint64_t quiet_s;
 	uint64_t events; /* 0 = no single step */
 	uint64_t idle_s; /* 0 = not idle */
+	uint64_t churn;  /* cycles of connecting and leaving, 0 = none */
 	pid_t server_pid;
 	bool control;
 	bool table;

@@ -25,6 +25,7 @@ static const char *const usage_text =
 	"  --quiet S         a step is over when nothing came for so long (2)\n"
 	"  --events M        one step of M events, then end\n"
 	"  --idle S          hold the connections for S seconds, report memory, end\n"
+	"  --churn M         connect and leave M times, --connections at a time, end\n"
 	"  --control         read steps from stdin: begin FIRST_SEQ [LABEL] | end EVENTS | quit\n"
 	"  --table           a table for people instead of JSON lines\n";
 
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{"quiet", required_argument, NULL, 'q'},
 	{"events", required_argument, NULL, 'm'},
 	{"idle", required_argument, NULL, 'i'},
+	{"churn", required_argument, NULL, 'u'},
 	{"control", no_argument, NULL, 'x'},
 	{"table", no_argument, NULL, 'b'},
 	{NULL, 0, NULL, 0},
@@ -108,6 +110,9 @@ take_number_option(Options *options, int option, const char *value)
 		case 'i':
 			options->idle_s = parse_number("--idle", value, 1, 3600);
 			return true;
+		case 'u':
+			options->churn = parse_number("--churn", value, 1, 1u << 30);
+			return true;
 		default:
 			return false;
 	}
@@ -153,6 +158,8 @@ take_options(Program *program, int argc, char **argv)
 		}
 	}
 	if (optind != argc || program->load.server.sin_port == 0 ||
-		(options->events > 0) + (options->idle_s > 0) + options->control != 1)
-		fatal("%swith one of --events, --idle and --control", usage_text);
+		(options->events > 0) + (options->idle_s > 0) + (options->churn > 0) +
+				options->control !=
+			1)
+		fatal("%swith one of --events, --idle, --churn and --control", usage_text);
 }

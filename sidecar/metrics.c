@@ -10,6 +10,7 @@
 #include "tls.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,6 +30,15 @@ resident_bytes(void)
 		resident = 0;
 	fclose(file);
 	return resident * sysconf(_SC_PAGESIZE);
+}
+
+/* As the allocator counts it: without what it keeps for later. */
+static int64_t
+heap_bytes(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return (int64_t) (info.uordblks + info.hblkhd);
 }
 
 /* User and system time of the process. */
@@ -181,6 +191,8 @@ append_processes(Buf *out)
 	append_family(out, "tls_not_after_seconds", "gauge",
 				  "Unix time of the certificate's end, 0 without TLS");
 	buf_printf(out, "wrk_gateway_tls_not_after_seconds %" PRId64 "\n", tls_expires_at());
+	append_family(out, "heap_bytes", "gauge", "Memory of this process that is in use");
+	buf_printf(out, "wrk_gateway_heap_bytes %" PRId64 "\n", heap_bytes());
 	buf_printf(out,
 			   "# HELP process_resident_memory_bytes Resident memory of this process\n"
 			   "# TYPE process_resident_memory_bytes gauge\n"
