@@ -41,7 +41,7 @@ describe('package', () => {
     const printed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: here, encoding: 'utf8', stdio: 'pipe' });
     const files = [JSON.parse(printed)].flat()[0]?.files ?? Object.values(JSON.parse(printed))[0].files;
     const paths = files.map((file) => file.path).sort();
-    for (const file of paths) assert.match(file, /^(dist|src|react)\/[\w.-]+$|^(index|react)\.d\.ts$|^README\.md$|^package\.json$/);
+    for (const file of paths) assert.match(file, /^(dist|src|react)\/[\w.-]+$|^(index|documents|react)\.d\.ts$|^README\.md$|^package\.json$/);
     for (const needed of ['README.md', 'index.d.ts', 'dist/index.mjs', 'dist/index.cjs', 'dist/index.iife.js', 'dist/index.d.cts'])
       assert.ok(paths.includes(needed), needed);
   });
