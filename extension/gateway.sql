@@ -196,18 +196,26 @@ DECLARE
 	bytes bigint := 0;
 	n integer := 0;
 	control integer := 0;
+	whole text[] := '{}'; -- tenants that are asked about as a whole; '' for everybody
 	more boolean := false;
 BEGIN
 	FOR e IN
 		SELECT * FROM wrk.gateway_events(since::pg_snapshot, upto::pg_snapshot, after_id, max_rows)
 	LOOP
 		IF e.class = 'x' THEN
-			-- after a long absence: rather everybody than a list without an end
+			-- rather all of a tenant than a list without an end, and rather everybody than
+			-- tenants without one; but nobody makes others wait by changing much
 			control := control + 1;
-			IF control <= max_control THEN
-				e.payload := CASE WHEN control = max_control THEN '{"all": true}' ELSE e.payload END;
-				RETURN NEXT e;
+			IF control > max_control THEN
+				IF cardinality(whole) >= max_control THEN
+					e.tenant_id := NULL;
+				END IF;
+				CONTINUE WHEN coalesce(e.tenant_id, '') = ANY (whole);
+				whole := whole || coalesce(e.tenant_id, '');
+				e.payload := CASE WHEN e.tenant_id IS NULL THEN '{"all": true}'
+					ELSE jsonb_build_object('tenant', e.tenant_id)::text END;
 			END IF;
+			RETURN NEXT e;
 			CONTINUE;
 		END IF;
 		IF bytes > page_bytes THEN

@@ -302,6 +302,21 @@ COMMENT ON FUNCTION wrk.gateway_present(text, text[]) IS
 
 -- ---------- for everybody else ----------
 
+CREATE FUNCTION wrk.presence_meta(meta text)
+RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN coalesce(meta::jsonb, '{}');
+EXCEPTION
+	-- JSON has numbers that jsonb has not: nobody keeps others from the list with one
+	WHEN data_exception THEN
+		RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION wrk.presence_meta(text) IS
+'what somebody who is present says of themselves, empty when jsonb cannot hold it; internal to wrk.presence_json()';
+
 CREATE FUNCTION wrk.presence_json(room text, who text[] DEFAULT NULL, most integer DEFAULT 1000)
 RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
@@ -313,7 +328,7 @@ AS $$
 		GROUP BY p.user_id ORDER BY p.user_id LIMIT most)
 	SELECT coalesce(jsonb_agg(jsonb_build_object('id', m.user_id, 'name', m.name,
 		'status', (ARRAY['active', 'idle', 'away'])[m.status + 1], 'connections', m.connections,
-		'meta', coalesce(m.meta::jsonb, '{}'), 'lastSeen', m.changed_ms) ORDER BY m.user_id), '[]') FROM member m
+		'meta', wrk.presence_meta(m.meta), 'lastSeen', m.changed_ms) ORDER BY m.user_id), '[]') FROM member m
 $$;
 COMMENT ON FUNCTION wrk.presence_json(text, text[], integer) IS
 'the members of a presence channel, by its canonical name, as clients get them; without a check of rights, internal to presence';
@@ -363,7 +378,7 @@ COMMENT ON FUNCTION wrk.presence_of(text[]) IS
 REVOKE ALL ON FUNCTION wrk.last_seen_retention(), wrk.presence_ask_name(regprocedure, text), wrk.presence_name(text),
 	wrk.presence_self(), wrk.gateway_lives(integer, timestamptz), wrk.gateway_tell_presence(text, text[]),
 	wrk.gateway_attach(text, text, integer), wrk.gateway_sweep(text), wrk.gateway_forget(text),
-	wrk.gateway_presence(text, jsonb), wrk.gateway_present(text, text[]), wrk.presence_json(text, text[], integer),
+	wrk.gateway_presence(text, jsonb), wrk.gateway_present(text, text[]), wrk.presence_meta(text), wrk.presence_json(text, text[], integer),
 	wrk.presence_list(text, integer), wrk.presence_of(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.gateway_attach(text, text, integer), wrk.gateway_sweep(text),
 	wrk.gateway_presence(text, jsonb), wrk.gateway_present(text, text[]) TO wrk_gateway;

@@ -129,8 +129,16 @@ SELECT wrk.emit('access.changed', '{}', '{tenant:acme}', class => 'x', tenant_id
 SELECT wrk.emit('access.changed', '{}', '{tenant:acme}', class => 'control', tenant_id => 'acme');
 SELECT wrk.emit('access.changed', '{"all": true}', '{tenant:acme}', tenant_id => 'acme') AS id \gset
 SELECT class FROM wrk.event WHERE id = :id;
--- after a long absence it is everybody
-DO $$ BEGIN FOR i IN 1 .. 1001 LOOP PERFORM wrk.access_changed('acme', ARRAY['u' || i]); COMMIT; END LOOP; END $$;
+-- much of it is told as all of the tenant, and nobody else has to wait for that
+DO $$ BEGIN FOR i IN 1 .. 1002 LOOP PERFORM wrk.access_changed('acme', ARRAY['u' || i]); COMMIT; END LOOP; END $$;
+SELECT payload FROM wrk.gateway_fetch(:'start') WHERE class = 'x' ORDER BY id OFFSET 1000;
+SELECT wrk.access_changed('globex', '{ann}');
+SELECT payload FROM wrk.gateway_fetch(:'start') WHERE class = 'x' ORDER BY id OFFSET 1000;
+-- what is of no tenant, or of very many, is everybody's
+SELECT wrk.access_changed(NULL, sessions => '{s}');
+SELECT wrk.access_changed(NULL, sessions => '{s2}');
+SELECT payload FROM wrk.gateway_fetch(:'start') WHERE class = 'x' ORDER BY id OFFSET 1000;
+DO $$ BEGIN FOR i IN 1 .. 1000 LOOP PERFORM wrk.access_changed('t' || i, '{ann}'); COMMIT; END LOOP; END $$;
 SELECT count(*), count(*) FILTER (WHERE payload = '{"all": true}') FROM wrk.gateway_fetch(:'start') WHERE class = 'x';
 SELECT count(*) FROM pg_temp.told();
 

@@ -125,6 +125,10 @@ SELECT listed('gil', 'presence:tenant');
 SELECT listed('bob', 'leaf:d2'), listed('cat', 'leaf:d1'), listed('bob', 'me');
 SELECT listed('gil', 'leaf:d1');
 SELECT attempt_as('bob', $$SELECT wrk.presence_list('leaf:d1', 1)$$), attempt_as('bob', $$SELECT wrk.presence_list('leaf:d1', 0)$$);
+-- a number that JSON may have and jsonb may not keeps nobody from the list
+SELECT wrk.gateway_presence(:two, '[{"channel": "tenant:acme:presence:leaf/d1", "tenant": "acme", "user": "bob", "name": null, "status": 2, "connections": 1, "meta": "{\"x\": 1e-99999}", "at": 1500}]');
+SELECT attempt_as('ann', $$SELECT wrk.presence_list('leaf:d1')$$);
+SELECT wrk.gateway_presence(:two, '[{"channel": "tenant:acme:presence:leaf/d1", "tenant": "acme", "user": "bob", "name": null, "status": 2, "connections": 1, "meta": null, "at": 1500}]');
 SELECT attempt_as('ann', 'SELECT * FROM wrk.presence'), attempt_as('ann', 'SELECT * FROM wrk.last_seen');
 SELECT attempt_as('ann', $$SELECT wrk.presence_json('tenant:globex:presence:tenant')$$);
 -- of some users: there, or when they were; nobody of another tenant
