@@ -20,11 +20,11 @@ const LONGEST = 30000; // between two tries
  */
 export class Calls {
   _status = { pending: 0, oldest: null };
+  _owner; // who is connected
   #list = []; // in the order they were called, those of pages before this one first
   #core;
   #store; // undefined: they are not kept
   #seq = 0;
-  #owner; // who is connected
 
   constructor(core) {
     this.#core = core;
@@ -35,7 +35,7 @@ export class Calls {
     const isRead = !key && !queue && READS.test(method);
     const _isQueued = !isRead && queue !== false;
     key ??= _isQueued ? 'k_' + unique(_env) : null;
-    const call = { key, method, params, order, at: _env.now(), seq: this.#seq++, owner: this.#owner, _isQueued };
+    const call = { key, method, params, order, at: _env.now(), seq: this.#seq++, owner: this._owner, _isQueued };
     call._isRepeatable = isRead || key !== null;
     const ms = timeout ?? (_isQueued ? _options.queue.ttl : _options.callTimeout);
     return new Promise((_resolve, _reject) => {
@@ -53,15 +53,15 @@ export class Calls {
   }
 
   /** The connection is there, and it is this person's. */
-  async _ready({ tenant, user }) {
-    this.#owner = `${tenant}/${user?.id}`;
+  _ready({ tenant, user }) {
+    this._owner = `${tenant}/${user?.id}`;
     for (const call of [...this.#list]) {
-      call.owner ??= this.#owner;
+      call.owner ??= this._owner;
       // what one person did is not done in another's name
-      if (call.owner === this.#owner) this.#keep(call);
+      if (call.owner === this._owner) this.#keep(call);
       else this.#fail(call, 'closed', true);
     }
-    await this.#open()?._adopt(this.#owner);
+    this.#open()?._adopt();
     this._flush();
   }
 
@@ -76,36 +76,37 @@ export class Calls {
     }
   }
 
+  /** For the store: calls of earlier pages. */
+  _takeUp(calls) {
+    const { _env, _options } = this.#core;
+    this.#list.unshift(...calls);
+    for (const call of calls) this.#expire(call, call.at + _options.queue.ttl - _env.now(), 'expired');
+    this.#count();
+    this._flush();
+  }
+
   /** What is kept waits for the next page. */
   _close() {
     for (const call of [...this.#list]) this.#fail(call, 'closed', true);
     this.#store?._close();
-    this.#store = this.#owner = undefined;
+    this.#store = this._owner = undefined;
   }
 
   // ---------- ----------
 
   // What earlier pages left is taken up with the first use.
   #open() {
-    const { _options, _parts, _env, _report } = this.#core;
-    const { persist, ttl } = _options.queue;
-    if (!persist || !_parts._CallStore || this.#store) return this.#store;
-    this.#store = new _parts._CallStore(this.#core, (calls) => {
-      for (const call of calls) {
-        // nobody waits for them any more
-        const _reject = (error) => _report(error, call.method);
-        Object.assign(call, { _isQueued: true, _isRepeatable: true, _resolve() {}, _settled() {}, _reject });
-        this.#expire(call, call.at + ttl - _env.now(), 'expired');
-      }
-      this.#list.unshift(...calls);
-      this.#count();
-    });
-    this.#store._adopt(null);
+    const { _options, _parts } = this.#core;
+    if (!this.#store && _options.queue.persist && _parts._CallStore) {
+      this.#store = new _parts._CallStore(this.#core, this);
+      this.#store._adopt();
+    }
     return this.#store;
   }
 
   #expire(call, ms, code) {
-    call._timer = this.#core._timers._set(ms, () => this.#fail(call, code));
+    if (ms > 0) call._timer = this.#core._timers._set(ms, () => this.#fail(call, code));
+    else this.#fail(call, code);
   }
 
   #keep(call) {

@@ -219,9 +219,9 @@ export class Connection {
     link._isReady = true;
     link._limit = hello.limits?.frame ?? link._limit;
     if (link !== this._link) this.#replace(link);
+    if (isNew || hello.expiresAt !== this._hello.expiresAt) this.#expires(hello.expiresAt);
     this._hello = hello;
     this.#resume = hello.key && { session: hello.session, key: hello.key };
-    this.#expires(hello.expiresAt);
     if (!isNew) return;
     this.#refusals = 0;
     this.#readyAt = this.#core._env.now();

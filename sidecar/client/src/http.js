@@ -16,7 +16,7 @@ const PAUSE = 250; // between two polls, so that what comes in a row comes toget
  */
 export class HttpLink extends Link {
   #base;
-  #wanted = new Map(); // channel -> { since, types, id: of the request that waits for its answer }
+  #wanted = new Map(); // name -> { since, types, canonical, id: of the request that waits for its answer }
   #pings = []; // ids
   #round; // AbortController of the stream or poll under way
   #calls = new AbortController();
@@ -133,18 +133,21 @@ export class HttpLink extends Link {
     throw new RealtimeError(await answer.json());
   }
 
-  // Puts in what tells a client's requests apart.
+  // Puts in what tells a client's requests apart, and the canonical name where a refusal has none.
   #take(frame) {
     const { type, channel, payload } = frame;
     for (const id of this.#pings.splice(0)) this._frame({ type: 'pong', requestId: id });
-    if (type === 'position') for (const wanted of this.#wanted.values()) wanted.since = payload.position;
-    if (type === 'subscribed' || (type === 'error' && channel)) {
-      const name = this.#wanted.has(payload.as) ? payload.as : channel;
-      const wanted = this.#wanted.get(name) ?? {};
-      if (wanted.id) frame = { ...frame, requestId: wanted.id };
-      else if (type === 'error') frame = { type: 'unsubscribed', channel, payload };
-      if (type === 'error') this.#wanted.delete(name);
-      else Object.assign(wanted, { since: payload.position, id: undefined });
+    for (const [name, wanted] of this.#wanted) {
+      const isIt = name === channel || wanted.canonical === channel || name === payload?.as;
+      if (type === 'position') wanted.since = payload.position;
+      else if (type === 'subscribed' && isIt && (name === payload.as || !this.#wanted.has(payload.as))) {
+        frame = { ...frame, requestId: wanted.id };
+        Object.assign(wanted, { since: payload.position, canonical: channel, id: undefined });
+      } else if (isIt && (type === 'error' || type === 'unsubscribed')) {
+        this.#wanted.delete(name);
+        if (wanted.id) frame = { ...frame, type: 'error', requestId: wanted.id };
+        else frame = { type: 'unsubscribed', channel: wanted.canonical, payload };
+      }
     }
     this._frame(frame);
   }

@@ -18,17 +18,18 @@ export class CallStore {
   #core;
   #name;
   #tab;
-  #adopted;
+  #calls;
   #isOver = false;
   #release;
   #ready;
+  #turn = Promise.resolve(); // of taking up
 
-  /** @param adopted(calls): takes up what was left */
-  constructor(core, adopted) {
+  /** @param calls { _owner: who is connected, undefined when it is not known; _takeUp(calls) } */
+  constructor(core, calls) {
     this.#core = core;
     this.#name = core._options.queue.persist;
     this.#tab = unique(core._env);
-    this.#adopted = adopted;
+    this.#calls = calls;
     this.#ready = this.#open();
   }
 
@@ -43,26 +44,9 @@ export class CallStore {
     return this.#run('readwrite', (calls) => calls.delete(key));
   }
 
-  /** Takes up what tabs that are gone have left and this person (anybody: null) called. */
-  async _adopt(person) {
-    await this.#ready;
-    const left = [];
-    for (const tab of new Set((await this.#all()).map((call) => call.tab))) {
-      const take = async (lock) => {
-        if (lock === null) return; // it lives
-        // another tab may have been quicker
-        for (const call of await this.#all())
-          if (call.tab === tab && (!person || !call.owner || call.owner === person)) {
-            left.push(call);
-            await this._put(call);
-          }
-      };
-      if (tab === this.#tab) continue;
-      await (this.#locks ? this.#locks.request(this.#lockOf(tab), { ifAvailable: true }, take) : take());
-    }
-    if (this.#isOver) return;
-    this.#adopted(left.sort((a, b) => a.at - b.at || a.seq - b.seq));
-    this._isBusy = false;
+  /** Takes up what tabs that are gone have left. */
+  _adopt() {
+    this.#turn = this.#turn.then(() => this.#adopt());
   }
 
   _close() {
@@ -112,6 +96,39 @@ export class CallStore {
       if (this.#locks && this.#db) this.#locks.request(this.#lockOf(this.#tab), hold).catch(held);
       else held();
     });
+  }
+
+  async #adopt() {
+    const left = [];
+    await this.#ready;
+    for (const tab of new Set((await this.#all()).map((call) => call.tab))) {
+      const take = async (lock) => {
+        if (lock === null) return; // it lives
+        // another tab may have been quicker
+        for (const call of await this.#all())
+          if (call.tab === tab && this.#isOurs(call)) {
+            left.push(call);
+            await this._put(call);
+          }
+      };
+      if (tab === this.#tab) continue;
+      await (this.#locks ? this.#locks.request(this.#lockOf(tab), { ifAvailable: true }, take) : take());
+    }
+    this._isBusy = false;
+    if (this.#isOver) return;
+    const calls = left.filter((call) => this.#isOurs(call)).sort((a, b) => a.at - b.at || a.seq - b.seq);
+    for (const call of calls) {
+      // nobody waits for them any more
+      const _reject = (error) => error.code === 'closed' || this.#core._report(error, call.method);
+      Object.assign(call, { _isQueued: true, _isRepeatable: true, _resolve() {}, _settled() {}, _reject });
+    }
+    this.#calls._takeUp(calls);
+  }
+
+  // What somebody else called is not done in another's name.
+  #isOurs({ owner }) {
+    const { _owner } = this.#calls;
+    return !_owner || !owner || owner === _owner;
   }
 
   async #all() {

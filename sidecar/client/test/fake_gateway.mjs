@@ -90,9 +90,10 @@ class Conn {
     else if (type === 'pong' || type === 'presence:heartbeat') return;
     else if (!this.isKnown) this.reply(requestId, 'error', refusal('unauthorized', 401, 'refresh'));
     else if (type === 'auth') this.refresh(requestId, payload.token);
+    else if (type === 'presence:update') return this.reply(requestId, 'result', {});
     else if (type === 'subscribe' || type === 'presence:join')
       gateway.work(() => this.subscribe(requestId, channel, payload));
-    else if (type === 'unsubscribe') {
+    else if (type === 'unsubscribe' || type === 'presence:leave') {
       this.subs.delete(canonical(channel, this.who.user));
       this.reply(requestId, 'unsubscribed', {}, { channel: canonical(channel, this.who.user) });
     } else if (type === 'call')
@@ -334,8 +335,7 @@ export class FakeGateway {
 
   fetch(address, { method = 'GET', headers = {}, body, signal } = {}) {
     const url = new URL(address);
-    const path = url.pathname.split('/')[1];
-    const kind = { sse: 'sse', poll: 'poll', rpc: 'rpc' }[path];
+    const [kind] = /(?<=\/)(sse|poll|rpc)/.exec(url.pathname);
     return new Promise((resolve, reject) => {
       const abort = () => reject(new DOMException('aborted', 'AbortError'));
       if (signal?.aborted) return abort();
@@ -358,7 +358,7 @@ export class FakeGateway {
     const who = this.judge(token);
     if (!who) return answer(401, refusal('token_expired', 401, 'refresh'));
     this.work(() => {
-      const method = url.pathname.split('/')[2];
+      const method = url.pathname.split('/').at(-1);
       const { error, result, id } = this.run({ method, params, key: headers['idempotency-key'] }, who);
       if (this.loseAnswer?.()) return reject(new TypeError('fetch failed'));
       if (error) answer(error.status, error);
@@ -382,7 +382,7 @@ export class FakeGateway {
     const { subscriptions, wait } = request.params;
     const frames = [];
     const isNews = ({ type, id, channel, payload }) =>
-      (id && channel) || type === 'error' || (type === 'subscribed' && (payload.events.length > 0 || !payload.recovered));
+      (id && channel) || ['error', 'gap', 'unsubscribed'].includes(type) || (type === 'subscribed' && (payload.events.length > 0 || !payload.recovered));
     let waiting = subscriptions.length + 1; // answers, and `connected`
     let isNew = wait === 0;
     let isOver = false;
