@@ -2,8 +2,11 @@ import { RealtimeError, closeOf } from './errors.js';
 import { Link } from './link.js';
 
 const WAIT = 25000; // of a poll
+const PRESENCE_WAIT = 5000; // of one without presence, before that is asked again
 const SLACK = 10000; // how much later its answer may come
 const PAUSE = 250; // between two polls, so that what comes in a row comes together
+
+const isPresence = (channel) => channel.startsWith('presence:');
 
 /**
  * The same frames where WebSockets do not get through: what comes is read from an event stream (by fetch,
@@ -71,7 +74,7 @@ export class HttpLink extends Link {
   async #run() {
     const { signal } = (this.#round = new AbortController());
     try {
-      for (let wait = 0; !signal.aborted; wait = WAIT) {
+      for (let wait = 0; !signal.aborted; wait = this.#waitAfter(wait)) {
         const since = new Set([...this.#wanted.values()].map((wanted) => wanted.since));
         if (this._kind === 'sse' && since.size < 2) {
           await this.#stream(signal, [...since][0]);
@@ -81,6 +84,12 @@ export class HttpLink extends Link {
     } catch (error) {
       if (!signal.aborted) this.#refused(error);
     }
+  }
+
+  // A poll that asks who is there is answered at once: that is asked now and then, and waited without.
+  #waitAfter(wait) {
+    if (![...this.#wanted.keys()].some(isPresence)) return WAIT;
+    return wait ? 0 : PRESENCE_WAIT;
   }
 
   async #stream(signal, since) {
@@ -108,7 +117,8 @@ export class HttpLink extends Link {
   }
 
   async #poll(signal, wait) {
-    const subscriptions = [...this.#wanted].map(([channel, { since, types }]) => ({ channel, since, types }));
+    const asked = [...this.#wanted].filter(([channel]) => wait === 0 || !isPresence(channel));
+    const subscriptions = asked.map(([channel, { since, types }]) => ({ channel, since, types }));
     const late = this._core._timers._set(wait + SLACK, () => signal.aborted || this._closed({}));
     try {
       const body = JSON.stringify({ subscriptions, wait });
