@@ -119,9 +119,14 @@ append_drops(Buf *out, const Stats *total)
 			   "wrk_gateway_drops_total{reason=\"ephemeral_full\"} %" PRId64 "\n"
 			   "wrk_gateway_drops_total{reason=\"state_replaced\"} %" PRId64 "\n"
 			   "wrk_gateway_drops_total{reason=\"ephemeral_replaced\"} %" PRId64 "\n"
-			   "wrk_gateway_drops_total{reason=\"bus_full\"} %" PRId64 "\n",
+			   "wrk_gateway_drops_total{reason=\"bus_full\"} %" PRId64 "\n"
+			   "wrk_gateway_drops_total{reason=\"ephemeral_refused\"} %" PRId64 "\n"
+			   "wrk_gateway_drops_total{reason=\"slow_gap\"} %" PRId64 "\n"
+			   "wrk_gateway_drops_total{reason=\"skipped\"} %" PRId64 "\n",
 			   total->dropped_ephemeral_total, total->coalesced_state_total,
-			   total->ephemeral_replaced_total, total->bus_dropped_total);
+			   total->ephemeral_replaced_total, total->bus_dropped_total,
+			   total->ephemeral_refused_total, total->dropped_gap_total,
+			   total->skipped_total);
 }
 
 /* Why connections ended. */
