@@ -78,13 +78,14 @@ void
 answer_send(Conn *conn, Answer *answer)
 {
 	Buf out = {0};
+	size_t len = answer->shared ? answer->shared->len : answer->body.len;
 
 	stats.http_requests_total++;
 	buf_printf(&out, "HTTP/1.1 %d %s\r\n", answer->status, reason_phrase(answer->status));
 	if (answer->content_type != NULL)
 		buf_printf(&out, "Content-Type: %s\r\n", answer->content_type);
 	if (answer->status != 204 && answer->status != 304)
-		buf_printf(&out, "Content-Length: %zu\r\n", answer->body.len);
+		buf_printf(&out, "Content-Length: %zu\r\n", len);
 	buf_printf(&out,
 			   "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n"
 			   "Connection: %s\r\n",
@@ -92,10 +93,12 @@ answer_send(Conn *conn, Answer *answer)
 			   conn->keep_alive ? "keep-alive" : "close");
 	buf_append(&out, answer->headers.data, answer->headers.len);
 	buf_puts(&out, "\r\n");
-	if (!answer->head_only)
+	if (!answer->head_only && answer->shared == NULL)
 		buf_append(&out, answer->body.data, answer->body.len);
 	conn_set_state(conn, CONN_HTTP);
 	conn_send_raw(conn, &out);
+	if (!answer->head_only && answer->shared != NULL)
+		conn_send_shared(conn, answer->shared);
 	buf_free(&out);
 	buf_free(&answer->headers);
 	buf_free(&answer->body);

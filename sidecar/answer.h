@@ -19,6 +19,7 @@ typedef struct Answer
 	bool head_only;           /* the body is counted, but not sent */
 	Buf headers;              /* more header lines, each with CRLF */
 	Buf body;
+	Chunk *shared; /* what others are sent as well, instead of body; borrowed, or NULL */
 } Answer;
 
 /*

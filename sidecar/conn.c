@@ -320,6 +320,13 @@ conn_send_raw(Conn *conn, const Buf *bytes)
 		force(conn, bytes, 1);
 }
 
+void
+conn_send_shared(Conn *conn, Chunk *chunk)
+{
+	if (chunk->len > 0 && conn->state != CONN_CLOSING && conn->state != CONN_DEAD)
+		force_chunk(conn, chunk_ref(chunk));
+}
+
 /* What a client should do about a close code. */
 static const char *
 retry_of(int code)

@@ -203,6 +203,9 @@ extern void conn_send_events(Conn *conn, const Buf *json, Receipt *receipt);
 /* Queues bytes as they are: an HTTP answer, a pong. */
 extern void conn_send_raw(Conn *conn, const Buf *bytes);
 
+/* The same with bytes that others are sent as well; takes its own reference. */
+extern void conn_send_shared(Conn *conn, Chunk *chunk);
+
 /*
  * Says bye, sends a close frame and lets the peer answer it until the deadline.
  * What was queued is dropped: the client resumes from its position.

@@ -16,6 +16,24 @@
 	"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; " \
 	"frame-ancestors 'none'"
 
+#define ETAG_SIZE 64
+
+/*
+ * A file that was read. However many are being sent it, slowly perhaps, it is in memory
+ * once, as long as it is kept.
+ */
+typedef struct Kept
+{
+	dev_t device;
+	char etag[ETAG_SIZE];
+	Chunk *chunk;
+} Kept;
+
+static Kept kept[FILES_KEPT]; /* a ring */
+static size_t first;
+static size_t nkept;
+static size_t kept_bytes;
+
 /* Opens a path name by name, following no link; -1 when that cannot be. */
 static int
 open_below(const char *folder, char *path)
@@ -85,6 +103,73 @@ read_whole(int fd, size_t size, Buf *out)
 	return true;
 }
 
+/* --------------------------------------------------------- what is in memory */
+
+/* Forgets what was read the longest ago. */
+static void
+forget_one(void)
+{
+	Kept *oldest = &kept[first];
+
+	kept_bytes -= oldest->chunk->len;
+	chunk_unref(oldest->chunk);
+	first = (first + 1) % FILES_KEPT;
+	nkept--;
+}
+
+/* What is kept of this file as it is now; NULL for nothing. */
+static Chunk *
+find_kept(dev_t device, const char *etag)
+{
+	for (size_t i = 0; i < nkept; i++)
+	{
+		Kept *item = &kept[(first + i) % FILES_KEPT];
+
+		if (item->device == device && strcmp(item->etag, etag) == 0)
+			return item->chunk;
+	}
+	return NULL;
+}
+
+/* Keeps a file for the next who ask for it. */
+static Chunk *
+keep(dev_t device, const char *etag, const Buf *bytes)
+{
+	Kept *item;
+
+	while (nkept == FILES_KEPT ||
+		   (nkept > 0 && kept_bytes + bytes->len > FILES_KEPT_BYTES))
+		forget_one();
+	item = &kept[(first + nkept++) % FILES_KEPT];
+	item->device = device;
+	snprintf(item->etag, sizeof(item->etag), "%s", etag);
+	item->chunk = chunk_new(CLASS_REPLY, bytes->data, bytes->len, 1, NULL);
+	kept_bytes += bytes->len;
+	return item->chunk;
+}
+
+void
+files_free(void)
+{
+	while (nkept > 0)
+		forget_one();
+}
+
+/* The bytes of the file, borrowed; NULL when they cannot be had. */
+static Chunk *
+bytes_of(int fd, const char *etag, const struct stat *about)
+{
+	Chunk *chunk = find_kept(about->st_dev, etag);
+	Buf bytes = {0};
+
+	if (chunk == NULL && read_whole(fd, (size_t) about->st_size, &bytes))
+		chunk = keep(about->st_dev, etag, &bytes);
+	buf_free(&bytes);
+	return chunk;
+}
+
+/* ------------------------------------------------------------------ answers */
+
 /* What is not there, and what may not be seen, alike. */
 static void
 set_not_found(Answer *answer)
@@ -102,7 +187,7 @@ static void
 answer_file(int fd, const char *type, const struct stat *about, const HttpHead *head,
 			Answer *answer)
 {
-	char etag[64];
+	char etag[ETAG_SIZE];
 
 	format_etag(etag, sizeof(etag), about);
 	answer->status = has_it(head, etag) ? 304 : 200;
@@ -114,7 +199,8 @@ answer_file(int fd, const char *type, const struct stat *about, const HttpHead *
 	if (answer->status == 304)
 		return;
 	answer->content_type = type;
-	if (!read_whole(fd, (size_t) about->st_size, &answer->body))
+	answer->shared = bytes_of(fd, etag, about);
+	if (answer->shared == NULL)
 		set_not_found(answer);
 }
 

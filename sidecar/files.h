@@ -14,8 +14,13 @@
 #include "httphead.h"
 
 #define FILE_BYTES_MAX (16 * 1024 * 1024)
+#define FILES_KEPT 64
+#define FILES_KEPT_BYTES (64 * 1024 * 1024)
 
 /* Fills the answer for a GET or HEAD; 404 for what is not there. */
 extern void files_answer(const char *folder, const HttpHead *head, Answer *answer);
+
+/* At the end: forgets what is kept. */
+extern void files_free(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include "delivery.h"
 #include "drain.h"
 #include "feed.h"
+#include "files.h"
 #include "gateway.h"
 #include "janitor.h"
 #include "listener.h"
@@ -207,6 +208,7 @@ stop(void)
 	hub_free(&gateway.hub);
 	conn_table_free(&gateway.table);
 	ws_free();
+	files_free();
 	tls_free();
 	loop_free();
 	log_info("stopped", "");

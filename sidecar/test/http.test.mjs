@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -578,6 +579,24 @@ describe('files', () => {
     assert.equal(status, 200);
     assert.equal(headers['content-length'], '20');
     assert.equal(text, '');
+  });
+
+  test('are in memory once, however many read them slowly', async () => {
+    fs.writeFileSync(path.join(folder, 'www', 'large.txt'), Buffer.alloc(15 << 20, 'x'));
+    fs.writeFileSync(path.join(folder, 'www', 'empty.txt'), '');
+    const resident = async () => Number(/process_resident_memory_bytes (\d+)/.exec((await gateway.get('/metrics')).text)[1]);
+    const begun = await resident();
+    const partial = await gateway.metric('writes_partial_total');
+    const readers = Array.from({ length: 40 }, () => net.connect(gateway.port, '127.0.0.1', function () {
+      this.pause();
+      this.write('GET /large.txt HTTP/1.1\r\nHost: x\r\n\r\n');
+    }));
+    await until(async () => (await gateway.metric('writes_partial_total')) >= partial + 40);
+    const grown = (await resident()) - begun;
+    assert.ok(grown < 64 << 20, `${grown} bytes`);
+    for (const reader of readers) reader.destroy();
+    assert.equal((await get('/large.txt')).text.length, 15 << 20);
+    assert.equal((await get('/empty.txt')).text, '');
   });
 
   for (const target of [
