@@ -15,8 +15,6 @@
 #include <string.h>
 
 #define SECOND_MS 1000
-#define MINUTE_MS 60000
-#define STRIKES_MS (10 * MINUTE_MS)
 #define IN_FLIGHT_RETRY_MS 500
 #define CONNECTION_RETRY_MS 5000
 
@@ -30,162 +28,29 @@ static const struct
 #undef X
 };
 
-/* ------------------------------------------------------------------- quotas */
-
-static void
-table_init(QuotaTable *table, bool has_buckets)
-{
-	*table = (QuotaTable){.has_buckets = has_buckets};
-	list_init(&table->idle);
-}
-
-/* One allocation holds the quota, its buckets and its key. */
-static Quota *
-quota_new(QuotaTable *table, const char *key)
-{
-	size_t buckets = table->has_buckets ? 2 * LIMIT_CLASSES * sizeof(Bucket) : 0;
-	size_t size = strlen(key) + 1;
-	Quota *quota = mem_zalloc(sizeof(Quota) + buckets + size);
-
-	list_init(&quota->in_idle);
-	quota->table = table;
-	if (buckets > 0)
-		quota->buckets = (Bucket *) (void *) (quota + 1);
-	quota->key = memcpy((char *) (quota + 1) + buckets, key, size);
-	strmap_add(&table->map, quota->key, quota);
-	stats.quotas++;
-	return quota;
-}
-
-static void
-quota_free(Quota *quota)
-{
-	if (list_is_linked(&quota->in_idle))
-		quota->table->nidle--;
-	list_remove(&quota->in_idle);
-	strmap_remove(&quota->table->map, quota->key);
-	free(quota->own);
-	free(quota);
-	stats.quotas--;
-}
-
-/* Adds a user of the quota, made when it is the first. */
-static Quota *
-quota_hold(QuotaTable *table, const char *key)
-{
-	Quota *quota = strmap_get(&table->map, key);
-
-	if (quota == NULL)
-		quota = quota_new(table, key);
-	if (list_is_linked(&quota->in_idle))
-	{
-		list_remove(&quota->in_idle);
-		table->nidle--;
-	}
-	quota->users++;
-	return quota;
-}
-
-/* Does it remember anything that a new one would not know? */
-static bool
-is_worth_keeping(const Quota *quota, int64_t now_ms)
-{
-	if (quota->banned_until > now_ms || quota->strikes.spent > 0)
-		return true;
-	for (int i = 0; quota->buckets != NULL && i < 2 * LIMIT_CLASSES; i++)
-	{
-		const Bucket *bucket = &quota->buckets[i];
-
-		if (bucket->spent > 0 && now_ms - bucket->seen_ms < MINUTE_MS)
-			return true;
-	}
-	return false;
-}
-
-/* Puts what nobody uses at the end of those who are remembered. */
-static void
-remember(Quota *quota, int64_t now_ms)
-{
-	QuotaTable *table = quota->table;
-
-	quota->idle_since = now_ms;
-	list_push_tail(&table->idle, &quota->in_idle);
-	if (++table->nidle > QUOTAS_REMEMBERED)
-		quota_free(list_entry(table->idle.next, Quota, in_idle));
-}
-
-/* One user fewer. */
-static void
-quota_drop(Quota *quota, int64_t now_ms)
-{
-	assert(quota->users > 0);
-	if (--quota->users > 0)
-		return;
-	if (is_worth_keeping(quota, now_ms))
-		remember(quota, now_ms);
-	else
-		quota_free(quota);
-}
-
-/* Has it been away for so long that its buckets are full? */
-static bool
-is_stale(const Quota *quota, int64_t now_ms)
-{
-	if (quota->banned_until > now_ms || now_ms - quota->idle_since < MINUTE_MS)
-		return false;
-	return quota->strikes.spent == 0 || now_ms - quota->idle_since >= STRIKES_MS;
-}
-
-/* Those who have been away for less than a minute are all behind one who has. */
-static void
-sweep_table(QuotaTable *table, int64_t now_ms)
-{
-	list_foreach(node, following, &table->idle)
-	{
-		Quota *quota = list_entry(node, Quota, in_idle);
-
-		if (now_ms - quota->idle_since < MINUTE_MS)
-			return;
-		if (is_stale(quota, now_ms))
-			quota_free(quota);
-	}
-}
-
 void
 limits_sweep(Limits *limits, int64_t now_ms)
 {
-	sweep_table(&limits->addresses, now_ms);
-	sweep_table(&limits->tenants, now_ms);
-	sweep_table(&limits->users, now_ms);
+	quota_table_sweep(&limits->addresses, now_ms);
+	quota_table_sweep(&limits->tenants, now_ms);
+	quota_table_sweep(&limits->users, now_ms);
 }
 
 void
 limits_init(Limits *limits, const Config *config)
 {
 	*limits = (Limits){.config = config};
-	table_init(&limits->addresses, false);
-	table_init(&limits->tenants, true);
-	table_init(&limits->users, true);
-}
-
-/* All connections and requests are gone. */
-static void
-table_free(QuotaTable *table)
-{
-	ListNode *node;
-
-	while ((node = table->idle.next) != &table->idle)
-		quota_free(list_entry(node, Quota, in_idle));
-	assert(table->map.count == 0);
-	strmap_free(&table->map);
+	quota_table_init(&limits->addresses, 0);
+	quota_table_init(&limits->tenants, 2 * LIMIT_CLASSES);
+	quota_table_init(&limits->users, 2 * LIMIT_CLASSES);
 }
 
 void
 limits_free(Limits *limits)
 {
-	table_free(&limits->addresses);
-	table_free(&limits->tenants);
-	table_free(&limits->users);
+	quota_table_free(&limits->addresses);
+	quota_table_free(&limits->tenants);
+	quota_table_free(&limits->users);
 }
 
 /* ------------------------------------------------------------------- values */
@@ -447,7 +312,7 @@ choose_bucket(const Limits *limits, Seat *seat, LimitClass limit_class, int i, T
 
 	out->name = (LimitName) ((int) first + which);
 	out->bucket = &quota->buckets[which];
-	out->window.ms = i % 2 == 0 ? SECOND_MS : MINUTE_MS;
+	out->window.ms = i % 2 == 0 ? SECOND_MS : QUOTA_MINUTE_MS;
 	out->window.count = value_of(limits, seat->tenant, out->name);
 }
 
@@ -514,7 +379,7 @@ bool
 limits_strike(const Limits *limits, Seat *seat, int64_t now_ms, int64_t *ban_ms)
 {
 	const Config *config = limits->config;
-	const Window window = {config->ban_after - 1, STRIKES_MS};
+	const Window window = {config->ban_after - 1, QUOTA_STRIKES_MS};
 	Quota *quota = seat->user ? seat->user : seat->address;
 
 	if (config->ban_after == 0 || quota == NULL)

@@ -2,12 +2,8 @@
  * limits.h: who may have how much of the gateway (layer 2).
  *
  * A Quota counts for one user, tenant or network address and is shared by all
- * connections of it. A Seat is one connection's place in its Quotas. What must stay
- * true:
- *  - a Quota is kept while a connection or a request at the database needs it, and
- *    after that until leaving and coming back gains nothing: a minute, or the end of
- *    a ban. Those who only are remembered are at most QUOTAS_REMEMBERED of a kind,
- *    the longest unseen goes first, so nobody can make the tables grow for ever;
+ * connections of it (quota.h). A Seat is one connection's place in its Quotas. What must
+ * stay true:
  *  - an operation takes from all of its buckets or from none, so that what was
  *    refused does not delay what comes after retry_ms;
  *  - a request counts until the database has answered, though its connection left;
@@ -20,14 +16,10 @@
 #define WRK_LIMITS_H
 
 #include "config.h"
-#include "list.h"
-#include "ratelimit.h"
-#include "strmap.h"
+#include "quota.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#define QUOTAS_REMEMBERED 4096
 
 /* What clients do, by what it costs. */
 typedef enum LimitClass
@@ -83,31 +75,6 @@ typedef struct LimitValues
 	bool any;
 	int64_t value[LIMIT_NAMES];
 } LimitValues;
-
-/* One of these for each user, tenant or address there is; owned by its table. */
-typedef struct Quota
-{
-	ListNode in_idle; /* linked while nobody is there */
-	struct QuotaTable *table;
-	uint32_t users;       /* connections and requests that need it */
-	uint32_t connections; /* of them connections */
-	uint32_t strangers;   /* of those, nobody yet; addresses only */
-	uint32_t requests;    /* at the database, or waiting for it */
-	int64_t idle_since;
-	int64_t banned_until;
-	Bucket strikes;
-	Bucket *buckets;  /* two a class; NULL for addresses */
-	LimitValues *own; /* of a tenant; NULL: none */
-	char *key;
-} Quota;
-
-typedef struct QuotaTable
-{
-	StrMap map;
-	List idle; /* the longest unseen first */
-	uint32_t nidle;
-	bool has_buckets;
-} QuotaTable;
 
 /* One of these for the process. */
 typedef struct Limits
