@@ -82,7 +82,7 @@ struct Conn
 	bool warned;             /* token_expiring was sent */
 	bool lagging;            /* its stream was broken and that is not out yet */
 	uint8_t level;           /* as last told, see flow.h */
-	bool speaks;             /* has a word in what ephemeral.c is handing out */
+	bool speaks;             /* has a word in what pieces.c is handing out */
 
 	struct HttpRequest *request; /* whose body is still to come; owned */
 	struct Exchange *exchange;   /* NULL for a WebSocket; see exchange.h */

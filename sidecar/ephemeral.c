@@ -4,16 +4,14 @@
 #include "ephemeral.h"
 
 #include "mem.h"
+#include "pieces.h"
 #include "stats.h"
-#include "wire.h"
-#include "wsframe.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define TYPING "typing" /* the kind that ends by itself */
 #define TELL_MAX 4096   /* voices that other gateways have not heard yet */
-#define VARIANTS 8      /* kept while a flush is handed out */
 
 /* One of these for each channel in which something was said of late. */
 typedef struct Room
@@ -43,36 +41,6 @@ typedef struct Voice
 	int64_t ends_at; /* of who is typing */
 	char key[];
 } Voice;
-
-/* One frame of a flush. */
-typedef struct Piece
-{
-	size_t start;
-	size_t len;
-	const char *type;
-	const Conn *conn; /* that is not to get it */
-} Piece;
-
-typedef struct Pieces
-{
-	Buf bytes;
-	Piece *items;
-	uint32_t count;
-} Pieces;
-
-/* What all with the same filter get who did not speak themselves. */
-typedef struct Variant
-{
-	const TypeFilter *filter;
-	Chunk *chunk; /* NULL = nothing */
-} Variant;
-
-typedef struct Variants
-{
-	Variant items[VARIANTS];
-	uint32_t count;
-	uint32_t next; /* to be given up for another */
-} Variants;
 
 void
 ephemeral_init(Ephemeral *ephemeral, Hub *hub, int64_t typing_ms)
@@ -239,125 +207,16 @@ set_typing(Ephemeral *ephemeral, Voice *voice, int64_t now_ms)
 
 /* ----------------------------------------------------------------- handing out */
 
-/* Lays out the words that wait, each as a frame. */
+/* Lays out the words that wait. */
 static void
 lay_out(const Room *room, Pieces *pieces)
 {
-	Buf json = {0};
-	uint32_t cap = 0;
-
 	list_foreach(node, following, &room->waiting)
 	{
 		const Voice *voice = list_entry(node, Voice, in_waiting);
-		size_t start = pieces->bytes.len;
+		const Word word = {room->name, voice->user, voice->type, voice->data, voice->len};
 
-		json.len = 0;
-		wire_open(&json, voice->type, NULL, room->name);
-		buf_append(&json, voice->data, voice->len);
-		buf_puts(&json, ",\"sender_id\":");
-		buf_json_string(&json, *voice->user ? voice->user : NULL);
-		buf_puts(&json, ",\"ephemeral\":true");
-		wire_close(&json);
-		wsframe_append(&pieces->bytes, WS_TEXT, json.data, json.len);
-		if (pieces->count == cap)
-		{
-			cap = cap ? cap * 2 : 8;
-			pieces->items = mem_realloc(pieces->items, cap * sizeof(Piece));
-		}
-		pieces->items[pieces->count++] =
-			(Piece){start, pieces->bytes.len - start, voice->type, voice->conn};
-	}
-	buf_free(&json);
-}
-
-/* The frames for this subscriber; NULL when there are none. */
-static Chunk *
-make_variant(const Pieces *pieces, const Sub *sub)
-{
-	Buf bytes = {0};
-	uint32_t count = 0;
-	Chunk *chunk = NULL;
-
-	for (uint32_t i = 0; i < pieces->count; i++)
-	{
-		const Piece *piece = &pieces->items[i];
-
-		if (piece->conn == sub->conn || !type_filter_passes(sub->filter, piece->type))
-			continue;
-		buf_append(&bytes, pieces->bytes.data + piece->start, piece->len);
-		count++;
-	}
-	if (count > 0)
-		chunk = chunk_new(CLASS_EPHEMERAL, bytes.data, bytes.len, count, NULL);
-	buf_free(&bytes);
-	return chunk;
-}
-
-/* Gives up a reference that there may be. */
-static void
-drop(Chunk *chunk)
-{
-	if (chunk != NULL)
-		chunk_unref(chunk);
-}
-
-/* The frames for somebody who did not speak, with a reference; NULL for none. */
-static Chunk *
-get_variant(Variants *variants, const Pieces *pieces, const Sub *sub)
-{
-	Variant *made;
-
-	for (uint32_t i = 0; i < variants->count; i++)
-	{
-		Chunk *chunk = variants->items[i].chunk;
-
-		if (variants->items[i].filter == sub->filter)
-			return chunk ? chunk_ref(chunk) : NULL;
-	}
-	made = &variants->items[variants->next];
-	if (variants->count < VARIANTS)
-		variants->count++;
-	else
-		drop(made->chunk);
-	variants->next = (variants->next + 1) % VARIANTS;
-	*made = (Variant){sub->filter, make_variant(pieces, sub)};
-	return made->chunk ? chunk_ref(made->chunk) : NULL;
-}
-
-/* To everybody who listens: one chunk for all who have the same filter and did not speak.
- */
-static void
-deliver(const Channel *channel, const Pieces *pieces)
-{
-	Variants variants = {0};
-
-	for (uint32_t i = 0; i < channel->nsubs; i++)
-	{
-		Sub *sub = channel->subs[i];
-		Chunk *chunk;
-
-		if (sub->conn->state != CONN_READY)
-			continue;
-		chunk = sub->conn->speaks ? make_variant(pieces, sub)
-								  : get_variant(&variants, pieces, sub);
-		if (chunk != NULL)
-			sub_deliver(sub, chunk);
-		drop(chunk);
-	}
-	for (uint32_t i = 0; i < variants.count; i++)
-		drop(variants.items[i].chunk);
-}
-
-/* Marks the connections whose own words are among these, or takes the mark away. */
-static void
-mark_speakers(const Room *room, bool speaks)
-{
-	list_foreach(node, following, &room->waiting)
-	{
-		Voice *voice = list_entry(node, Voice, in_waiting);
-
-		if (voice->conn != NULL)
-			voice->conn->speaks = speaks;
+		pieces_add(pieces, &word, voice->conn);
 	}
 }
 
@@ -371,12 +230,9 @@ flush_room(Ephemeral *ephemeral, Room *room, int64_t now_ms)
 	room->flushed_at = now_ms;
 	if (channel != NULL)
 	{
-		mark_speakers(room, true);
 		lay_out(room, &pieces);
-		deliver(channel, &pieces);
-		mark_speakers(room, false);
-		buf_free(&pieces.bytes);
-		free(pieces.items);
+		pieces_deliver(&pieces, channel);
+		pieces_free(&pieces);
 	}
 	while (!list_is_empty(&room->waiting))
 	{
@@ -566,50 +422,4 @@ ephemeral_free(Ephemeral *ephemeral)
 	}
 	strmap_free(&ephemeral->voices);
 	strmap_free(&ephemeral->rooms);
-}
-
-/* ------------------------------------------------------------- between gateways */
-
-bool
-word_pack(const Word *word, Buf *out, size_t max)
-{
-	buf_puts(out, "[");
-	buf_json_string(out, word->channel);
-	buf_puts(out, ",");
-	buf_json_string(out, word->user);
-	buf_puts(out, ",");
-	buf_json_string(out, word->type);
-	buf_puts(out, "]\n");
-	buf_append(out, word->data, word->len);
-	return out->len <= max;
-}
-
-/* Is it one JSON value, and no more than that? */
-static bool
-is_json(const char *text, size_t len)
-{
-	json_t *value =
-		json_loadb(text, len, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
-
-	json_decref(value);
-	return value != NULL;
-}
-
-bool
-word_unpack(const char *text, size_t len, Word *word, json_t **root)
-{
-	const char *end = memchr(text, '\n', len);
-
-	*word = (Word){0};
-	*root = end ? json_loadb(text, (size_t) (end - text), 0, NULL) : NULL;
-	if (*root == NULL || !json_is_array(*root) || json_array_size(*root) != 3)
-		return false;
-	word->channel = json_string_value(json_array_get(*root, 0));
-	word->user = json_string_value(json_array_get(*root, 1));
-	word->type = json_string_value(json_array_get(*root, 2));
-	word->data = end + 1;
-	word->len = len - (size_t) (end + 1 - text);
-	return word->channel != NULL && word->user != NULL && word->type != NULL &&
-		   wire_is_ephemeral_type(word->type) && word->len <= EPHEMERAL_DATA_MAX &&
-		   is_json(word->data, word->len);
 }

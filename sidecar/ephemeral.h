@@ -22,12 +22,10 @@
 #define WRK_EPHEMERAL_H
 
 #include "hub.h"
+#include "word.h"
 
 #define EPHEMERAL_INTERVAL_MS 50
 #define EPHEMERAL_ROOM_MAX (256 * 1024)
-#define EPHEMERAL_DATA_MAX \
-	6144                       /* bytes of an event's data: it must fit a notification \
-								*/
 #define EPHEMERAL_LATE_MS 2000 /* more than typing_ms, for what another gateway says */
 
 typedef struct Ephemeral
@@ -43,16 +41,6 @@ typedef struct Ephemeral
 	bool has_others;  /* is there anybody to tell? Kept by the owner */
 	int64_t typing_ms;
 } Ephemeral;
-
-/* One word; all borrowed. */
-typedef struct Word
-{
-	const char *channel; /* canonical */
-	const char *user;
-	const char *type;
-	const char *data; /* JSON text */
-	size_t len;
-} Word;
 
 extern void ephemeral_init(Ephemeral *ephemeral, Hub *hub, int64_t typing_ms);
 extern void ephemeral_free(Ephemeral *ephemeral);
@@ -78,14 +66,5 @@ extern int64_t ephemeral_run(Ephemeral *ephemeral, int64_t now_ms);
 /* Takes what other gateways are to hear, until tell() refuses one. */
 extern void ephemeral_tell(Ephemeral *ephemeral,
 						   bool (*tell)(void *arg, const Word *word), void *arg);
-
-/* A word as gateways tell it each other. False when it is too long for that. */
-extern bool word_pack(const Word *word, Buf *out, size_t max);
-
-/*
- * The contrary: *root holds what the word borrows besides the text; free it with
- * json_decref(). False for what no gateway would have said.
- */
-extern bool word_unpack(const char *text, size_t len, Word *word, json_t **root);
 
 #endif
