@@ -1,31 +1,23 @@
 /*
  * feed.c: see feed.h.
  *
- * up: hello -> LISTEN -> fetch. A fetch that finds more than fetch_rows comes in
- * pages under one snapshot, `upto`; the feed's own snapshot moves when the last
- * page is out. A subscription made between two pages takes its replay up to
- * `upto` and skips the rest of the cycle, which that replay covers. A cycle that
- * fails between two pages goes on after the last page, so that nobody gets twice
- * what was handed out, and who skips it still does.
+ * Once it has said hello and listens (feedhello.c), it fetches. A fetch that finds
+ * more than fetch_rows comes in pages under one snapshot, `upto`; the feed's own
+ * snapshot moves when the last page is out. A subscription made between two pages
+ * takes its replay up to `upto` and skips the rest of the cycle, which that replay
+ * covers. A cycle that fails between two pages goes on after the last page, so that
+ * nobody gets twice what was handed out, and who skips it still does.
  */
-#include "feed.h"
+#include "feedstate.h"
 
-#include "attendance.h"
 #include "bus.h"
 #include "clock.h"
-#include "doorbell.h"
-#include "errors.h"
 #include "eventrow.h"
-#include "hello.h"
 #include "log.h"
-#include "loop.h"
 #include "mem.h"
 #include "meter.h"
-#include "pace.h"
 #include "recheck.h"
 #include "stats.h"
-#include "stream.h"
-#include "waiters.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,47 +27,7 @@
 #define MIN_FETCH_ROWS 8
 #define RETRY_FETCH_MS 500
 
-typedef enum FeedState
-{
-	FEED_DOWN,
-	FEED_HELLO,    /* gateway_hello is in flight */
-	FEED_LISTEN,   /* LISTEN is in flight */
-	FEED_IDLE,     /* waiting for the doorbell, the poll or the end of the pause */
-	FEED_FETCHING, /* a page is in flight */
-} FeedState;
-
-struct Feed
-{
-	Gateway *gateway;
-	PgLink *link;
-	FeedState state;
-	Stream stream;
-	char *upto; /* of the cycle's pages, NULL when none of them is out */
-	char after_id[24];
-	uint64_t cycle;
-	int64_t rows; /* to ask for */
-
-	int64_t cycle_events;
-	bool wanted; /* somebody rang while a fetch was in flight */
-	Doorbell *doorbell;
-	Pace pace;
-	LoopTimer *pause_timer;
-	int64_t cost_us; /* of handing out this cycle */
-
-	List waiting; /* for a fetch to begin */
-	List running; /* for the one that runs */
-};
-
-enum
-{
-	FEED_STMT_HELLO,
-	FEED_STMT_FETCH,
-	FEED_STMT_LISTEN,
-	FEED_STMT_ATTACH,
-	FEED_STMT_SWEEP
-};
-
-static const PgStatement feed_statements[] = {
+const PgStatement feed_statements[] = {
 	[FEED_STMT_HELLO] = {"hello", "SELECT wrk.gateway_hello($1, $2)", 2},
 	[FEED_STMT_FETCH] = {"fetch",
 						 "SELECT " EVENT_COLUMNS
@@ -86,8 +38,6 @@ static const PgStatement feed_statements[] = {
 	[FEED_STMT_SWEEP] = {"sweep", "SELECT wrk.gateway_sweep($1)", 1},
 	{NULL, NULL, 0},
 };
-
-static void want_fetch(Feed *feed);
 
 bool
 feed_is_up(const Feed *feed)
@@ -175,7 +125,7 @@ feed_after_next_fetch(Feed *feed, FeedCallback callback, void *arg)
 	if (!feed_is_up(feed))
 		return false;
 	waiters_add(&feed->waiting, callback, arg);
-	want_fetch(feed);
+	feed_want_fetch(feed);
 	return true;
 }
 
@@ -253,9 +203,8 @@ begin_cycle(Feed *feed)
 	send_fetch(feed);
 }
 
-/* Fetches now, or when the pause is over. */
-static void
-want_fetch(Feed *feed)
+void
+feed_want_fetch(Feed *feed)
 {
 	int64_t rest;
 
@@ -279,9 +228,8 @@ on_pause_over(void *arg)
 		begin_cycle(feed);
 }
 
-/* The next fetch begins a cycle of its own. */
-static void
-forget_cycle(Feed *feed)
+void
+feed_forget_cycle(Feed *feed)
 {
 	free(feed->upto);
 	feed->upto = NULL;
@@ -291,7 +239,7 @@ forget_cycle(Feed *feed)
 static void
 end_cycle(Feed *feed, const char *snapshot)
 {
-	forget_cycle(feed);
+	feed_forget_cycle(feed);
 	feed->state = FEED_IDLE;
 	stream_set_snapshot(&feed->stream, snapshot);
 	fanout_finish(&feed->gateway->fanout, feed->stream.position,
@@ -349,7 +297,7 @@ fetch_failed(Feed *feed, const PgAnswer *answer)
 	if (strcmp(answer->sqlstate, "WK410") == 0)
 	{
 		/* too long away: what was in between is gone */
-		forget_cycle(feed);
+		feed_forget_cycle(feed);
 		fanout_gap(&feed->gateway->fanout, "unrecoverable");
 		recheck_everybody(feed->gateway);
 		stream_forget_snapshot(&feed->stream);
@@ -385,14 +333,14 @@ on_page(void *arg, const PgAnswer *answer)
 	doorbell_cycle_ended(feed->doorbell, feed->cycle_events);
 	waiters_release(&feed->running, true);
 	if (feed->wanted)
-		want_fetch(feed);
+		feed_want_fetch(feed);
 }
 
 /* The bell rang, or it is time to look. */
 static void
 on_bell(void *arg)
 {
-	want_fetch(arg);
+	feed_want_fetch(arg);
 }
 
 /* A notification on our connection. */
@@ -412,171 +360,11 @@ feed_pool_changed(Feed *feed)
 		doorbell_probe(feed->doorbell);
 }
 
-/* -------------------------------------------------------------------- hello */
-
-/* Everything is listened to: what was committed before is fetched, the rest rings. */
-static void
-on_listening(void *arg, const PgAnswer *answer)
-{
-	Feed *feed = arg;
-
-	if (answer->status == PG_LOST || feed->state != FEED_LISTEN)
-		return;
-	if (answer->status == PG_ERROR)
-	{
-		log_error("cannot listen", "reason=%s", log_quote(answer->message));
-		pg_restart(feed->link);
-		return;
-	}
-	feed->state = FEED_IDLE;
-	pg_settled(feed->link);
-	doorbell_start(feed->doorbell);
-	attendance_listening(feed->gateway->attendance);
-	want_fetch(feed);
-	gateway_check_database(feed->gateway);
-}
-
-/* The last one's answer stands for all: they come in order. */
-static void
-on_first_listening(void *arg, const PgAnswer *answer)
-{
-	(void) arg;
-	if (answer->status == PG_ERROR)
-		log_error("cannot listen", "reason=%s", log_quote(answer->message));
-}
-
-/* We are on the bus, unless the database is an older one. */
-static void
-on_bus_listening(void *arg, const PgAnswer *answer)
-{
-	Feed *feed = arg;
-
-	if (answer->status == PG_ROWS)
-		bus_listening(feed->gateway->bus);
-	else if (answer->status == PG_ERROR)
-		log_error("cannot listen to other gateways", "reason=%s",
-				  log_quote(answer->message));
-}
-
-/* Only the database knows the bus's name, and changes it now and then. */
-static void
-listen_to_bus(Feed *feed)
-{
-	pg_send(feed->link, &feed_statements[FEED_STMT_LISTEN], NULL, on_bus_listening, feed);
-}
-
-/* The bus has another name. */
-static void
-on_bus_rotated(void *arg, const BusMessage *message)
-{
-	(void) message;
-	listen_to_bus(arg);
-}
-
-/* What the database says when it is asked again for the rules of receipts. */
-static void
-on_rules(void *arg, const PgAnswer *answer)
-{
-	Hello hello;
-
-	(void) arg;
-	if (answer->status != PG_ROWS)
-		return;
-	if (hello_read(&hello, pg_value(answer, 0, 0)))
-		receipt_rules_load(hello.receipts);
-	hello_free(&hello);
-}
-
-/* The rules of receipts have changed. */
-static void
-on_rules_changed(void *arg, const BusMessage *message)
-{
-	Feed *feed = arg;
-	const char *values[2] = {feed->gateway->config.name, HELLO_PROTOCOL};
-
-	(void) message;
-	pg_send(feed->link, &feed_statements[FEED_STMT_HELLO], values, on_rules, feed);
-}
-
-/* Listens to the database's channels, to the bus and to our probe. */
-static void
-listen_to(Feed *feed, const Hello *hello)
-{
-	Buf sql = {0};
-	size_t i = 0;
-
-	for (const char *name; (name = hello_listen(hello, i)) != NULL; i++)
-		pg_send_sql(feed->link, listen_statement(&sql, name), on_first_listening, feed);
-	listen_to_bus(feed);
-	feed->state = FEED_LISTEN;
-	pg_send_sql(feed->link, listen_statement(&sql, doorbell_channel(feed->doorbell)),
-				on_listening, feed);
-	buf_free(&sql);
-}
-
-/* Goes on where it stood, or starts from the hello's snapshot. */
-static void
-resume_from(Feed *feed, const char *epoch, const char *snapshot)
-{
-	if (stream_set_epoch(&feed->stream, epoch))
-	{
-		log_warn("another database answers: positions are void", "epoch=%s", epoch);
-		fanout_gap(&feed->gateway->fanout, "epoch_changed");
-		forget_cycle(feed);
-		stream_forget_snapshot(&feed->stream);
-	}
-	if (feed->stream.snapshot != NULL)
-		return;
-	stream_set_snapshot(&feed->stream, snapshot);
-	/* nobody heard of what was lost before this snapshot */
-	recheck_everybody(feed->gateway);
-}
-
-/* The database introduces itself, or refuses. */
-static void
-on_hello(void *arg, const PgAnswer *answer)
-{
-	Feed *feed = arg;
-	Hello hello;
-
-	if (answer->status == PG_LOST)
-		return;
-	if (answer->status == PG_ERROR)
-	{
-		log_error("the database refuses to be gateway", "sqlstate=%s reason=%s%s",
-				  answer->sqlstate, log_quote(answer->message),
-				  strcmp(answer->sqlstate, "42501") == 0
-					  ? " hint=\"GRANT wrk_gateway TO its role\""
-					  : "");
-		pg_restart(feed->link);
-		return;
-	}
-	if (hello_read(&hello, pg_value(answer, 0, 0)))
-	{
-		log_info("the database says hello", "version=%s epoch=%s doorbell=%s",
-				 hello.version, hello.epoch, hello.doorbell);
-		errors_load(hello.errors);
-		receipt_rules_load(hello.receipts);
-		resume_from(feed, hello.epoch, hello.snapshot);
-		listen_to(feed, &hello);
-	}
-	else
-	{
-		log_error("the database speaks another protocol", "expected=" HELLO_PROTOCOL);
-		pg_restart(feed->link);
-	}
-	hello_free(&hello);
-}
-
-/* The connection is there: say hello. */
+/* The connection is there. */
 static void
 on_up(void *arg)
 {
-	Feed *feed = arg;
-	const char *values[2] = {feed->gateway->config.name, HELLO_PROTOCOL};
-
-	feed->state = FEED_HELLO;
-	pg_send(feed->link, &feed_statements[FEED_STMT_HELLO], values, on_hello, feed);
+	feed_say_hello(arg);
 }
 
 /* The connection is gone; the stream stands where it stood. */
@@ -606,8 +394,7 @@ feed_open(Gateway *gateway)
 	feed->pace.max_ms = gateway->config.fetch_pause_max;
 	feed->doorbell = doorbell_new(gateway, on_bell, feed);
 	feed->pause_timer = loop_timer_new(on_pause_over, feed);
-	bus_on(gateway->bus, "rotate", on_bus_rotated, feed);
-	bus_on(gateway->bus, "receipts", on_rules_changed, feed);
+	feed_hear_changes(feed);
 	feed->link =
 		pg_open(&gateway->config, PG_DIRECT, "feed", NULL, feed_statements, &hooks, feed);
 	return feed;
