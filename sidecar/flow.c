@@ -122,10 +122,19 @@ flow_overflow(Conn *conn)
 		Sub *sub = list_entry(node, Sub, in_conn);
 
 		/* also one that was told already: that may have been among what was dropped */
-		if (!sub->pending && !sub->suspended)
+		if (sub->suspended)
+			sub->overrun = true;
+		else if (!sub->pending)
 			flow_gap(sub, "slow_consumer");
 	}
 	flow_changed(conn);
+}
+
+void
+flow_take_back(Conn *conn)
+{
+	if (conn->blocked && bytes_behind(conn) > 0)
+		flow_overflow(conn);
 }
 
 void

@@ -33,6 +33,12 @@ extern void flow_overflow(Conn *conn);
 /* One channel's stream is broken; nothing is held for it any more. */
 extern void flow_gap(Sub *sub, const char *reason);
 
+/*
+ * It may not see all it might: what waits for channels is not for it any more. What is
+ * whose is not known by then, so all of its streams break.
+ */
+extern void flow_take_back(Conn *conn);
+
 /* Does it take anything at all? Call every second or so. */
 extern void flow_check(Conn *conn, int64_t now_ms);
 

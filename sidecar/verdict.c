@@ -25,6 +25,7 @@ announce(Conn *conn, const Buf *json)
 static void
 dismiss(Gateway *gateway, Sub *sub, const ErrorCode *code)
 {
+	Conn *conn = sub->conn;
 	Buf json = {0};
 
 	sub_forget_held(sub);
@@ -39,8 +40,9 @@ dismiss(Gateway *gateway, Sub *sub, const ErrorCode *code)
 	buf_json_string(&json, code->code);
 	buf_puts(&json, ",\"reason\":\"access to this channel has ended\"}");
 	wire_close(&json);
-	announce(sub->conn, &json);
+	announce(conn, &json);
 	hub_unsubscribe(&gateway->hub, sub);
+	flow_take_back(conn);
 	buf_free(&json);
 }
 
@@ -87,6 +89,8 @@ verdict_take(Gateway *gateway, Conn *conn, const Opened *opened)
 	bool more = false;
 
 	conn->mask = opened->mask;
+	if (other)
+		flow_take_back(conn);
 	list_foreach(node, following, &conn->subs)
 	{
 		Sub *sub = list_entry(node, Sub, in_conn);

@@ -106,6 +106,27 @@ describe('news of access', { timeout: 120000 }, () => {
     a.destroy();
   });
 
+  test('what waits for a slow reader of a channel that is lost does not come any more', async () => {
+    const a = await connect(gateway.url, { token: alice });
+    await a.subscribe('project:9');
+    a.pause();
+    const fill = 'x'.repeat(100000);
+    await until(async () => {
+      for (let i = 0; i < 5; i++) cluster.emit('fill', ['tenant:t1:project:9'], { payload: { fill } });
+      return (await gateway.metric('outbox_bytes')) > 500000;
+    });
+    cluster.emit('secret.thing', ['tenant:t1:project:9']);
+    const ended = await gateway.metric('unsubscribed_total');
+    close('project:9');
+    tell({ tenant: 't1', channels: ['tenant:t1:project:9'] });
+    await until(async () => (await gateway.metric('unsubscribed_total')) > ended);
+    a.resume();
+    await a.waitFor((f) => f.type === 'unsubscribed');
+    await a.request({ type: 'ping' });
+    assert.deepEqual(a.all((f) => f.type === 'secret.thing'), []);
+    a.destroy();
+  });
+
   test('a payload that makes no sense concerns everybody, and nobody loses anything', async () => {
     const clients = [await connect(gateway.url, { token: alice }), await connect(gateway.url, { token: 't2:eve:client' })];
     for (const payload of [{}, { tenant: 5 }, { users: ['alice'] }, { tenant: 't1', users: 'alice' }, { tenant: 't1', users: [1] }, { all: true }]) {

@@ -274,6 +274,46 @@ test_pending_at_gap(void)
 }
 
 static void
+test_suspended_at_gap(void)
+{
+	Conn *conn = slow_client();
+	Sub *suspended = hub_find_sub(conn, "d");
+	const char *text;
+
+	deliver(conn, "d", CLASS_CRITICAL, 1, NULL);
+	sub_suspend(suspended);
+	deliver(conn, "d", CLASS_CRITICAL, 2, NULL);
+	for (int i = 0; i < 18; i++)
+		deliver(conn, "c", CLASS_CRITICAL, i, NULL);
+	conn->blocked = false;
+	ok(count(read_all(conn), "{d1}") == 0 && !suspended->broken,
+	   "what waited for one that is asked about is dropped with the rest");
+	flow_drained(conn);
+	sub_resume(suspended);
+	text = read_all(conn);
+	ok(suspended->broken && count(text, "\"gap\"") == 1 && count(text, "{d2}") == 0,
+	   "and it has its gap once it is known that it may go on");
+	end(conn);
+}
+
+static void
+test_taken_back(void)
+{
+	Conn *conn = slow_client();
+
+	deliver(conn, "c", CLASS_CRITICAL, 1, NULL);
+	hub_unsubscribe(&hub, hub_find_sub(conn, "c"));
+	conn->blocked = false;
+	flow_take_back(conn);
+	ok(conn->out.count == 1, "what is about to go out goes out");
+	conn->blocked = true;
+	flow_take_back(conn);
+	ok(count(read_all(conn), "{c1}") == 0 && hub_find_sub(conn, "d")->broken,
+	   "what waits for a slow client is taken back, and its streams have a gap");
+	end(conn);
+}
+
+static void
 test_takes_nothing(void)
 {
 	Conn *conn = slow_client();
@@ -331,6 +371,8 @@ main(void)
 	test_partly_sent();
 	test_held();
 	test_pending_at_gap();
+	test_suspended_at_gap();
+	test_taken_back();
 	test_takes_nothing();
 	test_status_stays();
 	ok(table.count == 0 && hub.channels.count == 0, "nothing is left");
