@@ -41,9 +41,8 @@ RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- {id} in a channel is the row's id; a table without one cannot say it
-	id_column text := coalesce((SELECT a.attname FROM pg_attribute a
-		WHERE a.attrelid = tbl AND a.attname = 'id' AND NOT a.attisdropped), tenant_column);
+	-- asked for by a channel only, so that a column that comes later changes nothing
+	id_column text := CASE WHEN channel LIKE '%{id}%' THEN 'id' ELSE tenant_column END;
 	named text[] := ARRAY(SELECT m[1] FROM regexp_matches(coalesce(channel, ''), '\{([^{}]*)\}', 'g') m
 						  UNION SELECT unnest(columns) UNION SELECT user_column WHERE user_column IS NOT NULL);
 	missing text;

@@ -152,8 +152,8 @@ UPDATE copilot.automation_versions SET status_machine_version = 2, intake_progre
 ALTER TABLE copilot.automation_versions ENABLE TRIGGER USER;
 SELECT copilot.define_machines();
 SELECT m.version, m.title, count(*) FILTER (WHERE 'copilot.automation_version_entered(pg_catalog.jsonb)' = ANY (t.after)) = count(*) AS routed
-FROM wrk.state_machine m JOIN wrk.transition t ON t.machine = m.name AND t.version = m.version WHERE m.name = 'automation_version' GROUP BY 1, 2 ORDER BY 1;
-SELECT status_machine_version, version, count(*) FROM copilot.automation_versions GROUP BY 1, 2;
+FROM wrk.state_machine m JOIN wrk.transition t ON t.machine = m.name AND t.version = m.version WHERE m.name = 'automation_version' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT status_machine_version, version, count(*) FROM copilot.automation_versions GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT regress.look(), regress.act('ann');
 SET LOCAL ROLE wrk_member;
 SELECT regress.version('transition', 1, '{"to": "needs_pricing"}');

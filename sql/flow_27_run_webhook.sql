@@ -20,10 +20,10 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
 	RETURN concat_ws(' ', SQLSTATE, SQLERRM);
 END $$;
-CREATE TABLE regress.engine (binding uuid, secret text);
+CREATE TABLE regress.engine (binding uuid, secret text, began timestamptz NOT NULL DEFAULT now() - interval '1 hour');
 GRANT ALL ON regress.engine TO PUBLIC;
 CREATE FUNCTION regress.run(run text, status text, seconds int) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT jsonb_build_object('type', 'run.' || status, 'timestamp', to_char((now() - interval '1 hour' + seconds * interval '1 second') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+	SELECT jsonb_build_object('type', 'run.' || status, 'timestamp', to_char((e.began + seconds * interval '1 second') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		'data', jsonb_build_object('workflow_binding_id', e.binding, 'run_id', run)) FROM regress.engine e
 $$;
 
