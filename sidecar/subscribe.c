@@ -237,15 +237,15 @@ on_replayed(void *arg, const PgAnswer *answer)
 /*
  * From where the subscription goes on. One that is there already and is not to
  * have a replay just goes on: to begin it anew in the middle of a fetch would skip
- * the rest of that.
+ * the rest of that. One that is broken has skipped what came of it already.
  */
 static const char *
 continue_from(const Pending *pending, Sub *sub)
 {
 	Feed *feed = pending->gateway->feed;
 
-	return pending->made || pending->text != NULL ? feed_join(feed, sub)
-												  : feed_snapshot(feed);
+	return pending->made || sub->broken || pending->text != NULL ? feed_join(feed, sub)
+																 : feed_snapshot(feed);
 }
 
 /* Makes the subscription, or takes over the one there is, from here on. */
@@ -261,13 +261,13 @@ join(Pending *pending)
 		sub = hub_subscribe(&gateway->hub, pending->conn, pending->channel);
 	hub_set_alias(sub, pending->as);
 	hub_set_filter(sub, type_filter_ref(pending->filter));
-	sub_set_broken(sub, false);
 	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
 	sub->serial = ++last_serial;
 	pending->serial = sub->serial;
 	free(pending->upto);
 	free(pending->position);
 	pending->upto = mem_strdup(continue_from(pending, sub));
+	sub_set_broken(sub, false);
 	/* with the epoch of now: another database may answer before we do */
 	recheck_joined(pending, sub);
 	feed_append_position(gateway->feed, &position, pending->upto);

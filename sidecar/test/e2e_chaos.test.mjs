@@ -9,6 +9,7 @@
 //   CHAOS_SEEDS=50         how many seeds, one after another
 //   SEED=n                 the first of them; without it 1, so that the suite's run is the same each time
 //   CHAOS_CLIENTS=200      how many clients
+//   CHAOS_WAYS=sse,poll    transports they use, without it all
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -28,6 +29,8 @@ import { Witness } from './witness.mjs';
 const SEEDS = Number(process.env.CHAOS_SEEDS ?? 3);
 const FIRST = Number(process.env.SEED ?? process.env.WRK_SEED ?? 1);
 const CLIENTS = Number(process.env.CHAOS_CLIENTS ?? 200);
+// transports that clients may use; undefined: all of them
+const WAYS = process.env.CHAOS_WAYS?.split(',');
 const WRITERS = 16;
 const TRANSACTIONS = 1200; // of a seed, at most
 const FARMS = 4;
@@ -202,6 +205,7 @@ describe('chaos', { timeout: LIMIT * SEEDS + 60000 }, () => {
           urls: gateways.map(({ url }) => url),
           channels: Object.keys(person.channels).filter((name) => !name.startsWith('tenant:')),
           seed: seed * 1000 + n,
+          ways: WAYS,
         };
       });
 

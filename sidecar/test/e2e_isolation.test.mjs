@@ -17,12 +17,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Farm } from './client_farm.mjs';
 import { allEvents, channelsOf, crowd, moveIn, patient, putFence } from './crowd.mjs';
 import { dice } from './dice.mjs';
-import { World, until } from './e2e.mjs';
-import { Judge } from './judge.mjs';
+import { World, connect, until } from './e2e.mjs';
+import { Judge, isFor } from './judge.mjs';
 import { transports } from './lines.mjs';
 import { Rights } from './rights.mjs';
 import { checkRouting, readableKinds, watchRows } from './routing.mjs';
 import { Writer } from './scribes.mjs';
+import { sees, snapshotOf } from './snapshots.mjs';
+import { FENCE } from './tireless.mjs';
 import { Witness } from './witness.mjs';
 
 const EVENTS = Number(process.env.ISOLATION_EVENTS ?? 6000);
@@ -316,5 +318,31 @@ describe('isolation', { timeout: 120000 + EVENTS * 8 }, () => {
     t.diagnostic(medians.map(([what, ms]) => `${what}: ${ms.toFixed(2)} ms`).join(', '));
     const all = medians.map(([, ms]) => ms);
     assert.ok(Math.max(...all) < 3 * Math.min(...all), 'of one order of magnitude');
+  });
+
+  test('who begins anew behind a gap, in the midst of a fetch, is told the truth of where', async () => {
+    const [tenant] = tenants;
+    const person = tenant.people.find(({ role }) => role === 'ops');
+    const project = tenant.projects[0];
+    const key = await world.sql.query(`SELECT wrk.api_key_create('${tenant.id}', '${person.id}', '{ops}')`);
+    const client = await connect(world.gateway.url, { token: key });
+    const { channel } = await client.subscribe(`project:${project}`);
+    // one commit, so one fetch: of very many pages, and at its head the news of other roles
+    await world.sql.query(`BEGIN; UPDATE wrk.api_key SET roles = '{admin}' WHERE id = '${key.split('_')[2]}';
+      INSERT INTO copilot.tasks (tenant_id, project_id, title)
+      SELECT '${tenant.id}', '${project}', 'T' FROM generate_series(1, 3000); COMMIT`);
+    await client.waitFor((frame) => frame.type === 'gap' && frame.channel === channel);
+    const { payload } = await client.subscribe(`project:${project}`);
+    const from = client.frames.length;
+    await putFence(world.sql, [tenant], 2);
+    await client.waitFor((frame) => frame.type === FENCE && frame.channel === channel, { timeout: 30000 });
+    const ids = client.all((frame) => frame.channel === channel && frame.id).map(({ id }) => Number(id));
+    const begun = snapshotOf(payload.position);
+    const missing = (await allEvents(asker)).filter(
+      (event) => event.channels.includes(channel) && !sees(begun, event.xid) && !ids.includes(event.id) &&
+        isFor(event.audience, { id: person.id, roles: ['admin'] }),
+    );
+    assert.equal(missing.length, 0, `of ${ids.length} behind frame ${from}, position ${payload.position}`);
+    client.destroy();
   });
 });

@@ -167,16 +167,16 @@ export class Judge {
     if (stretches.length === 0) return this.#complain('never subscribed', report, channel);
     const from = snapshotOf(stretches[0].start);
     const seen = new Set(stretches.flatMap(({ ids }) => ids));
-    const keys = new Map(); // last id of a state that came
     const events = (this.#channels.get(channel) ?? []).filter(
       (event) => !sees(from, event.xid) && isFor(event.audience, person),
     );
-    for (const event of events)
-      if (event.class === 's' && seen.has(event.id))
-        keys.set(event.state_key, Math.max(event.id, keys.get(event.state_key) ?? 0));
+    const states = events.filter((event) => event.class === 's' && seen.has(event.id));
     for (const event of events) {
-      const isOutdated = event.class === 's' && event.id < (keys.get(event.state_key) ?? 0);
-      if (event.class === 'e' || isOutdated || seen.has(event.id)) continue;
+      if (event.class === 'e' || seen.has(event.id)) continue;
+      // of a state the last must come, by ids or by fetches
+      const isLater = ({ id, state_key: key }) =>
+        key === event.state_key && (id > event.id || this.#liesBetween(event.id, id));
+      if (event.class === 's' && states.some(isLater)) continue;
       this.#complain('missing', report, `${event.id} ${event.type} on ${channel}, in the end; ${report.story}`);
     }
     this.figures.expected += events.length;

@@ -95,10 +95,12 @@ export class Tireless {
 
   // Does not read its socket until resume().
   pause() {
+    this.isDeaf = this.#line !== null;
     this.#line?.pause();
   }
 
   resume() {
+    this.isDeaf = false;
     this.#line?.resume();
   }
 
@@ -138,7 +140,8 @@ export class Tireless {
   // what happened to it last, for messages
   get story() {
     const ago = Math.round(clock() - this.#went);
-    return `${this.name} over ${this.way}: ${this.#last}, ${ago} ms ago; ends ${JSON.stringify(this.ends)}`;
+    const how = `${this.over} at gateway ${this.gateway}${this.isDeaf ? ', deaf' : ''}`;
+    return `${this.name} over ${how}: ${this.#last}, ${ago} ms ago; ends ${JSON.stringify(this.ends)}`;
   }
 
   // everything a judge needs, as plain data
@@ -170,6 +173,7 @@ export class Tireless {
     if (this.#comesAsNext) this.#token = (this.#token + 1) % this.tokens.length;
     this.#comesAsNext = false;
     this.#isCut = false;
+    this.isDeaf = false;
     this.#asked.clear();
     this.#auth = null;
     this.#note(`connects to gateway ${this.gateway}`);
