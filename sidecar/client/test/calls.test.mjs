@@ -288,6 +288,20 @@ describe('the queue', () => {
     assert.deepEqual(w.ran, []);
   });
 
+  test('what is aborted under way makes room for others, and its answer is nobody\'s', async () => {
+    const w = world();
+    w.gateway.work = (run) => w.clock.setTimeout(run, 10000);
+    const control = new AbortController();
+    const aborted = Array.from({ length: 24 }, () => w.outcome(w.client.call('task.update', {}, { signal: control.signal })));
+    const next = w.outcome(w.client.call('task.update', { n: 1 }));
+    await w.clock.advance(100);
+    assert.equal(w.keys().length, 24);
+    control.abort();
+    await w.clock.advance(11000);
+    assert.ok(aborted.every(({ error }) => error.code === 'aborted' && error.details.sent));
+    assert.ok(next.payload);
+  });
+
   test('close() rejects what waits', async () => {
     const w = world();
     w.gateway.block({ websocket: 'refuse' });

@@ -198,6 +198,22 @@ describe('events', () => {
     }
   });
 
+  test('however many came behind it, up to 4,096', async () => {
+    const { client, gateway, clock, join } = await world();
+    const ids = hear(client.channel('project:1'));
+    await join('project:1');
+    gateway.replayMost = 10000;
+    gateway.mute = () => true;
+    for (let i = 0; i < 6000; i++) gateway.commit('project:1', 'a.b');
+    gateway.fetchNow();
+    await clock.advance(50);
+    const [conn] = gateway.conns;
+    conn.recent = gateway.log.slice(-4096);
+    conn.repeat();
+    await clock.advance(50);
+    assert.equal(ids.length, 6000);
+  });
+
   test('channels that one is joined to anyway go on from their position, too', async () => {
     const { client, gateway, clock, join } = await world();
     const ids = hear(client.channel('me'));

@@ -267,6 +267,21 @@ describe('tokens', () => {
     }
   });
 
+  test('a renewal that hangs when the client is closed does not stop the next ones', async () => {
+    const w = await connected(world());
+    const { getToken } = w.client._core._options;
+    w.client._core._options.getToken = () => new Promise(() => {});
+    [...w.gateway.conns][0].send({ type: 'token_expiring', payload: {} });
+    await w.clock.advance(100);
+    w.client.close();
+    w.client._core._options.getToken = getToken;
+    await connected(w);
+    w.asked.length = 0;
+    [...w.gateway.conns][0].send({ type: 'token_expiring', payload: {} });
+    await w.clock.advance(100);
+    assert.deepEqual(w.asked, ['refresh']);
+  });
+
   test('one for somebody else: the connection begins anew as them', async () => {
     const w = await connected(world());
     w.client._core._options.getToken = () => w.gateway.token('V');

@@ -21,6 +21,13 @@ describe('package', () => {
     run('build.mjs', '--sizes'); // throws when one is too large
   });
 
+  test('what is built does what the sources do', () => {
+    const env = { ...process.env, WRK_CLIENT: '../dist/index.mjs', WRK_RUNS: '15' };
+    delete env.WRK_SEED;
+    delete env.NODE_TEST_CONTEXT;
+    execFileSync(process.execPath, ['test/property.test.mjs'], { cwd: here, env, stdio: 'pipe' });
+  });
+
   test('every way in exists, as what it says it is', async () => {
     const isThere = (value) => {
       if (typeof value === 'object') return Object.values(value).forEach(isThere);

@@ -7,10 +7,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { createRealtimeClient } from '../src/index.js';
 import { FakeClock, dice } from './fake.mjs';
 import { FakeGateway, canonical } from './fake_gateway.mjs';
 
+// what is built is tried as well: package.test.mjs
+const { createRealtimeClient } = await import(process.env.WRK_CLIENT ?? '../src/index.js');
 const SEED = Number(process.env.WRK_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const RUNS = Number(process.env.WRK_RUNS ?? (process.env.WRK_SEED ? 1 : 150));
 const STEPS = 80;
