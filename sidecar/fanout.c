@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define MAX_AUDIENCES 64
+#define MAX_TYPES 64 /* of a run, by which filters are told apart */
 #define EVERYBODY (-1)
 
 /* Who may see a restricted event. */
@@ -47,7 +48,8 @@ typedef struct Variant
 {
 	uint64_t audiences; /* bit i = belongs to audience i */
 	const TypeFilter *filter;
-	Chunk *chunk; /* NULL = nothing in it for them */
+	uint64_t types; /* bit i = the filter passes type i */
+	Chunk *chunk;   /* NULL = nothing in it for them */
 } Variant;
 
 typedef struct Run
@@ -174,12 +176,15 @@ get_audience(Run *run, const Event *event)
 	return (int) run->naudiences++;
 }
 
-/* Index of the event's type in the run: of the last one, or added. */
+/* Index of the event's type in the run, added when it is new or they are many. */
 static uint32_t
 get_type(Run *run, const Event *event)
 {
-	if (run->ntypes > 0 && strcmp(run->types[run->ntypes - 1], event->type) == 0)
-		return run->ntypes - 1;
+	for (uint32_t i = 0; i < run->ntypes && i < MAX_TYPES; i++)
+	{
+		if (strcmp(run->types[i], event->type) == 0)
+			return i;
+	}
 	run->types = mem_realloc(run->types, (run->ntypes + 1) * sizeof(char *));
 	run->types[run->ntypes] = mem_strdup(event->type);
 	return run->ntypes++;
@@ -309,21 +314,48 @@ lay_out(const Run *run, uint64_t audiences, const TypeFilter *filter)
 	return chunk;
 }
 
+/* The types of the run that the filter passes, as bits; 0 when they are too many. */
+static uint64_t
+types_of(const Run *run, const TypeFilter *filter)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; filter != NULL && run->ntypes <= MAX_TYPES && i < run->ntypes;
+		 i++)
+	{
+		if (type_filter_passes(filter, run->types[i]))
+			bits |= UINT64_C(1) << i;
+	}
+	return bits;
+}
+
+/* Is it what they get who have this filter, or another that passes the same of it? */
+static bool
+suits(const Run *run, const Variant *variant, const TypeFilter *filter, uint64_t types)
+{
+	if (variant->filter == filter)
+		return true;
+	return variant->filter != NULL && filter != NULL && run->ntypes <= MAX_TYPES &&
+		   variant->types == types;
+}
+
 /* The variant's chunk is borrowed from the run. */
 static Chunk *
 get_variant(Run *run, const Channel *channel, uint64_t audiences,
 			const TypeFilter *filter)
 {
+	uint64_t types = types_of(run, filter);
 	Variant *added;
 
 	for (uint32_t i = 0; i < run->nvariants; i++)
 	{
-		if (run->variants[i].audiences == audiences && run->variants[i].filter == filter)
+		if (run->variants[i].audiences == audiences &&
+			suits(run, &run->variants[i], filter, types))
 			return run->variants[i].chunk;
 	}
 	run->variants = mem_realloc(run->variants, (run->nvariants + 1) * sizeof(Variant));
 	added = &run->variants[run->nvariants++];
-	*added = (Variant){audiences, filter, lay_out(run, audiences, filter)};
+	*added = (Variant){audiences, filter, types, lay_out(run, audiences, filter)};
 	if (added->chunk != NULL)
 		add_receipt(added->chunk, run, channel, audiences, filter);
 	stats.batches_total++;

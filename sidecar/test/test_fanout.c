@@ -342,6 +342,46 @@ test_sharing(void)
 	end(b);
 }
 
+/* The client takes these types only. */
+static void
+set_filter(const Conn *conn, const char *types)
+{
+	json_t *array = json_loads(types, 0, NULL);
+	TypeFilter *filter = NULL;
+	const char *why;
+
+	if (!type_filter_read(array, &filter, &why))
+		abort();
+	hub_set_filter(hub_find_sub(conn, "c"), filter);
+	json_decref(array);
+}
+
+static void
+test_filters(void)
+{
+	Conn *a = client("a", 1, "c");
+	Conn *b = client("b", 1, "c");
+	Conn *ops = client("o", 2, "c");
+	Conn *none = client("n", 2, "c");
+
+	set_filter(a, "[\"t\",\"a\"]");
+	set_filter(b, "[\"*\",\"b\"]");
+	set_filter(ops, "[\"t\",\"o\"]");
+	set_filter(none, "[\"x\"]");
+	emit("1", CLASS_CRITICAL, NULL, 0, NULL);
+	emit("2", CLASS_CRITICAL, NULL, 2, NULL);
+	fanout_deliver(&fanout, 4);
+	ok(a->out.count == 1 && a->out.slots[0] == b->out.slots[0],
+	   "filters that pass the same share it, whatever else they name");
+	ok(strcmp(ids(a), "1 ") == 0 && strcmp(ids(ops), "1 2 ") == 0,
+	   "but not with another audience");
+	ok(none->out.count == 0, "and one that passes nothing gets nothing");
+	end(a);
+	end(b);
+	end(ops);
+	end(none);
+}
+
 static void
 test_classes_in_fanout(void)
 {
@@ -518,6 +558,7 @@ main(void)
 	test_audiences();
 	test_giant_event();
 	test_sharing();
+	test_filters();
 	test_classes_in_fanout();
 	test_pending();
 	test_hub();
