@@ -1,15 +1,13 @@
 import { Emitter } from './emitter.js';
 import { Timers, environment, unique } from './env.js';
 import { Layers } from './layers.js';
-import { resolved, returning } from './resolve.js';
-import { failure, isObject, same } from './tree.js';
+import { fromOurSide, isDrawn, resolved, returning } from './resolve.js';
+import { failure, isObject } from './tree.js';
+import { Versions } from './versions.js';
 
 const PAUSE = 3000; // ms until what could not be done is tried again
 const LATEST = 4; // times the delay: who edits without a pause is saved all the same
-const MOST_AHEAD = 200; // events that wait for those before them; past it the document is read again
 const MOST_CONFLICTS = 100; // past it the oldest are forgotten
-
-const OTHER_WAY = { edit_delete: 'delete_edit', delete_edit: 'edit_delete' };
 
 const isOnline = ({ state }) => state === 'connected' || state === 'polling';
 
@@ -17,15 +15,13 @@ const isOnline = ({ state }) => state === 'connected' || state === 'polling';
 const isPassing = ({ status, retry }) => !status || (retry === 'backoff' && status !== 500);
 
 /**
- * A blueprint that several people edit; see documents.d.ts. layers.js keeps the document, here is what goes to
- * the server and comes from it.
+ * A blueprint that several people edit; see documents.d.ts. layers.js keeps the document, versions.js
+ * follows the server's, here is what goes to the server and what that answers.
  *
- * What must stay true: events are applied in the order of their versions, those ahead wait for those before them,
- * and what is missing is read; one edit is under way at a time, and it is repeated with its key until it is
- * answered or its event is seen; what is refused stays in the document, is not sent again by itself, and is told.
+ * What must stay true: one edit is under way at a time, and it is repeated with its key until it is answered or
+ * its event is seen; what is refused stays in the document, is not sent again by itself, and is told.
  */
 export class BlueprintStore {
-  status = null;
   error = null;
   conflicts = [];
   #client;
@@ -34,14 +30,11 @@ export class BlueprintStore {
   #delay;
   #emitter;
   #layers;
+  #versions;
   #shown = null; // document that was told last
   #wasPending = false;
-  #ahead = new Map(); // base -> event
-  #isSynced = false;
-  #isStale = false;
   #isSuspect = false; // what was refused is tried once more
   #opening = null;
-  #reading = null;
   #stops = [];
   #soon = null; // timers of flush()
   #latest = null;
@@ -56,6 +49,11 @@ export class BlueprintStore {
     this.#delay = delay;
     this.#emitter = new Emitter(onError);
     this.#layers = new Layers((conflicts) => this.#note(conflicts, { at: this.version - 1, isMine: true }));
+    this.#versions = new Versions(this.#layers, {
+      fetch: () => this.#call('blueprint.get'),
+      pause: () => this.#pause(),
+      told: () => this.#tell(),
+    });
   }
 
   get document() {
@@ -64,6 +62,10 @@ export class BlueprintStore {
 
   get version() {
     return this.#layers.version;
+  }
+
+  get status() {
+    return this.#versions.status;
   }
 
   get pending() {
@@ -147,9 +149,9 @@ export class BlueprintStore {
     const channel = this.#client.channel(`automation_version:${this.id}`);
     const mine = this.#client.channel('me');
     this.#stops = [
-      channel.on('blueprint.updated', (event) => this.#take(event)),
+      channel.on('blueprint.updated', (event) => this.#versions.take(event)),
       channel.on('resync', () => this.#read()),
-      channel.on('unsubscribed', ({ payload: { code, reason } }) => this.#emitter.emit('error', failure(code, 0, reason, {}))),
+      channel.on('unsubscribed', ({ payload }) => this.#refuse(failure(payload.code, 0, payload.reason, {}))),
       mine.on('conflict.detected', ({ payload }) => this.#lost(payload)),
       this.#client.on('state', () => this.#changed()),
     ];
@@ -159,7 +161,7 @@ export class BlueprintStore {
       this.#stops.push(() => joined.then(() => other.unsubscribe(), () => {}));
       return joined;
     };
-    join(mine).catch((error) => this.#opening && this.#emitter.emit('error', error));
+    join(mine).catch((error) => this.#opening && this.#refuse(error));
     await join(channel);
     await this.#read();
   }
@@ -179,49 +181,11 @@ export class BlueprintStore {
     this.flush();
   }
 
-  #take({ key, payload: { id, base, version, by, oversize, ...changes } }) {
-    this.#ahead.set(base, { version, key, changes, oversize });
-    if (this.#ahead.size > MOST_AHEAD) {
-      this.#ahead.clear();
-      this.#read();
-    }
-    this.#advance();
-  }
-
-  #advance() {
-    if (!this.#isSynced) return;
-    for (let next; (next = this.#ahead.get(this.version)) && !next.oversize; ) {
-      try {
-        this.#layers.apply(next.changes, next.version, next.key);
-      } catch {
-        break;
-      }
-    }
-    for (const base of this.#ahead.keys()) if (base < this.version) this.#ahead.delete(base);
-    if (this.#ahead.size > 0) this.#read();
-    this.#tell();
-  }
-
+  // Asked for until it is there, or refused.
   #read() {
-    this.#isSynced = false;
-    this.#isStale = true;
-    this.#reading ??= this.#readAll().finally(() => (this.#reading = null));
-    this.#reading.catch((error) => this.#emitter.emit('error', error));
-    return this.#reading;
-  }
-
-  async #readAll() {
-    for (let isFirst = true; this.#isStale; isFirst = false) {
-      if (!isFirst) await this.#pause();
-      this.#isStale = false;
-      const { document, version, status } = await this.#call('blueprint.get');
-      // what was asked for since may be later than this
-      if (this.#isStale) continue;
-      this.status = status;
-      this.#layers.reset(document, version);
-      this.#isSynced = true;
-      this.#advance();
-    }
+    const reading = this.#versions.read();
+    reading.catch((error) => this.#refuse(error));
+    return reading;
   }
 
   // ---------- saving ----------
@@ -242,8 +206,8 @@ export class BlueprintStore {
       this.#isSuspect = false;
       // the nodes of an edge are where its author saw them
       for (const conflict of answer.conflicts) {
-        const isOurs = conflict.theirs && !same(conflict.theirs, conflict.base);
-        this.#note([conflict], { version: answer.version, at: isOurs ? version : answer.base, isMine: true });
+        const at = isDrawn(conflict.theirs, conflict) ? version : answer.base;
+        this.#note([conflict], { version: answer.version, at, isMine: true });
       }
       this.#layers.confirm(sent, answer.version);
     } catch (error) {
@@ -265,13 +229,18 @@ export class BlueprintStore {
     this.error = error;
     this.#layers.reclaim();
     for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#refuse(error);
+  }
+
+  #refuse(error) {
     this.#emitter.emit('error', error);
   }
 
   async #step(method, mode = 'strict') {
     await this.saved();
     const answer = await this.#call(method, { mode }, unique(this.#env));
-    if (answer.conflicts) this.#note(answer.conflicts, { version: answer.version, at: answer.base, isMine: true, won: 'theirs' });
+    const { conflicts = [], version, base: at } = answer;
+    this.#note(conflicts, { version, at, isMine: true, won: 'theirs' });
     return answer;
   }
 
@@ -281,15 +250,9 @@ export class BlueprintStore {
     if (id === this.id) this.#note(conflicts, { version, by, at: version - 1, won: 'theirs' });
   }
 
-  // Told from our side, whoever was the one to find it.
-  #note(conflicts, { version = this.version, by = null, at, isMine, won = 'ours' }) {
+  #note(conflicts, about) {
     if (conflicts.length === 0) return;
-    const noted = conflicts.map(({ ours, theirs, kind, ...rest }) => {
-      const [our, their] = isMine ? [theirs, ours] : [ours, theirs];
-      const isGone = kind === 'dangling_edge' && our && !same(our, rest.base);
-      const more = { version, by, at, won: isGone ? 'theirs' : won };
-      return { ...rest, kind: (isMine && OTHER_WAY[kind]) || kind, ours: our, theirs: their, ...more };
-    });
+    const noted = conflicts.map((conflict) => fromOurSide(conflict, { version: this.version, ...about }));
     this.conflicts = [...this.conflicts, ...noted].slice(-MOST_CONFLICTS);
     this.#emitter.emit('conflicts', this.conflicts);
   }

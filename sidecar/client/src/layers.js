@@ -1,7 +1,7 @@
 import { diff } from './diff.js';
 import { merge } from './merge.js';
 import { patch } from './patch.js';
-import { same } from './tree.js';
+import { share } from './tree.js';
 
 /**
  * What is confirmed, what is under way and what is being edited of one document, three layers on each other:
@@ -53,7 +53,7 @@ export class Layers {
   }
 
   edit(next) {
-    this.#want = merge(this.document, this.#want, next).result;
+    this.#want = merge(this.document, this.#want, share(this.document, next)).result;
     this.isEdited = true;
     this.#show();
   }
@@ -109,8 +109,7 @@ export class Layers {
 
   #show() {
     const { result, conflicts } = merge(this.#start, this.#mid, this.#want);
-    // the same object as long as it says the same
-    if (!same(result, this.document)) this.document = result;
+    this.document = share(this.document, result);
     return conflicts;
   }
 }

@@ -105,7 +105,7 @@ function merger(winner, conflicts) {
 function dropDangling(versions, result, conflicts) {
   const nodes = versions.map((version) => keys(version.nodes));
   const edges = versions.map((version) => keys(version.edges));
-  const left = keys(result.nodes ?? []);
+  const left = result.nodes === undefined ? new Map() : keys(result.nodes);
   const dropped = [];
   if (!left || !keys(result.edges)) return { result, dropped };
   const isGone = (id) => !left.has(id) && nodes.some((all) => all?.has(id));

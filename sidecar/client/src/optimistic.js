@@ -2,7 +2,7 @@ import { Emitter } from './emitter.js';
 import { environment, unique } from './env.js';
 import { failure } from './tree.js';
 
-const REMEMBERED = 1000; // temporary ids that have become real ones
+const REMEMBERED = 1000; // temporary ids that have become real ones, and that never will
 
 // ids of events are decimal and may exceed 2^53
 const isUpTo = (a, b) => (a.length === b.length ? a <= b : a.length < b.length);
@@ -37,6 +37,7 @@ export class OptimisticManager {
   #shown = new Map();
   #operations = [];
   #real = new Map(); // temporary id -> real one
+  #refusals = new Map(); // temporary id -> why there is nothing of this id
   #last = ''; // id of the last event
 
   constructor(client, { limit = 1000, idOf = ({ id }) => id, env, onError } = {}) {
@@ -99,7 +100,8 @@ export class OptimisticManager {
     else if (oversize) this.#emitter.emit('stale', id);
     const mine = key && this.#operations.find((operation) => operation.key === key);
     if (mine?.kind === 'create' && type.endsWith('.created')) this.#learn(mine, id);
-    this.#operations = this.#operations.filter((operation) => !(operation === mine && mine.id === id) && !this.#isPast(operation));
+    const isOver = (operation) => (operation === mine && mine.id === id) || this.#isPast(operation);
+    this.#operations = this.#operations.filter((operation) => !isOver(operation));
     this.#show();
     this.#send();
   }
@@ -117,7 +119,9 @@ export class OptimisticManager {
     const done = new Promise((resolve, reject) => Object.assign(operation, { resolve, reject }));
     // who does not ask hears of it by the event `error`
     done.catch(() => {});
-    if (this.pending >= this.#limit) operation.reject(failure('queue_full', 0, 'too many operations wait', {}));
+    const isFull = this.pending >= this.#limit && failure('queue_full', 0, 'too many operations wait', {});
+    const refusal = isFull || this.#refusalOf(operation);
+    if (refusal) this.#end(operation, refusal);
     else {
       this.#operations.push(operation);
       this.#show();
@@ -132,11 +136,19 @@ export class OptimisticManager {
     return JSON.parse(JSON.stringify(value), (_, item) => this.#real.get(item) ?? item);
   }
 
-  // Temporary ids that are in these parameters, of other operations than this.
+  #uses({ id, params }, temporary) {
+    return id === temporary || JSON.stringify(params).includes(JSON.stringify(temporary));
+  }
+
+  // The operations that are to create what this one is about.
   #needs(operation) {
-    const text = JSON.stringify(operation.params);
     const isNeeded = (other) => other !== operation && other.kind === 'create' && !other.isReal;
-    return this.#operations.filter((other) => isNeeded(other) && text.includes(JSON.stringify(other.id)));
+    return this.#operations.filter((other) => isNeeded(other) && this.#uses(operation, other.id));
+  }
+
+  #refusalOf(operation) {
+    for (const [temporary, error] of this.#refusals) if (this.#uses(operation, temporary)) return error;
+    return null;
   }
 
   #send() {
@@ -172,16 +184,22 @@ export class OptimisticManager {
   }
 
   #refused(operation, error) {
-    const dependents = operation.kind === 'create' ? this.#operations.filter((other) => this.#isOf(other, operation)) : [];
+    const dependents = this.#operations.filter((other) => this.#needs(other).includes(operation));
     this.#drop(operation);
-    operation.reject(error);
+    this.#end(operation, error);
     this.#emitter.emit('error', error, { id: operation.id, method: operation.method });
     for (const other of dependents) this.#refused(other, error);
     this.#show();
   }
 
-  #isOf(other, created) {
-    return other !== created && !other.isSent && (other.id === created.id || this.#needs(other).includes(created));
+  #end({ kind, id, reject }, error) {
+    if (kind === 'create') this.#remember(this.#refusals, id, error);
+    reject(error);
+  }
+
+  #remember(map, id, value) {
+    map.set(id, value);
+    if (map.size > REMEMBERED) map.delete(map.keys().next().value);
   }
 
   #drop(operation) {
@@ -192,8 +210,7 @@ export class OptimisticManager {
   #learn(operation, id) {
     const temporary = operation.id;
     if (operation.isReal || !id) return;
-    this.#real.set(temporary, id);
-    if (this.#real.size > REMEMBERED) this.#real.delete(this.#real.keys().next().value);
+    this.#remember(this.#real, temporary, id);
     operation.isReal = true;
     for (const other of this.#operations) {
       if (other.id === temporary) other.id = id;

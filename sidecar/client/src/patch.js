@@ -91,8 +91,9 @@ export function patch(document, diff) {
   for (const [name, changes] of Object.entries(diff)) {
     if (name === META) document = patchObject(document, changes, [name]);
     else {
-      const array = get(document, name) ?? (changes.added ? [] : undefined);
-      document = { ...document, [name]: patchArray(array, changes, [name]) };
+      const array = get(document, name);
+      const isBegun = array === undefined && changes.added;
+      document = { ...document, [name]: patchArray(isBegun ? [] : array, changes, [name]) };
     }
   }
   return document;

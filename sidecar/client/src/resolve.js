@@ -1,19 +1,19 @@
-import { get, isObject, same } from './tree.js';
+import { get, isObject, keys, same } from './tree.js';
 
-// What becomes of a document when a conflict is decided. A place that is no more is left alone.
+// Conflicts: whose is what, and what becomes of a document when one is decided. A place that is no more is left alone.
 
 const OFFSET = 40; // of a copy from its original, so that both are seen
 
-const find = (at, path) =>
-  path.reduce((value, name) => (Array.isArray(value) ? value.find(({ id }) => id === name) : get(value, name)), at);
+const find = (document, path) =>
+  path.reduce((at, name) => (Array.isArray(at) ? at[keys(at)?.get(name)] : get(at, name)), document);
 
 // With this value at the path, without any if it is undefined. Elements that are not there go to the end.
 function put(at, [name, ...rest], value) {
   const made = (before) => (rest.length > 0 ? put(before, rest, value) : value);
   if (Array.isArray(at)) {
-    const i = at.findIndex(({ id }) => id === name);
+    const i = keys(at)?.get(name) ?? at.length;
     const element = made(at[i]);
-    return [...at.slice(0, i < 0 ? at.length : i), ...(element === undefined ? [] : [element]), ...(i < 0 ? [] : at.slice(i + 1))];
+    return [...at.slice(0, i), ...(element === undefined ? [] : [element]), ...at.slice(i + 1)];
   }
   if (!isObject(at)) return at;
   const { [name]: before, ...others } = at;
@@ -23,7 +23,8 @@ function put(at, [name, ...rest], value) {
 
 // Those of these ids in this order, in the places that they have.
 function arrange(document, path, ids) {
-  const array = find(document, path) ?? [];
+  const array = find(document, path);
+  if (!keys(array)) return document;
   const isMeant = new Set(ids);
   const there = new Map(array.map((element) => [element.id, element]));
   const wanted = ids.filter((id) => there.has(id));
@@ -42,12 +43,23 @@ function copied(document, [collection, id, ...rest], ours) {
   return put(document, [collection, copy.id], copy);
 }
 
+/** Of an edge whose node is gone: is this a side that drew it? Who left it as it was is who took the node away. */
+export const isDrawn = (edge, { kind, base }) => kind === 'dangling_edge' && edge !== undefined && !same(edge, base);
+
+const OTHER_WAY = { edit_delete: 'delete_edit', delete_edit: 'edit_delete' };
+
+/** As who is here sees it: `ours` is theirs. isMine: it was found when an edit made here was merged, as `theirs`. */
+export function fromOurSide(conflict, { isMine, by = null, won = 'ours', ...about }) {
+  const { kind, ours, theirs, ...rest } = conflict;
+  const seen = isMine ? { kind: OTHER_WAY[kind] ?? kind, ours: theirs, theirs: ours } : { kind, ours, theirs };
+  // an edge goes with its node, whoever drew it
+  return { ...rest, ...seen, ...about, by, won: isDrawn(seen.ours, conflict) ? 'theirs' : won };
+}
+
 /** The edge that a decision brings back, although its node is gone; undefined if it does not. */
-export function returning({ kind, base, ours, theirs }, choice) {
-  if (kind !== 'dangling_edge') return undefined;
-  // who left it as it was is who took the node away
-  const drawn = [choice !== 'theirs' && ours, choice !== 'ours' && theirs];
-  return drawn.find((edge) => edge && !same(edge, base));
+export function returning(conflict, choice) {
+  const sides = choice === 'both' ? ['ours', 'theirs'] : [choice];
+  return sides.map((side) => conflict[side]).find((edge) => isDrawn(edge, conflict));
 }
 
 /** nodes: those to bring back for the edge that is returning. */
@@ -55,12 +67,13 @@ export function resolved(document, conflict, choice, nodes = []) {
   const { kind, path, ours, theirs } = conflict;
   if (kind === 'dangling_edge') {
     const edge = returning(conflict, choice);
-    const whole = nodes.reduce((made, node) => (find(made, ['nodes', node.id]) ? made : put(made, ['nodes', node.id], node)), document);
+    const missing = nodes.filter(({ id }) => !find(document, ['nodes', id]));
+    const whole = missing.reduce((made, node) => put(made, ['nodes', node.id], node), document);
     return edge ? put(whole, path, edge) : document;
   }
   if (kind === 'order') return arrange(document, path, choice === 'theirs' ? theirs : ours);
   if (choice !== 'both') return put(document, path, conflict[choice]);
   if (ours === undefined || theirs === undefined) return put(document, path, ours ?? theirs);
-  const isInElement = path.length > 1 && Array.isArray(get(document, path[0])) && find(document, path.slice(0, 2));
+  const isInElement = path.length > 1 && keys(get(document, path[0]))?.has(path[1]);
   return isInElement ? copied(put(document, path, theirs), path, ours) : document;
 }

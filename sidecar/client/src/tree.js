@@ -50,6 +50,15 @@ export function keys(array) {
   return at;
 }
 
+/** The second, with all that is the same as in the first being that: so who looks at identity sees what changed. */
+export function share(before, after) {
+  if (same(before, after)) return before;
+  const member = ([name, value]) => [name, share(get(before, name), value)];
+  if (isObject(before) && isObject(after)) return Object.fromEntries(Object.entries(after).map(member));
+  const at = keys(before);
+  return at && keys(after) ? after.map((element) => share(before[at.get(element.id)], element)) : after;
+}
+
 /** What the database would answer. */
 export const failure = (code, status, message, details) =>
   Object.assign(new Error(message), { code, status, retry: code === 'conflict' ? 'refetch' : 'no', details });

@@ -14,7 +14,7 @@ export class BlueprintServer {
   status = 'build_in_progress';
   oldest = 1;
   mostBytes = Infinity; // of an event
-  applied = []; // [key, version]
+  applied = []; // edits: who, from which version, what
 
   constructor(gateway, id = 'V', document = {}) {
     Object.assign(this, { gateway, id });
@@ -54,7 +54,7 @@ export class BlueprintServer {
       throw refusal('conflict', 409, 'refetch', error.details);
     }
     const merged = merge(base, this.document, theirs, { policy });
-    this.applied.push([who.key, this.version + 1]);
+    this.applied.push(`${who.user} ${version} ${JSON.stringify(changes)}`);
     return this.#store(merged, who, version, {});
   }
 

@@ -77,6 +77,13 @@ describe('package', () => {
           return file;
         }),
       );
+      for (const kind of ['.mts', '.cts']) {
+        const file = path.join(dir, `documents${kind}`);
+        writeFileSync(file, `import { createRealtimeClient } from '@wrk-copilot/realtime';
+          import { BlueprintStore } from '@wrk-copilot/realtime/documents';
+          export const store = new BlueprintStore(createRealtimeClient({ url: 'ws://x', getToken: () => null }), 'V');`);
+        files.push(file);
+      }
       const options = ['--noEmit', '--strict', '--lib', 'es2022,dom,dom.iterable', '--module', 'nodenext', '--preserveSymlinks'];
       run('node_modules/typescript/bin/tsc', ...options, ...files);
     } catch (error) {
