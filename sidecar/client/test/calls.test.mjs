@@ -80,6 +80,17 @@ describe('answers', () => {
     assert.match(queued, /^k_/);
   });
 
+  test('an answered call leaves no timer behind', async () => {
+    const w = world();
+    w.client.connect();
+    await w.clock.advance(100);
+    const before = w.timers.size;
+    for (let i = 0; i < 20; i++) w.client.call('task.update', {});
+    await w.clock.advance(100);
+    assert.equal(w.ran.length, 20);
+    assert.equal(w.timers.size, before);
+  });
+
   test('keys of one client and of many are all different', async () => {
     const w = world();
     const other = world();
@@ -443,6 +454,27 @@ describe('kept calls', () => {
     second.client.connect();
     await rest(second);
     assert.deepEqual([first.ran, second.errors], [[], [['expired', 'task.update']]]);
+  });
+
+  test('a client that is closed while it takes them up leaves them to the next', async () => {
+    const shared = browser();
+    const first = page(shared);
+    shared.gateway.block({ websocket: 'refuse' });
+    first.client.call('task.update', { n: 1 }).catch(() => {});
+    await rest(first);
+    first.client.close();
+    const second = page(shared);
+    second.client.call('task.list').catch(() => {});
+    second.client.call('task.update', { n: 2 }).catch(() => {});
+    second.client.close();
+    await rest(second);
+    assert.deepEqual([second.client.sync.pending, second.timers.size], [0, 0]);
+    shared.gateway.block({});
+    const third = page(shared);
+    third.client.connect();
+    await rest(third, 3000);
+    assert.ok(first.ran.some(({ n }) => n === 1));
+    assert.equal(third.client.sync.pending, 0);
   });
 
   test('without IndexedDB, and with one that fails, calls are made all the same', async () => {

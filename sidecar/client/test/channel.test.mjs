@@ -228,6 +228,22 @@ describe('events', () => {
     assert.deepEqual(ids, sent);
   });
 
+  test('a channel that a listener subscribes to, from a position: nothing of it is missed, by any transport', async () => {
+    for (const transports of [['websocket'], ['sse'], ['poll']]) {
+      const { client, gateway, clock, join } = await world({ transports });
+      const ids = hear(client.channel('project:2'));
+      client.channel('project:1').on('*', () => client.channel('project:2').subscribe({ since: '1.0' }));
+      await join('project:1');
+      const sent = [gateway.commit('project:2', 'a.b')];
+      gateway.commit('project:1', 'a.b');
+      gateway.fetchNow();
+      await clock.advance(5000);
+      sent.push(gateway.emit('project:2', 'a.b'));
+      await clock.advance(5000);
+      assert.deepEqual(ids, sent, transports[0]);
+    }
+  });
+
   test('a gap: subscribed again from the last position, and nothing is missed', async () => {
     for (const transports of [['websocket'], ['sse'], ['poll']]) {
       const { client, gateway, clock, join } = await world({ transports });

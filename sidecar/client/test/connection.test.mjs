@@ -374,6 +374,19 @@ describe('probes', () => {
     assert.equal(w.path(), 'reconnecting connected');
   });
 
+  test('a server that is slow to answer but speaks is not given up', async () => {
+    const w = await connected(world());
+    const [conn] = w.gateway.conns;
+    const { take } = conn;
+    conn.take = (frame) => frame.type === 'ping' || take.call(conn, frame);
+    w.document.dispatchEvent(new Event('visibilitychange'));
+    for (let i = 0; i < 10; i++) {
+      await w.clock.advance(1000);
+      w.gateway.ephemeral('me', 'cursor', {});
+    }
+    assert.equal(w.path(), '');
+  });
+
   test('who comes back names the connection that it had', async () => {
     const w = await connected(world());
     w.gateway.cut();
@@ -409,6 +422,33 @@ describe('fall-backs', () => {
     assert.equal(w.client.state, 'polling');
   });
 
+  test('one failed attempt of sockets that worked is followed by another', async () => {
+    const w = await connected(world());
+    const over = [];
+    w.client.on('state', () => over.push(w.client.transport));
+    w.gateway.block({ websocket: 'refuse' });
+    w.gateway.cut();
+    while (w.asked.length < 2) await w.clock.advance(1);
+    await w.clock.advance(1);
+    w.gateway.block({});
+    await w.clock.advance(5000);
+    assert.deepEqual(over.filter(Boolean), ['websocket']);
+  });
+
+  test('each time that sockets fail, the way back is tried as soon as the first time', async () => {
+    const w = world();
+    for (let i = 0; i < 4; i++) {
+      w.gateway.block({ websocket: 'refuse' });
+      w.gateway.cut();
+      w.client.connect().catch(() => {});
+      while (w.client.transport !== 'sse') await w.clock.advance(100);
+      w.gateway.block({});
+      const from = w.clock.now();
+      while (w.client.transport !== 'websocket') await w.clock.advance(100);
+      assert.ok(w.clock.now() - from <= (i ? 5200 : 60200), `${w.clock.now() - from} ms`);
+    }
+  });
+
   test('back to sockets when they work again, without a break for anybody', async () => {
     const w = world();
     w.gateway.block({ websocket: 'refuse', sse: 'refuse' });
@@ -427,6 +467,41 @@ describe('fall-backs', () => {
     assert.equal(w.path(), 'connecting polling connected');
     assert.deepEqual(ids, sent);
     assert.equal(w.gateway.conns.size, 1);
+  });
+
+  test('after that only the new connection is looked after', async () => {
+    const w = world();
+    w.gateway.block({ websocket: 'refuse' });
+    w.client.connect();
+    await w.clock.advance(1000);
+    assert.equal(w.client.transport, 'sse');
+    w.gateway.block({});
+    while (w.client.transport !== 'websocket') await w.clock.advance(1000);
+    w.gateway.received.length = 0;
+    for (let i = 0; i < 600; i++) {
+      [...w.gateway.conns][0].send({ type: 'ping' });
+      await w.clock.advance(1000);
+    }
+    assert.equal(w.gateway.received.filter(({ type }) => type === 'ping').length, 0);
+  });
+
+  test('close() on the way up: nothing is opened later', async () => {
+    for (const late of [59900, 60100]) {
+      const w = world();
+      w.gateway.block({ websocket: 'refuse' });
+      w.client.connect();
+      await w.clock.advance(1000);
+      let give;
+      const asked = w.asked.length;
+      w.client._core._options.getToken = () => new Promise((resolve) => (give = resolve));
+      w.gateway.block({});
+      await w.clock.advance(late);
+      w.client.close();
+      give?.(w.gateway.token());
+      await w.clock.advance(120000);
+      assert.equal(w.asked.length, asked);
+      assert.deepEqual([w.gateway.conns.size, w.timers.size, w.client.state], [0, 0, 'closed']);
+    }
   });
 
   test('a call under way while the transport changes is answered once', async () => {
