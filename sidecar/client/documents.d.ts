@@ -115,7 +115,7 @@ export class BlueprintStore<D extends Blueprint = Blueprint> {
   readonly conflicts: readonly BlueprintConflict[];
   /** Begins to follow it; resolves when the document is there. */
   open(): Promise<void>;
-  /** Sends what is not sent, and follows no more. */
+  /** Sends what is not sent, and follows no more once that is saved, or cannot be. */
   close(): void;
   /** The whole document as it shall be, or a function that changes a copy or returns another. Shown at once. */
   edit(change: D | ((draft: D) => D | void)): void;

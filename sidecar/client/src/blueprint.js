@@ -35,6 +35,7 @@ export class BlueprintStore {
   #wasPending = false;
   #isSuspect = false; // what was refused is tried once more
   #opening = null;
+  #isClosing = false; // follows until all is saved
   #stops = [];
   #soon = null; // timers of flush()
   #latest = null;
@@ -53,6 +54,7 @@ export class BlueprintStore {
       fetch: () => this.#call('blueprint.get'),
       pause: () => this.#pause(),
       told: () => this.#tell(),
+      failed: (error) => this.#refuse(error),
     });
   }
 
@@ -77,6 +79,7 @@ export class BlueprintStore {
   }
 
   open() {
+    this.#isClosing = false;
     if (!this.#opening) {
       this.#opening = this.#open();
       this.#opening.catch(() => this.#stop());
@@ -85,8 +88,11 @@ export class BlueprintStore {
   }
 
   close() {
-    this.#send(true);
-    this.#stop();
+    const stop = () => this.#isClosing && this.#stop();
+    this.#isClosing = true;
+    // what waits for an edit that is under way goes after that
+    this.saved().then(stop, stop);
+    if (!this.pending) this.#stop();
   }
 
   edit(change) {
@@ -150,7 +156,7 @@ export class BlueprintStore {
     const mine = this.#client.channel('me');
     this.#stops = [
       channel.on('blueprint.updated', (event) => this.#versions.take(event)),
-      channel.on('resync', () => this.#read()),
+      channel.on('resync', () => this.#versions.read()),
       channel.on('unsubscribed', ({ payload }) => this.#refuse(failure(payload.code, 0, payload.reason, {}))),
       mine.on('conflict.detected', ({ payload }) => this.#lost(payload)),
       this.#client.on('state', () => this.#changed()),
@@ -163,7 +169,7 @@ export class BlueprintStore {
     };
     join(mine).catch((error) => this.#opening && this.#refuse(error));
     await join(channel);
-    await this.#read();
+    await this.#versions.read();
   }
 
   #stop() {
@@ -176,24 +182,19 @@ export class BlueprintStore {
 
   #changed() {
     if (this.#client.state === 'closed') this.#timers._clearAll();
+    if (this.#client.state === 'closed' && this.#isClosing) this.#stop();
     if (!isOnline(this.#client)) return;
     this.#wake();
     this.flush();
   }
 
-  // Asked for until it is there, or refused.
-  #read() {
-    const reading = this.#versions.read();
-    reading.catch((error) => this.#refuse(error));
-    return reading;
-  }
-
   // ---------- saving ----------
 
   // Offline it is kept here, as one edit, unless this is the last occasion.
-  #send(isLast) {
+  #send() {
     const layers = this.#layers;
-    if (!layers.isEdited || layers.sent || !(isLast || isOnline(this.#client))) return;
+    const isDue = isOnline(this.#client) || this.#isClosing;
+    if (!layers.isEdited || layers.sent || !isDue) return;
     if (layers.send(unique(this.#env))) this.#apply(layers.sent);
     else this.error = null;
   }
@@ -221,7 +222,7 @@ export class BlueprintStore {
     if (error.retry === 'refetch' && !this.#isSuspect) {
       // what it was made from is not what is there: once more, from what is
       this.#isSuspect = true;
-      await this.#read().catch(() => {});
+      await this.#versions.read().catch(() => {});
       if (this.#layers.sent === sent) this.#layers.reclaim(true);
       return;
     }

@@ -101,24 +101,25 @@ function merger(winner, conflicts) {
   return merge;
 }
 
-// Takes the edges away whose node once was and is no more; reports them in their order.
+// Takes the edges away whose node once was and is no more; reports them in their order. Nodes that are no collection
+// any more do not say which of them are gone.
 function dropDangling(versions, result, conflicts) {
-  const nodes = versions.map((version) => keys(version.nodes));
-  const edges = versions.map((version) => keys(version.edges));
   const left = result.nodes === undefined ? new Map() : keys(result.nodes);
-  const dropped = [];
-  if (!left || !keys(result.edges)) return { result, dropped };
-  const isGone = (id) => !left.has(id) && nodes.some((all) => all?.has(id));
+  const others = versions.filter(({ nodes }) => nodes !== result.nodes);
+  const all = others.flatMap(({ nodes }) => [...(keys(nodes)?.keys() ?? [])]);
+  const gone = new Set(left ? all.filter((id) => !left.has(id)) : []);
+  const dropped = new Set();
+  if (gone.size === 0 || !keys(result.edges)) return { result, dropped };
+  const edges = versions.map((version) => keys(version.edges));
   for (const { id, source, target } of result.edges) {
-    const gone = [...new Set([source, target])].filter(isGone);
-    if (gone.length === 0) continue;
+    const nodes = [...new Set([source, target])].filter((node) => gone.has(node));
+    if (nodes.length === 0) continue;
     const known = versions.map((version, i) => version.edges?.[edges[i]?.get(id)]);
-    conflicts.push(conflict(['edges', id], 'dangling_edge', known, { nodes: gone }));
-    dropped.push(id);
+    conflicts.push(conflict(['edges', id], 'dangling_edge', known, { nodes }));
+    dropped.add(id);
   }
-  if (dropped.length === 0) return { result, dropped };
-  const isDropped = new Set(dropped);
-  return { result: { ...result, edges: result.edges.filter(({ id }) => !isDropped.has(id)) }, dropped };
+  if (dropped.size === 0) return { result, dropped };
+  return { result: { ...result, edges: result.edges.filter(({ id }) => !dropped.has(id)) }, dropped };
 }
 
 /** See documents.d.ts. */
@@ -131,5 +132,5 @@ export function merge(base, ours, theirs, { policy = 'lww', ui } = {}) {
   const { result, dropped } = dropDangling(versions, merged, conflicts);
   if (policy === 'strict' && conflicts.length > 0)
     throw failure('conflict', 409, 'the blueprints are in conflict', { conflicts });
-  return { result, conflicts, dropped_edges: dropped };
+  return { result, conflicts, dropped_edges: [...dropped] };
 }

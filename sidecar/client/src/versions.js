@@ -12,16 +12,18 @@ export class Versions {
   #fetch; // resolves with { document, version, status }
   #pause; // between two readings
   #told; // is called when the layers are other than before
+  #failed; // is called with why it cannot be read
   #ahead = new Map(); // base -> event
   #isSynced = false;
   #isStale = false;
   #reading = null;
 
-  constructor(layers, { fetch, pause, told }) {
+  constructor(layers, { fetch, pause, told, failed }) {
     this.#layers = layers;
     this.#fetch = fetch;
     this.#pause = pause;
     this.#told = told;
+    this.#failed = failed;
   }
 
   /** An event blueprint.updated. */
@@ -38,7 +40,10 @@ export class Versions {
   read() {
     this.#isSynced = false;
     this.#isStale = true;
-    this.#reading ??= this.#read().finally(() => (this.#reading = null));
+    if (!this.#reading) {
+      this.#reading = this.#read().finally(() => (this.#reading = null));
+      this.#reading.catch(this.#failed);
+    }
     return this.#reading;
   }
 
@@ -67,8 +72,7 @@ export class Versions {
       }
     }
     for (const base of this.#ahead.keys()) if (base < layers.version) this.#ahead.delete(base);
-    // whoever reads is told why it cannot be
-    if (this.#ahead.size > 0) this.read().catch(() => {});
+    if (this.#ahead.size > 0) this.read();
     this.#told();
   }
 }

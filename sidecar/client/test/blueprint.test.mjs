@@ -455,9 +455,41 @@ describe('BlueprintStore', () => {
     client.setState('offline');
     store.close();
     await settle();
-    assert.deepEqual([sent().length, channel.refs, mine.refs, clock.pending], [1, 0, 0, 0]);
+    assert.deepEqual([sent().length, clock.pending], [1, 0]);
+    await confirm(sent()[0]);
+    assert.deepEqual([channel.refs, mine.refs, clock.pending], [0, 0, 0]);
     happen(changeOf('b', 'theirs'));
-    assert.equal(store.version, 3);
+    assert.equal(store.version, 4);
+  });
+
+  test('closing sends what waits for an edit that is under way, after it', async () => {
+    store.edit(relabel('a', 'one'));
+    await clock.advance(500);
+    store.edit(relabel('b', 'two'));
+    store.close();
+    await confirm(sent()[0]);
+    assert.deepEqual([sent()[1].params.diff, channel.refs], [changeOf('b', 'two'), 1]);
+    await confirm(sent()[1]);
+    assert.equal(channel.refs, 0);
+  });
+
+  test('closing ends with the client, or with a refusal; and opening again goes on', async () => {
+    store.edit(relabel('a', 'one'));
+    store.close();
+    await store.open();
+    await settle();
+    await confirm(sent()[0]);
+    assert.deepEqual([channel.refs, store.version], [1, 4]);
+    store.edit(relabel('a', 'two'));
+    store.close();
+    sent()[1].refuse(STATUS);
+    await settle();
+    assert.equal(channel.refs, 0);
+    await store.open();
+    store.close();
+    client.setState('closed');
+    await settle();
+    assert.deepEqual([channel.refs, clock.pending], [0, 0]);
   });
 
   test('a document that may not be read is an error, and can be opened later', async () => {
