@@ -65,13 +65,13 @@ peer_address(int fd, Conn *conn)
 }
 
 /*
- * The kernel keeps no more unsent for a client than one write: what a slow one has
- * waiting is ours to count. What is on its way does not count.
+ * The kernel keeps little unsent for a client, not the megabytes that it would: what a
+ * slow one has waiting is ours to count. What is on its way does not count.
  */
 static void
 limit_unsent(int fd)
 {
-	int bytes = (int) gateway->config.write_max;
+	int bytes = (int) (gateway->config.outbox_max / 4);
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
 }

@@ -1,5 +1,7 @@
 // Slow clients: each gets every critical event once and in order, costs what it may cost, and nobody else
 // notices.
+//
+//   SLOW_BYTES=1024 SLOW_EVENTS=300   how slow the first one is, and how many events it gets
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -11,10 +13,12 @@ import { SlowLine, SlowReader, percentile } from './slow.mjs';
 const { clara, oskar, ada } = people;
 const PROJECT = `project:${northwind.project}`;
 const CANONICAL = `tenant:${northwind.id}:${PROJECT}`;
+const SLOW_BYTES = Number(process.env.SLOW_BYTES ?? 16384);
+const SLOW_EVENTS = Number(process.env.SLOW_EVENTS ?? 600);
 const OUTBOX_MAX = 65536;
 const EPHEMERAL_MAX = 8192;
 
-describe('backpressure', { timeout: 300000 }, () => {
+describe('backpressure', { timeout: 300000 + (SLOW_EVENTS * 2e6) / SLOW_BYTES }, () => {
   const world = new World('backpressure', {
     options: {
       outbox_max: OUTBOX_MAX, ephemeral_max: EPHEMERAL_MAX, write_max: 4096, slow_timeout: 2000, replay_rows: 100000,
@@ -77,7 +81,7 @@ describe('backpressure', { timeout: 300000 }, () => {
   const figures = (list) => `p50 ${percentile(list, 50).toFixed(1)} ms, p95 ${percentile(list, 95).toFixed(1)} ms`;
 
   async function reached(reader, first) {
-    await until('the slow one to have the last', () => reader.events.some((e) => numberOf(e) === written), { timeout: 120000 });
+    await until('the slow one to have the last', () => reader.events.some((e) => numberOf(e) === written), { timeout: 120000 + (SLOW_EVENTS * 2e6) / SLOW_BYTES });
     const numbers = reader.numbers(numberOf).filter((n) => n >= first);
     assert.deepEqual(numbers, Array.from({ length: written - first + 1 }, (_, i) => first + i), 'each once, in order');
     assert.equal(reader.unrecovered, 0);
@@ -87,7 +91,7 @@ describe('backpressure', { timeout: 300000 }, () => {
     const fast = await world.client(oskar);
     await fast.subscribe(PROJECT);
     const alone = await latencies(fast, () => write(400));
-    const line = await slowLine(16384);
+    const line = await slowLine(SLOW_BYTES, { buffer: Math.min(4096, SLOW_BYTES) });
     const reader = await slowReader(line);
     const before = await metrics();
     let most = 0;
@@ -99,7 +103,7 @@ describe('backpressure', { timeout: 300000 }, () => {
       }
     })();
     const first = written + 1;
-    const beside = await latencies(fast, () => write(600, { rate: 1000 }));
+    const beside = await latencies(fast, () => write(SLOW_EVENTS, { rate: 1000 }));
     await reached(reader, first);
     over = true;
     await watch;
@@ -111,7 +115,7 @@ describe('backpressure', { timeout: 300000 }, () => {
     assert.deepEqual(reader.closes, [], 'and was not closed');
     assert.equal(now.slow_consumers_total, 0);
     // what waits: the cap and a chunk over, and the one replay that it asked for
-    assert.ok(most <= 2 * OUTBOX_MAX + 600 * 600, `${most} bytes`);
+    assert.ok(most <= 2 * OUTBOX_MAX + SLOW_EVENTS * 600, `${most} bytes`);
     assert.ok(percentile(beside, 95) < Math.max(10 * percentile(alone, 95), 500), figures(beside));
     await fast.close();
   });
@@ -138,7 +142,7 @@ describe('backpressure', { timeout: 300000 }, () => {
   });
 
   test('a client that is stopped gets a gap, then 4430; it comes back and has missed nothing', async () => {
-    const line = await slowLine(10000000, { buffer: 262144 });
+    const line = await slowLine(10000000, { buffer: 32768 });
     const reader = await slowReader(line);
     const fast = await world.client(oskar);
     await fast.subscribe(PROJECT);
@@ -159,7 +163,7 @@ describe('backpressure', { timeout: 300000 }, () => {
   });
 
   test('one that subscribes elsewhere meanwhile has its gap there, too', async () => {
-    const line = await slowLine(10000000, { buffer: 262144 });
+    const line = await slowLine(10000000, { buffer: 32768 });
     const client = await connect(line.url, { token: world.token(clara) });
     await client.subscribe(PROJECT);
     line.stop();
