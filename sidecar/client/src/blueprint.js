@@ -125,7 +125,7 @@ export class BlueprintStore {
 
   discard() {
     this.error = null;
-    this.#layers.discard();
+    if (this.document) this.#layers.discard();
     this.#tell();
   }
 

@@ -59,6 +59,8 @@ export function share(before, after) {
   return at && keys(after) ? after.map((element) => share(before[at.get(element.id)], element)) : after;
 }
 
-/** What the database would answer. */
-export const failure = (code, status, message, details) =>
-  Object.assign(new Error(message), { code, status, retry: code === 'conflict' ? 'refetch' : 'no', details });
+/** What the database would answer, or what is made of it. */
+export function failure(code, status, message, details) {
+  const retry = code === 'conflict' ? 'refetch' : 'no';
+  return Object.assign(new Error(message), { code, status, retry, retryAfter: 0, details });
+}

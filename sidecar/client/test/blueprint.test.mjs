@@ -498,6 +498,8 @@ describe('BlueprintStore', () => {
     await assert.rejects(other.open(), { code: 'not_found' });
     assert.equal(client.channel('automation_version:W').refs, 0);
     assert.throws(() => other.edit({}), /not there/);
+    other.discard();
+    await other.saved();
     client.methods['blueprint.get'] = () => structuredClone({ id: 'W', ...server });
     await other.open();
     assert.deepEqual(other.document, DOCUMENT);

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
@@ -170,7 +170,8 @@ describe('the extension and the client', { timeout: 600000 }, () => {
   });
 
   const folder = process.env.WRK_VECTORS && path.join(process.env.WRK_VECTORS, 'blueprints');
-  if (folder && existsSync(folder))
+  console.log(folder ? `with the documents of ${folder}` : 'with our own documents: WRK_VECTORS names no folder');
+  if (folder)
     test('and of real ones', async (t) => {
       const triples = await realTriples(lab.sql, folder);
       const { count, smallest } = await differences(triples);
