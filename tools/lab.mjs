@@ -138,6 +138,11 @@ export class Sql {
 }
 
 // The gateway's process. Keeps its port when it is started again.
+// The value of a plain sample of /metrics, by its name or by what follows wrk_gateway_; NaN when it is not there.
+export function sample(text, name) {
+  return Number(new RegExp(`^(?:wrk_gateway_)?${name} (.*)$`, 'm').exec(text)?.[1]);
+}
+
 export class Gateway {
   #child = null;
   #exited = null;
@@ -195,6 +200,10 @@ export class Gateway {
     } catch {
       return { status: 0, text: '' };
     }
+  }
+
+  async metric(name) {
+    return sample((await this.get('/metrics')).text, name);
   }
 
   // Sends a signal and waits for the end; resolves with { code, signal }.

@@ -8,7 +8,7 @@ import { connect } from './ws_client.mjs';
 
 export { northwind, helios, quote };
 export { fence, isFence } from '../../tools/follower.mjs';
-export { until } from '../../tools/lab.mjs';
+export { sample, until } from '../../tools/lab.mjs';
 export { connect };
 
 const someone = (n) => `00000000-0000-4000-8000-${String(900 + n).padStart(12, '0')}`;

@@ -333,7 +333,7 @@ describe('losing', { timeout: 300000 }, () => {
     const url = world.gateway.url;
     const stream = await EventStream.open(url, { token: world.token(nils), channels: [PROJECT] });
     const polled = poll(url, world.token(nils), { subscriptions: [{ channel: PROJECT }], wait: 20000 });
-    await until('the poll to wait', async () => /polls_waiting 1/.test((await world.gateway.get('/metrics')).text));
+    await until('the poll to wait', async () => (await world.gateway.metric('polls_waiting')) === 1);
     await world.sql.query(`BEGIN; DELETE FROM copilot.project_members WHERE user_id = '${nils.id}'; ${addMessage('sse with')}; COMMIT`);
     const lost = performance.now();
     await world.sql.query(addMessage('sse behind'));
@@ -350,7 +350,7 @@ describe('losing', { timeout: 300000 }, () => {
     const token = world.token(nils, { sid: 'nils-http' });
     const ended = await EventStream.open(url, { token, channels: ['me'] });
     const hanging = poll(url, token, { subscriptions: [{ channel: 'me' }], wait: 20000 });
-    await until('the poll to wait', async () => /polls_waiting 1/.test((await world.gateway.get('/metrics')).text));
+    await until('the poll to wait', async () => (await world.gateway.metric('polls_waiting')) === 1);
     await world.sql.query(`SELECT wrk.session_revoke('nils-http', tenant_id => '${T}')`);
     const bye = await ended.waitFor((f) => f.type === 'bye');
     assert.equal(bye.payload.code, 4501);

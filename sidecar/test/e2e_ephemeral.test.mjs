@@ -33,14 +33,9 @@ describe('ephemeral events', { timeout: 180000 }, () => {
     await world.close();
   });
 
-  const metric = async (gateway, name) => {
-    const { text } = await gateway.get('/metrics');
-    const line = text.split('\n').find((l) => l.startsWith(`wrk_gateway_${name} `));
-    return Number(line?.split(' ')[1]);
-  };
   const knowEachOther = () =>
     until('two gateways', async () =>
-      (await Promise.all([metric(world.gateway, 'bus_peers'), metric(second, 'bus_peers')])).every((n) => n >= 1),
+      (await Promise.all([world.gateway.metric('bus_peers'), second.metric('bus_peers')])).every((n) => n >= 1),
     );
   const join = async (person, { gateway = world.gateway, channel = room, payload = {} } = {}) => {
     const client = await connect(gateway.url, { token: world.token(person) });
@@ -269,14 +264,14 @@ describe('ephemeral events', { timeout: 180000 }, () => {
 
     test('what somebody notifies on names that can be guessed changes nothing', async () => {
       const receiver = await join(oskar);
-      const before = await metric(world.gateway, 'bus_messages_in_total');
+      const before = await world.gateway.metric('bus_messages_in_total');
       for (const name of ['wrk_x', 'wrk_x_', `wrk_x_${'0'.repeat(32)}`, 'wrk_bus', room])
         await world.sql.query(`SELECT pg_notify(${quote(name)}, ${quote(word('forged'))})`);
       await world.sql.query(`SELECT pg_notify('wrk_event', ${quote(word('forged'))})`); // rings the bell, no more
       await world.sql.query(`SELECT wrk.broadcast('${ROOM}', 'mark', '{}')`);
       await waitEphemeral(receiver, (f) => f.type === 'mark');
       assert.equal(ephemeral(receiver, 'forged').length, 0);
-      assert.ok((await metric(world.gateway, 'bus_messages_in_total')) - before <= 3); // the mark, and that others live
+      assert.ok((await world.gateway.metric('bus_messages_in_total')) - before <= 3); // the mark, and that others live
       receiver.destroy();
     });
 
@@ -284,7 +279,7 @@ describe('ephemeral events', { timeout: 180000 }, () => {
       const channel = await world.sql.query('SELECT channel FROM wrk.gateway_bus');
       const receiver = await join(oskar);
       const seen = receiver.frames.length;
-      const malformed = await metric(world.gateway, 'bus_malformed_total');
+      const malformed = await world.gateway.metric('bus_malformed_total');
       const forged = [
         word('message.created', '{"id":"1"}'), word('gap', '{"reason":"x"}'), word('bye', '{"code":4501}'), word('position', '{"position":"x"}'),
         word('presence:join'), word('cursor', '{},"id":"1","x":{}'), word('cursor', '{}}'), word('cursor', ''), word('cursor', 'x'.repeat(20)),
@@ -295,7 +290,7 @@ describe('ephemeral events', { timeout: 180000 }, () => {
       await waitEphemeral(receiver, (f) => f.type === 'mark');
       const got = receiver.frames.slice(seen).filter((f) => f.type !== 'position');
       assert.deepEqual(got.map((f) => f.type), ['mark']);
-      assert.equal((await metric(world.gateway, 'bus_malformed_total')) - malformed, forged.length);
+      assert.equal((await world.gateway.metric('bus_malformed_total')) - malformed, forged.length);
       receiver.destroy();
     });
 

@@ -23,11 +23,6 @@ const CALLS = `
   CREATE FUNCTION public.test_echo(params jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT params';
   INSERT INTO wrk.rpc (method, function) VALUES ('test.sleep', 'public.test_sleep(jsonb)'), ('test.echo', 'public.test_echo(jsonb)')`;
 
-async function metric(gateway, name) {
-  const { text } = await gateway.get('/metrics');
-  return Number(text.match(new RegExp(`^(?:wrk_gateway_)?${name} (.*)$`, 'm'))?.[1]);
-}
-
 // the refusal of an operation, checked to say what it must and nothing else
 function refusal(frame, limit, code = 'rate_limited') {
   assert.equal(frame.type, 'error', JSON.stringify(frame).slice(0, 200));
@@ -165,7 +160,7 @@ describe('limits', { timeout: 240000 }, () => {
   }
 
   test('connections of a user and of a tenant: n, the next is told and closed 4429', async () => {
-    await until('nobody', async () => (await metric(world.gateway, 'connections')) === 0);
+    await until('nobody', async () => (await world.gateway.metric('connections')) === 0);
     await limit({ user_connections: 2, tenant_connections: 3 });
     const open = [await world.client(clara), await world.client(clara)];
     const user = await turnedAway(clara);
@@ -232,7 +227,7 @@ describe('limits', { timeout: 240000 }, () => {
     assert.ok(percentile(beside, 95) < SLOW_MS / 2, figures(beside));
     await unlimit();
     for (const client of [...hogs, quiet]) client.destroy();
-    await until('the calls to end', async () => (await metric(world.gateway, 'requests_waiting')) === 0, { timeout: 60000 });
+    await until('the calls to end', async () => (await world.gateway.metric('requests_waiting')) === 0, { timeout: 60000 });
   });
 
   test('tenants with a thousand calls waiting take turns with one that has one', async () => {
@@ -247,7 +242,7 @@ describe('limits', { timeout: 240000 }, () => {
     hog.destroy();
     await Promise.allSettled(calls);
     await unlimit();
-    await until('the calls to end', async () => (await metric(world.gateway, 'requests_waiting')) === 0, { timeout: 60000 });
+    await until('the calls to end', async () => (await world.gateway.metric('requests_waiting')) === 0, { timeout: 60000 });
     quiet.destroy();
   });
 
@@ -286,7 +281,7 @@ describe('limits', { timeout: 240000 }, () => {
     });
 
     test('those without a token: n of an address, n of all; whoever is somebody makes room', async () => {
-      await until('nobody', async () => (await metric(gateway, 'connections')) === 0);
+      await until('nobody', async () => (await gateway.metric('connections')) === 0);
       const strangers = [];
       for (let i = 0; i < 2; i++) strangers.push(await connect(gateway.url, { headers: from('192.0.2.3') }));
       const late = await connect(gateway.url, { headers: from('192.0.2.3') });
@@ -306,7 +301,7 @@ describe('limits', { timeout: 240000 }, () => {
       // ... and serves who is somebody
       assert.equal((await strangers[0].request({ type: 'ping' })).type, 'pong');
       for (const client of strangers) client.destroy();
-      await until('nobody', async () => (await metric(gateway, 'connections')) === 0);
+      await until('nobody', async () => (await gateway.metric('connections')) === 0);
     });
 
     test('a head of n bytes is read, a longer one is refused with 431', async () => {
@@ -361,20 +356,20 @@ describe('limits', { timeout: 240000 }, () => {
           await client.subscribe(PROJECT);
           await (j % 2 ? client.close() : client.destroy());
         }));
-      await until('all to be gone', async () => (await metric(gateway, 'connections')) === 0);
+      await until('all to be gone', async () => (await gateway.metric('connections')) === 0);
     };
     await cycle(500); // what is taken once
-    const before = await metric(gateway, 'heap_bytes');
+    const before = await gateway.metric('heap_bytes');
     await cycle(1000);
-    const after = await metric(gateway, 'heap_bytes');
+    const after = await gateway.metric('heap_bytes');
     t.diagnostic(`in use ${before} -> ${after} bytes after 1,000 cycles`);
     assert.ok(after - before < 256 * 1024, `${after - before} bytes more`);
     for (const gauge of ['subscriptions', 'channels', 'outbox_bytes', 'requests_waiting'])
-      assert.equal(await metric(gateway, gauge), 0, gauge);
+      assert.equal(await gateway.metric(gauge), 0, gauge);
   });
 
   test('nothing of all that was left behind', async () => {
-    await until('nobody', async () => (await metric(world.gateway, 'connections')) === 0, { timeout: 30000 });
-    assert.equal(await metric(world.gateway, 'requests_waiting'), 0);
+    await until('nobody', async () => (await world.gateway.metric('connections')) === 0, { timeout: 30000 });
+    assert.equal(await world.gateway.metric('requests_waiting'), 0);
   });
 });

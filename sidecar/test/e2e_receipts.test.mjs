@@ -22,15 +22,7 @@ describe('delivery receipts', { timeout: 180000 }, () => {
     await world.close();
   });
 
-  const metric = async (name) => {
-    const { text } = await world.gateway.get('/metrics');
-    return Number(
-      text
-        .split('\n')
-        .find((l) => l.startsWith(`wrk_gateway_${name} `))
-        ?.split(' ')[1],
-    );
-  };
+  const metric = (name) => world.gateway.metric(name);
   const join = async (person, { since, ...options } = {}) => {
     const client = await connect(world.gateway.url, { token: world.token(person), ...options });
     clients.push(client);

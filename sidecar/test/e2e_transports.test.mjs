@@ -260,7 +260,7 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     const since = json.frames.at(-1).payload.position;
     let began = performance.now();
     const waiting = poll(url(), token, { since, subscriptions: [{ channel: PROJECT }], wait: 20000 });
-    await until('the poll to wait', async () => (await metric('polls_waiting')) === '1');
+    await until('the poll to wait', async () => (await world.gateway.metric('polls_waiting')) === 1);
     await world.message(northwind, oskar, 'client', 'wakes the poll');
     const woken = await waiting;
     assert.ok(performance.now() - began < 5000);
@@ -274,17 +274,12 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     assert.equal(quiet.json.frames.at(-1).type, 'position');
   });
 
-  const metric = async (name) => {
-    const answer = await fetch(`${url().replace('ws', 'http')}/metrics`, { headers: { connection: 'close' } });
-    return (await answer.text()).split('\n').find((l) => l.startsWith(`wrk_gateway_${name} `))?.split(' ')[1];
-  };
-
   test('a poll that waits gets all pages of a fetch, and none of them again', async () => {
     const token = world.token(clara);
     const ask = (since, wait) => poll(url(), token, { since, subscriptions: [{ channel: PROJECT }], wait });
     const { json } = await ask(undefined, 0);
     const waiting = ask(json.frames.at(-1).payload.position, 20000);
-    await until('the poll to wait', async () => (await metric('polls_waiting')) === '1');
+    await until('the poll to wait', async () => (await world.gateway.metric('polls_waiting')) === 1);
     await writeAtOnce(100);
     const first = (await waiting).json.frames;
     const second = (await ask(first.at(-1).payload.position, 0)).json.frames;

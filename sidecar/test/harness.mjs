@@ -12,6 +12,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { sample } from '../../tools/lab.mjs';
+
 const here = path.dirname(fileURLToPath(import.meta.url));
 const sanitized = process.env.SANITIZE === '1';
 const defaultBin = path.join(here, '..', sanitized ? 'build-asan' : '.', 'wrk_copilot_gateway');
@@ -183,9 +185,7 @@ export class Gateway {
   }
 
   async metric(name) {
-    const { text } = await this.get('/metrics');
-    const line = text.split('\n').find((l) => l.startsWith(`wrk_gateway_${name} `));
-    return Number(line?.split(' ')[1]);
+    return sample((await this.get('/metrics')).text, name);
   }
 
   async stop(signal = 'SIGTERM') {

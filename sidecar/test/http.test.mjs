@@ -1,14 +1,8 @@
 // HTTP by the letter and against it: requests that two readers could tell apart differently, bodies without
-// end, pages of others, files that are nobody's business, connections that serve many.
+// end, pages of others, connections that serve many.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import zlib from 'node:zlib';
 import { Cluster, Gateway, until } from './harness.mjs';
 import { EventStream, exchange, poll, request, rpc } from './http_client.mjs';
 import { connect } from './ws_client.mjs';
@@ -18,13 +12,11 @@ const bob = 't1:bob:client,ops';
 
 let cluster;
 let gateway;
-let folder;
 
 before(async () => {
   cluster = await Cluster.start();
-  folder = makeFolder();
   gateway = await Gateway.start(cluster, {
-    static_dir: path.join(folder, 'www'),
+    static_dir: new URL('.', import.meta.url).pathname,
     origins: 'https://app.example.com',
     auth_timeout: 1500,
     poll_wait_max: 5000,
@@ -38,34 +30,7 @@ before(async () => {
 after(async () => {
   await gateway?.stop();
   await cluster?.stop();
-  fs.rmSync(folder, { recursive: true, force: true });
 });
-
-// what is served, and around it what must not be
-function makeFolder() {
-  const top = fs.mkdtempSync(path.join(os.tmpdir(), 'wrk-files-'));
-  const www = path.join(top, 'www');
-  fs.mkdirSync(path.join(www, 'sub'), { recursive: true });
-  fs.mkdirSync(path.join(www, '.git'));
-  fs.writeFileSync(path.join(top, 'secret.txt'), 'SECRET');
-  fs.writeFileSync(path.join(www, 'index.html'), '<!doctype html><title>hello</title>');
-  fs.writeFileSync(path.join(www, 'app.js'), 'export const x = 1;\n');
-  fs.writeFileSync(path.join(www, 'a b.css'), 'p {}');
-  fs.writeFileSync(path.join(www, 'sub', 'index.html'), 'sub');
-  fs.writeFileSync(path.join(www, '.env'), 'SECRET');
-  fs.writeFileSync(path.join(www, '.git', 'config'), 'SECRET');
-  fs.symlinkSync(path.join(top, 'secret.txt'), path.join(www, 'link.txt'));
-  fs.symlinkSync('../secret.txt', path.join(www, 'relative.txt'));
-  fs.symlinkSync(top, path.join(www, 'outside'));
-  execFileSync('mkfifo', [path.join(www, 'pipe')]);
-  fs.chmodSync(top, 0o755);
-  return top;
-}
-
-async function resident(of) {
-  const { text } = await of.get('/metrics');
-  return Number(/^process_resident_memory_bytes (.*)$/m.exec(text)[1]);
-}
 
 const raw = (bytes, options) => exchange(gateway.port, bytes, options);
 const answers = (text) => text.split('HTTP/1.1 ').slice(1);
@@ -467,156 +432,5 @@ describe('streams and polls', () => {
       assert.ok(Number(answer.headers['retry-after']) >= 1);
     }
     await alone.stop();
-  });
-});
-
-describe('compression', () => {
-  let packing;
-  const offer = { headers: { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' }, token: alice };
-  const text = 'again and '.repeat(4000);
-
-  before(async () => {
-    packing = await Gateway.start(cluster, { compression: 1 });
-  });
-  after(() => packing.stop());
-
-  const deflated = (message) => {
-    const bytes = zlib.deflateRawSync(message, { finishFlush: zlib.constants.Z_SYNC_FLUSH });
-    return bytes.subarray(0, bytes.length - 4);
-  };
-
-  test('is spoken with whom offers it, and with nobody else', async () => {
-    const packed = await connect(packing.url, offer);
-    const plain = await connect(packing.url, { token: alice });
-    assert.match(packed.extensions, /^permessage-deflate; server_no_context_takeover; client_no_context_takeover$/);
-    assert.equal(plain.extensions, '');
-    for (const client of [packed, plain]) await client.subscribe('project:9');
-    const sent = await packing.metric('bytes_out_total');
-    cluster.emit('long', ['tenant:t1:project:9'], { payload: { text } });
-    for (const client of [packed, plain]) assert.equal((await client.waitFor((f) => f.type === 'long')).payload.text, text);
-    assert.ok(packed.compressed > 0);
-    assert.equal(plain.compressed, undefined);
-    assert.ok((await packing.metric('bytes_out_total')) - sent < 2 * text.length);
-    const off = await connect(gateway.url, { ...offer, headers: { ...offer.headers, origin: 'https://app.example.com' } });
-    assert.equal(off.extensions, '');
-    for (const client of [packed, plain, off]) client.destroy();
-  });
-
-  test('a client may compress, whole messages and fragments', async () => {
-    const client = await connect(packing.url, offer);
-    const frame = deflated(JSON.stringify({ type: 'call', requestId: 'c1', payload: { method: 'echo', params: { text } } }));
-    client.sendFrame(frame, { rsv: 4 });
-    assert.equal((await client.waitFor((f) => f.requestId === 'c1')).payload.text, text);
-    const other = deflated(JSON.stringify({ type: 'call', requestId: 'c2', payload: { method: 'echo', params: { text } } }));
-    client.sendFrame(other.subarray(0, 9), { rsv: 4, fin: false });
-    client.sendFrame(other.subarray(9), { opcode: 0 });
-    assert.equal((await client.waitFor((f) => f.requestId === 'c2')).payload.text, text);
-    client.destroy();
-  });
-
-  for (const [what, send, code] of [
-    ['that becomes larger than a message may be', (c) => c.sendFrame(deflated('x'.repeat(70000)), { rsv: 4 }), 1009],
-    ['of 50 MB in 50 KB', (c) => c.sendFrame(deflated(Buffer.alloc(50000000, 'x')), { rsv: 4 }), 1009],
-    ['that is none', (c) => c.sendFrame(Buffer.from([0xff, 0xff, 0xff, 0xff]), { rsv: 4 }), 1002],
-    ['that is not UTF-8 inside', (c) => c.sendFrame(deflated(Buffer.from([0xff, 0xfe])), { rsv: 4 }), 4400],
-    ['whose second fragment says so, too', (c) => (c.sendFrame('x', { rsv: 4, fin: false }), c.sendFrame('y', { opcode: 0, rsv: 4 })), 1002],
-    ['that is a ping', (c) => c.sendFrame('x', { opcode: 9, rsv: 4 }), 1002],
-  ]) {
-    test(`a compressed message ${what} ends the connection with ${code}`, async () => {
-      const memory = await resident(packing);
-      const client = await connect(packing.url, offer);
-      send(client);
-      assert.equal((await client.waitClosed()).code, code);
-      assert.ok((await resident(packing)) - memory < 2e6);
-    });
-  }
-
-  test('a compressed message that was not agreed upon ends the connection', async () => {
-    const client = await connect(packing.url, { token: alice });
-    client.sendFrame(deflated('{}'), { rsv: 4 });
-    assert.equal((await client.waitClosed()).code, 1002);
-  });
-});
-
-describe('files', () => {
-  const get = (target, headers = {}, method = 'GET') => request(`${base()}${target}`, { method, headers });
-
-  test('have their types, a policy that lets a page talk to its own origin only, and no guesses', async () => {
-    for (const [target, type, text] of [
-      ['/', 'text/html; charset=utf-8', /hello/],
-      ['/index.html', 'text/html; charset=utf-8', /hello/],
-      ['/sub/', 'text/html; charset=utf-8', /sub/],
-      ['/app.js', 'text/javascript; charset=utf-8', /export/],
-      ['/app.js?v=1', 'text/javascript; charset=utf-8', /export/],
-      ['/a%20b.css', 'text/css; charset=utf-8', /p/],
-    ]) {
-      const { status, headers, text: body } = await get(target);
-      assert.equal(status, 200, target);
-      assert.equal(headers['content-type'], type);
-      assert.match(headers['content-security-policy'], /default-src 'self'.*frame-ancestors 'none'/);
-      assert.equal(headers['x-content-type-options'], 'nosniff');
-      assert.equal(headers['cache-control'], 'no-cache');
-      assert.match(body, text);
-    }
-  });
-
-  test('are sent again only when they changed', async () => {
-    const { headers } = await get('/app.js');
-    for (const tag of [headers.etag, `W/${headers.etag}`, `"x", ${headers.etag}`, '*']) {
-      const again = await get('/app.js', { 'if-none-match': tag });
-      assert.equal(again.status, 304);
-      assert.equal(again.text, '');
-      assert.equal(again.headers.etag, headers.etag);
-    }
-    fs.writeFileSync(path.join(folder, 'www', 'app.js'), 'export const x = 2;\n');
-    const changed = await get('/app.js', { 'if-none-match': headers.etag });
-    assert.equal(changed.status, 200);
-    assert.match(changed.text, /x = 2/);
-  });
-
-  test('HEAD says the same and sends nothing', async () => {
-    const { status, headers, text } = await get('/app.js', {}, 'HEAD');
-    assert.equal(status, 200);
-    assert.equal(headers['content-length'], '20');
-    assert.equal(text, '');
-  });
-
-  test('are in memory once, however many read them slowly', async () => {
-    fs.writeFileSync(path.join(folder, 'www', 'large.txt'), Buffer.alloc(15 << 20, 'x'));
-    fs.writeFileSync(path.join(folder, 'www', 'empty.txt'), '');
-    const resident = async () => Number(/process_resident_memory_bytes (\d+)/.exec((await gateway.get('/metrics')).text)[1]);
-    const begun = await resident();
-    const partial = await gateway.metric('writes_partial_total');
-    const readers = Array.from({ length: 40 }, () => net.connect(gateway.port, '127.0.0.1', function () {
-      this.pause();
-      this.write('GET /large.txt HTTP/1.1\r\nHost: x\r\n\r\n');
-    }));
-    await until(async () => (await gateway.metric('writes_partial_total')) >= partial + 40);
-    const grown = (await resident()) - begun;
-    assert.ok(grown < 64 << 20, `${grown} bytes`);
-    for (const reader of readers) reader.destroy();
-    assert.equal((await get('/large.txt')).text.length, 15 << 20);
-    assert.equal((await get('/empty.txt')).text, '');
-  });
-
-  for (const target of [
-    '/../secret.txt', '/sub/../../secret.txt', '/..%2fsecret.txt', '/%2e%2e/secret.txt', '/%2e%2e%2fsecret.txt',
-    '/..%5csecret.txt', '/..\\secret.txt', '/%252e%252e/secret.txt', '/....//secret.txt', '/./../secret.txt', '//etc/passwd',
-    '/%00', '/index.html%00.txt', '/.env', '/.git/config', '/sub/.%2e/.%2e/secret.txt', '/%c0%ae%c0%ae/secret.txt',
-    '/link.txt', '/relative.txt', '/outside/secret.txt', '/outside/', '/pipe', '/sub', '/none', '/app.js/', '/app.js/x', '/%zz',
-    '/' + 'a'.repeat(5000), '/' + 'a/'.repeat(100),
-  ]) {
-    test(`${target.slice(0, 40)} is not there`, async () => {
-      const text = await raw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-      assert.deepEqual(statuses(text), [404]);
-      assert.doesNotMatch(text, /SECRET|root:/);
-    });
-  }
-
-  test('without a folder there are none', async () => {
-    const bare = await Gateway.start(cluster);
-    assert.equal((await bare.get('/')).status, 404);
-    assert.equal((await bare.get('/index.html')).status, 404);
-    await bare.stop();
   });
 });

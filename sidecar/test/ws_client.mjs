@@ -40,6 +40,9 @@ export function encodeFrame(payload, { opcode = OPCODE.text, fin = true, mask = 
 // The second sub-protocol that carries a token.
 export const bearer = (token) => 'wrk.bearer.' + Buffer.from(token).toString('base64url');
 
+// an event of this type, as the database has it
+export const event = (type) => (f) => f.type === type && f.id !== undefined;
+
 export class WsClient {
   frames = []; // every JSON frame received, in order
   pings = 0; // control pings answered
