@@ -58,34 +58,44 @@ typedef struct ConnOps
 	void (*replied)(Conn *conn, const Buf *json);
 } ConnOps;
 
-/* One of these for each accepted socket; owned by the table. */
+/*
+ * One of these for each accepted socket; owned by the table. What handing out touches
+ * stands first: with thousands of connections each line of the cache counts.
+ */
 struct Conn
 {
-	ListNode in_table;
 	ListNode in_dirty; /* has something new to write this tick */
-	ListNode in_doomed;
-	ListNode in_got; /* got events of the fetch that is being handed out */
+	ListNode in_got;   /* got events of the fetch that is being handed out */
 	ConnTable *table;
 	void *socket; /* the transport's; NULL once it is gone */
 	Outbox out;
-	Buf in;      /* incomplete input; owns memory only while there is some */
-	Buf message; /* fragments of a message so far */
 	ConnState state;
-	uint8_t framing;         /* a Framing: what kind of client this is */
+	uint8_t framing;       /* a Framing: what kind of client this is */
+	uint8_t level;         /* as last told, see flow.h */
+	bool blocked;          /* the socket is full; the transport will call back */
+	bool news;             /* LIST: there is something that a poll waits for */
+	bool lagging;          /* its stream was broken and that is not out yet */
+	bool speaks;           /* has a word in what pieces.c is handing out */
+	bool keep_alive;       /* CONN_HTTP: another request may follow the answer */
+	bool peer_closed;      /* its close frame came: end when ours is out */
+	uint32_t npending;     /* subscriptions that await a replay, or were told of a gap */
+	int64_t position_at;   /* last position frame sent */
+	uint64_t position_seq; /* and which one it was */
+	struct Exchange *exchange; /* NULL for a WebSocket; see exchange.h */
+
+	ListNode in_table;
+	ListNode in_doomed;
+	Buf in;                  /* incomplete input; owns memory only while there is some */
+	Buf message;             /* fragments of a message so far */
 	bool fragment_deflated;  /* its message is compressed */
 	uint8_t fragment_opcode; /* of the message being collected, 0 = none */
 	uint8_t pings;           /* sent since the client was last heard */
-	bool blocked;            /* the socket is full; the transport will call back */
-	bool peer_closed;        /* its close frame came: end when ours is out */
-	bool keep_alive;         /* CONN_HTTP: another request may follow the answer */
-	bool news;               /* LIST: there is something that a poll waits for */
 	bool warned;             /* token_expiring was sent */
-	bool lagging;            /* its stream was broken and that is not out yet */
-	uint8_t level;           /* as last told, see flow.h */
-	bool speaks;             /* has a word in what pieces.c is handing out */
+	bool internal;           /* came by metrics_listen: pages only */
+	uint8_t waits;           /* ConnWait bits */
+	uint16_t close_code;     /* it ended with, 0 = without a word */
 
 	struct HttpRequest *request; /* whose body is still to come; owned */
-	struct Exchange *exchange;   /* NULL for a WebSocket; see exchange.h */
 
 	/* who it is: one allocation that `tenant` points to; NULL = nobody yet */
 	char *tenant;
@@ -95,8 +105,6 @@ struct Conn
 	int64_t mask;       /* audience bits of its roles */
 	int64_t expires_at; /* wall ms, 0 = never */
 
-	uint8_t waits;           /* ConnWait bits */
-	uint16_t close_code;     /* it ended with, 0 = without a word */
 	uint64_t access_seq;     /* last news that its requests may not know of */
 	int64_t rechecked_at;    /* monotonic ms: its rights were asked for last */
 	int64_t active_at;       /* its client did something last */
@@ -105,26 +113,22 @@ struct Conn
 
 	List subs; /* of Sub, see hub.h */
 	uint32_t nsubs;
-	uint32_t npending; /* subscriptions that await a replay, or were told of a gap */
-	List voices;       /* of Voice, see ephemeral.c */
-	List deliveries;   /* of Call, see delivery.c */
+	uint32_t nrequests;
+	List requests;   /* of Pending, see session.c */
+	List voices;     /* of Voice, see ephemeral.c */
+	List deliveries; /* of Call, see delivery.c */
 	struct Receipts *receipts;
 	ListNode in_delivery; /* has something to acknowledge, or that was */
-	List requests;        /* of Pending, see session.c */
 	List places;          /* of PresencePlace: where its user is present */
-	uint32_t nrequests;
 
-	int64_t since;         /* monotonic ms: start of the state that has a deadline */
-	int64_t heard_at;      /* last byte received */
-	int64_t moved_at;      /* its full socket took something last */
-	int64_t unsent;        /* what the kernel had for it then */
-	uint64_t held_bytes;   /* of all subscriptions, see hub.h */
-	int64_t position_at;   /* last position frame sent */
-	uint64_t position_seq; /* and which one it was */
+	int64_t since;       /* monotonic ms: start of the state that has a deadline */
+	int64_t heard_at;    /* last byte received */
+	int64_t moved_at;    /* its full socket took something last */
+	int64_t unsent;      /* what the kernel had for it then */
+	uint64_t held_bytes; /* of all subscriptions, see hub.h */
 	Bucket rate;
 	Bucket patience;
-	Seat seat;     /* its place in the counters of user, tenant and address */
-	bool internal; /* came by metrics_listen: pages only */
+	Seat seat; /* its place in the counters of user, tenant and address */
 	char peer[ADDRESS_TEXT_MAX];    /* of the socket; "" = not known */
 	char address[ADDRESS_TEXT_MAX]; /* see conn_address() */
 };
