@@ -311,7 +311,7 @@ choose_bucket(const Limits *limits, Seat *seat, LimitClass limit_class, int i, T
 	int which = 2 * (int) limit_class + i % 2;
 
 	out->name = (LimitName) ((int) first + which);
-	out->bucket = &quota->buckets[which];
+	out->bucket = quota_bucket(quota, which);
 	out->window.ms = i % 2 == 0 ? SECOND_MS : QUOTA_MINUTE_MS;
 	out->window.count = value_of(limits, seat->tenant, out->name);
 }

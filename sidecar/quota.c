@@ -17,19 +17,15 @@ quota_table_init(QuotaTable *table, int nbuckets)
 	list_init(&table->idle);
 }
 
-/* One allocation holds the quota, its buckets and its key. */
 static Quota *
 quota_new(QuotaTable *table, const char *key)
 {
-	size_t buckets = (size_t) table->nbuckets * sizeof(Bucket);
 	size_t size = strlen(key) + 1;
-	Quota *quota = mem_zalloc(sizeof(Quota) + buckets + size);
+	Quota *quota = mem_zalloc(sizeof(Quota) + size);
 
 	list_init(&quota->in_idle);
 	quota->table = table;
-	if (buckets > 0)
-		quota->buckets = (Bucket *) (void *) (quota + 1);
-	quota->key = memcpy((char *) (quota + 1) + buckets, key, size);
+	memcpy(quota->key, key, size);
 	strmap_add(&table->map, quota->key, quota);
 	stats.quotas++;
 	return quota;
@@ -43,6 +39,7 @@ quota_free(Quota *quota)
 	list_remove(&quota->in_idle);
 	strmap_remove(&quota->table->map, quota->key);
 	free(quota->own);
+	free(quota->buckets);
 	free(quota);
 	stats.quotas--;
 }
@@ -69,7 +66,7 @@ is_worth_keeping(const Quota *quota, int64_t now_ms)
 {
 	if (quota->banned_until > now_ms || quota->strikes.spent > 0)
 		return true;
-	for (int i = 0; i < quota->table->nbuckets; i++)
+	for (int i = 0; quota->buckets != NULL && i < quota->table->nbuckets; i++)
 	{
 		const Bucket *bucket = &quota->buckets[i];
 
@@ -101,6 +98,15 @@ quota_drop(Quota *quota, int64_t now_ms)
 		remember(quota, now_ms);
 	else
 		quota_free(quota);
+}
+
+Bucket *
+quota_bucket(Quota *quota, int which)
+{
+	assert(which < quota->table->nbuckets);
+	if (quota->buckets == NULL)
+		quota->buckets = mem_zalloc((size_t) quota->table->nbuckets * sizeof(Bucket));
+	return &quota->buckets[which];
 }
 
 /* Has it been away for so long that its buckets are full? */

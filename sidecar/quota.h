@@ -34,9 +34,9 @@ typedef struct Quota
 	int64_t idle_since;
 	int64_t banned_until;
 	Bucket strikes;
-	Bucket *buckets;         /* as many as the table says, NULL for none */
+	Bucket *buckets;         /* as many as the table says; NULL: all are full */
 	struct LimitValues *own; /* of a tenant, see limits.h; NULL: none */
-	char *key;
+	char key[];
 } Quota;
 
 /* One of these for users, one for tenants, one for addresses. */
@@ -59,5 +59,8 @@ extern void quota_table_sweep(QuotaTable *table, int64_t now_ms);
 /* Adds a user of the quota, made when it is the first; one user fewer. */
 extern Quota *quota_hold(QuotaTable *table, const char *key);
 extern void quota_drop(Quota *quota, int64_t now_ms);
+
+/* To take from; who does nothing has none. */
+extern Bucket *quota_bucket(Quota *quota, int which);
 
 #endif
