@@ -10,7 +10,7 @@
 #include "session.h"
 #include "stats.h"
 #include "url.h"
-#include "wsframe.h"
+#include "utf8.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "poll.h"
 #include "session.h"
 #include "url.h"
-#include "wsframe.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "logjson.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,40 +3,10 @@
  */
 #include "logjson.h"
 
+#include "utf8.h"
+
 #include <ctype.h>
 #include <string.h>
-
-size_t
-utf8_length(const unsigned char *bytes, size_t len)
-{
-	/* of the second byte: what keeps out overlong forms and surrogates */
-	unsigned char low = 0x80;
-	unsigned char high = 0xbf;
-	unsigned char first = len > 0 ? bytes[0] : 0xff;
-	size_t size;
-
-	if (first < 0x80)
-		return 1;
-	if (first < 0xc2 || first > 0xf4)
-		return 0;
-	size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-	if (first == 0xe0)
-		low = 0xa0;
-	else if (first == 0xed)
-		high = 0x9f;
-	else if (first == 0xf0)
-		low = 0x90;
-	else if (first == 0xf4)
-		high = 0x8f;
-	if (size > len || bytes[1] < low || bytes[1] > high)
-		return 0;
-	for (size_t i = 2; i < size; i++)
-	{
-		if ((bytes[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	return size;
-}
 
 void
 logjson_string(Buf *out, const char *text, size_t len)

@@ -15,7 +15,4 @@ extern void logjson_pairs(Buf *out, const char *pairs);
 /* Appends a text as a JSON string, made valid. */
 extern void logjson_string(Buf *out, const char *text, size_t len);
 
-/* Bytes of the well-formed UTF-8 character at the front; 0 when it is none. */
-extern size_t utf8_length(const unsigned char *bytes, size_t len);
-
 #endif

@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "session.h"
 #include "stats.h"
+#include "utf8.h"
 #include "ws.h"
 #include "wsframe.h"
 

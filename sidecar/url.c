@@ -3,7 +3,7 @@
  */
 #include "url.h"
 
-#include "wsframe.h"
+#include "utf8.h"
 
 #include <string.h>
 #include <strings.h>

@@ -68,7 +68,4 @@ extern void wsframe_append_close(Buf *out, int code, const char *reason);
 /* The code a peer's close frame carries; 1005 when it has none, 1002 when invalid. */
 extern int wsframe_close_code(const WsFrame *frame);
 
-/* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
-extern bool utf8_is_valid(const unsigned char *bytes, size_t len);
-
 #endif

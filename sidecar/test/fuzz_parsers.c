@@ -13,6 +13,7 @@
 #include "tap.h"
 #include "twin.h"
 #include "url.h"
+#include "utf8.h"
 #include "wire.h"
 #include "wsframe.h"
 

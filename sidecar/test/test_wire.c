@@ -6,6 +6,7 @@
 #include "mem.h"
 #include "ratelimit.h"
 #include "tap.h"
+#include "utf8.h"
 #include "wire.h"
 #include "wsframe.h"
 
