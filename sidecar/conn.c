@@ -297,6 +297,15 @@ conn_send_events(Conn *conn, const Buf *json, Receipt *receipt)
 	chunk_unref(chunk);
 }
 
+void
+conn_tell(Conn *conn, const Buf *json)
+{
+	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL);
+
+	conn_push(conn, chunk);
+	chunk_unref(chunk);
+}
+
 /* Whatever the state. */
 static void
 force_chunk(Conn *conn, Chunk *chunk)

@@ -204,6 +204,9 @@ extern void conn_send(Conn *conn, const Buf *json);
 /* The same with events in it; takes over the reference on their receipt, if any. */
 extern void conn_send_events(Conn *conn, const Buf *json, Receipt *receipt);
 
+/* Queues a frame of the server's own: no answer to anything, and never dropped. */
+extern void conn_tell(Conn *conn, const Buf *json);
+
 /* Queues bytes as they are: an HTTP answer, a pong. */
 extern void conn_send_raw(Conn *conn, const Buf *bytes);
 

@@ -484,11 +484,7 @@ fanout_gap(const Fanout *fanout, const char *reason)
 		Buf json = {0};
 		Chunk *chunk;
 
-		wire_open(&json, "gap", NULL, channel->name);
-		buf_puts(&json, "{\"reason\":");
-		buf_json_string(&json, reason);
-		buf_puts(&json, "}");
-		wire_close(&json);
+		wire_gap(&json, channel->name, reason);
 		chunk = chunk_from_json(CLASS_CRITICAL, &json, NULL);
 		fanout_publish(channel, chunk, NULL);
 		break_subscriptions(channel);

@@ -34,16 +34,6 @@ level_of(const Conn *conn)
 	return 0;
 }
 
-/* Queues a frame of ours: no answer to anything, and never dropped. */
-static void
-send(Conn *conn, const Buf *json)
-{
-	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL);
-
-	conn_push(conn, chunk);
-	chunk_unref(chunk);
-}
-
 /* Says where it stands, and what it did not get since the last time. */
 static void
 tell(Conn *conn)
@@ -58,7 +48,7 @@ tell(Conn *conn)
 	wire_close(&json);
 	conn->out.dropped = 0;
 	conn->out.coalesced = 0;
-	send(conn, &json);
+	conn_tell(conn, &json);
 	buf_free(&json);
 }
 
@@ -91,13 +81,9 @@ flow_gap(Sub *sub, const char *reason)
 	Buf json = {0};
 
 	sub_forget_held(sub);
-	wire_open(&json, "gap", NULL, sub->channel->name);
-	buf_puts(&json, "{\"reason\":");
-	buf_json_string(&json, reason);
-	buf_puts(&json, "}");
-	wire_close(&json);
+	wire_gap(&json, sub->channel->name, reason);
 	sub->conn->news = true;
-	send(sub->conn, &json);
+	conn_tell(sub->conn, &json);
 	sub_set_broken(sub, true);
 	buf_free(&json);
 }

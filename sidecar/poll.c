@@ -76,11 +76,7 @@ end_with_position(const Exchange *exchange, Buf *body)
 	Buf frame = {0};
 
 	feed_append_position(exchange->gateway->feed, &position, NULL);
-	wire_open(&frame, "position", NULL, NULL);
-	buf_puts(&frame, "{\"position\":");
-	buf_json_string(&frame, buf_cstr(&position));
-	buf_puts(&frame, "}");
-	wire_close(&frame);
+	wire_position(&frame, buf_cstr(&position));
 	if (body->len < frame.len ||
 		memcmp(body->data + body->len - frame.len, frame.data, frame.len) != 0)
 	{

@@ -7,6 +7,7 @@
 #include "feed.h"
 #include "mem.h"
 #include "recheck.h"
+#include "subscribe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -319,7 +320,6 @@ void
 present_leave(Gateway *gateway, Conn *conn, const Request *request)
 {
 	const Sub *sub = request->channel ? hub_find_sub(conn, request->channel) : NULL;
-	Buf json = {0};
 
 	if (sub == NULL ||
 		presence_find(attendance_model(gateway->attendance), sub->channel->name) == NULL)
@@ -328,10 +328,5 @@ present_leave(Gateway *gateway, Conn *conn, const Request *request)
 					"not present in this channel");
 		return;
 	}
-	wire_open(&json, "unsubscribed", request->id, sub->channel->name);
-	buf_puts(&json, "{}");
-	wire_close(&json);
-	hub_unsubscribe(&gateway->hub, hub_find_sub(conn, request->channel));
-	conn_send(conn, &json);
-	buf_free(&json);
+	unsubscribe_request(gateway, conn, request);
 }

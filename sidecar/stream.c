@@ -36,11 +36,7 @@ lay_out_position(Stream *stream)
 	Buf json = {0};
 
 	stream_append_position(stream, &text, NULL);
-	wire_open(&json, "position", NULL, NULL);
-	buf_puts(&json, "{\"position\":");
-	buf_json_string(&json, buf_cstr(&text));
-	buf_puts(&json, "}");
-	wire_close(&json);
+	wire_position(&json, buf_cstr(&text));
 	if (stream->position != NULL)
 		chunk_unref(stream->position);
 	stream->position = chunk_from_json(CLASS_STATE, &json, POSITION_KEY);

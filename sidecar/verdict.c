@@ -10,17 +10,6 @@
 
 #include <string.h>
 
-/* A frame of the server's own: news, for which a poll answers at once. */
-static void
-announce(Conn *conn, const Buf *json)
-{
-	Chunk *chunk = chunk_from_json(CLASS_REPLY, json, NULL); /* never dropped */
-
-	conn->news = true;
-	conn_push(conn, chunk);
-	chunk_unref(chunk);
-}
-
 /* It may not be in this channel any more. */
 static void
 dismiss(Gateway *gateway, Sub *sub, const ErrorCode *code)
@@ -40,7 +29,8 @@ dismiss(Gateway *gateway, Sub *sub, const ErrorCode *code)
 	buf_json_string(&json, code->code);
 	buf_puts(&json, ",\"reason\":\"access to this channel has ended\"}");
 	wire_close(&json);
-	announce(conn, &json);
+	conn->news = true; /* for which a poll answers at once */
+	conn_tell(conn, &json);
 	hub_unsubscribe(&gateway->hub, sub);
 	flow_take_back(conn);
 	buf_free(&json);

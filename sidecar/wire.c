@@ -252,6 +252,30 @@ wire_close(Buf *out)
 	buf_puts(out, "}");
 }
 
+/* A frame whose payload is one text. */
+static void
+put_one_text(Buf *out, const char *type, const char *channel, const char *name,
+			 const char *text)
+{
+	wire_open(out, type, NULL, channel);
+	buf_printf(out, "{\"%s\":", name);
+	buf_json_string(out, text);
+	buf_puts(out, "}");
+	wire_close(out);
+}
+
+void
+wire_gap(Buf *out, const char *channel, const char *reason)
+{
+	put_one_text(out, "gap", channel, "reason", reason);
+}
+
+void
+wire_position(Buf *out, const char *position)
+{
+	put_one_text(out, "position", NULL, "position", position);
+}
+
 void
 wire_number_or_null(Buf *out, int64_t number)
 {

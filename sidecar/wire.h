@@ -66,6 +66,10 @@ extern bool wire_member_is(const char *json, size_t len, const char *name,
 extern void wire_open(Buf *out, const char *type, const char *id, const char *channel);
 extern void wire_close(Buf *out);
 
+/* Whole frames that are sent from more than one place. */
+extern void wire_gap(Buf *out, const char *channel, const char *reason);
+extern void wire_position(Buf *out, const char *position);
+
 typedef struct WireError
 {
 	const ErrorCode *code;
