@@ -351,7 +351,6 @@ attendance_open(Gateway *gateway)
 	attendance->expire = loop_timer_new(on_expire, attendance);
 	attendance->roster = roster_open(gateway, &attendance->model, on_read, attendance);
 	gateway->table.leaves = on_leaves;
-	gateway->moved = attendance_move;
 	hub_on_left(&gateway->hub, on_left, attendance);
 	return attendance;
 }

@@ -34,7 +34,8 @@ static const unsigned legal_moves[] = {
 	[CONN_DEAD] = 0,
 };
 
-const char *
+/* As the log calls it. */
+static const char *
 conn_state_name(ConnState state)
 {
 	static const char *const names[] = {"head",  "http",    "open", "authenticating",

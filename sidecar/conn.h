@@ -169,7 +169,6 @@ extern Conn *conn_create(ConnTable *table, void *socket);
 extern Conn *conn_succeed(Conn *conn);
 
 extern void conn_set_state(Conn *conn, ConnState state);
-extern const char *conn_state_name(ConnState state);
 
 /* Does it take frames? */
 extern bool conn_is_open(const Conn *conn);

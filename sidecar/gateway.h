@@ -33,8 +33,6 @@ typedef struct Gateway
 	struct Delivery *delivery;
 	struct Publisher *publisher;
 	uint64_t access_seq; /* how often there was news of access, see recheck.h */
-	/* a connection took another's place: its memberships move; NULL = none to move */
-	void (*moved)(struct Gateway *gateway, Conn *from, Conn *to);
 	struct Attendance *attendance;
 	bool database_up; /* as last told to the clients */
 	bool draining;

@@ -219,7 +219,8 @@ read_members(Exchange *exchange, const json_t *root)
 	exchange->nnamed = exchange->nwanted;
 }
 
-void
+/* {"subscriptions":[{"channel","since","types"}],"since","types","wait"}. */
+static void
 joining_read_body(Exchange *exchange)
 {
 	json_t *root = exchange->body.len > 0

@@ -18,9 +18,6 @@
 /* ?channel= (several), since= or last_event_id=, types=; the header Last-Event-ID. */
 extern void joining_read_query(Exchange *exchange, const HttpHead *head);
 
-/* {"subscriptions":[{"channel","since","types"}],"since","types","wait"}. */
-extern void joining_read_body(Exchange *exchange);
-
 /* The client is known: until joining_settle() it gets no position. */
 extern void joining_connected(Exchange *exchange);
 

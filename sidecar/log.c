@@ -7,6 +7,7 @@
 #include "logjson.h"
 #include "utf8.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -137,7 +138,8 @@ append_json(Buf *out, LogLevel level, const char *time, const char *message,
 	buf_puts(out, "}\n");
 }
 
-void
+/* Writes a line in one go. */
+static void
 log_line_v(LogLevel level, const char *message, const char *format, va_list args)
 {
 	char time[40];

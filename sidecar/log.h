@@ -8,7 +8,6 @@
 #ifndef WRK_LOG_H
 #define WRK_LOG_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 
 typedef enum LogLevel
@@ -36,8 +35,6 @@ extern bool log_enabled(LogLevel level);
  */
 extern void log_line(LogLevel level, const char *message, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-extern void log_line_v(LogLevel level, const char *message, const char *format,
-					   va_list args);
 
 /*
  * A text from outside as a quoted value, so that it cannot end the value and write

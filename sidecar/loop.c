@@ -44,7 +44,6 @@ typedef struct LoopSignal
 static uv_loop_t loop;
 static int lookups; /* that threads are at */
 static uv_prepare_t tick;
-static uv_idle_t waker;
 static LoopCallback tick_callback;
 static void *tick_arg;
 static LoopSignal signals[MAX_SIGNALS];
@@ -55,16 +54,8 @@ static void
 on_prepare(uv_prepare_t *handle)
 {
 	(void) handle;
-	uv_idle_stop(&waker);
 	if (tick_callback != NULL)
 		tick_callback(tick_arg);
-}
-
-/* An idle handle keeps the loop from sleeping; that is all it is for. */
-static void
-on_idle(uv_idle_t *handle)
-{
-	(void) handle;
 }
 
 void
@@ -73,7 +64,6 @@ loop_init(void)
 	uv_loop_init(&loop);
 	uv_prepare_init(&loop, &tick);
 	uv_prepare_start(&tick, on_prepare);
-	uv_idle_init(&loop, &waker);
 }
 
 void
@@ -98,7 +88,7 @@ static void
 close_ours(uv_handle_t *handle, void *arg)
 {
 	bool ours =
-		handle == (uv_handle_t *) &tick || handle == (uv_handle_t *) &waker ||
+		handle == (uv_handle_t *) &tick ||
 		(handle->type == UV_SIGNAL && ((uv_signal_t *) handle)->signal_cb == on_signal);
 
 	(void) arg;
@@ -127,12 +117,6 @@ loop_on_tick(LoopCallback callback, void *arg)
 {
 	tick_callback = callback;
 	tick_arg = arg;
-}
-
-void
-loop_wake(void)
-{
-	uv_idle_start(&waker, on_idle);
 }
 
 /* A signal, delivered as a callback of the loop. */

@@ -33,9 +33,6 @@ extern void *loop_handle(void);
 
 extern void loop_on_tick(LoopCallback callback, void *arg);
 
-/* Makes the tick hook run soon although nothing else happens. */
-extern void loop_wake(void);
-
 extern void loop_on_signal(int number, LoopCallback callback, void *arg);
 
 /* A timer is made once, started and stopped at will, freed at the end. */

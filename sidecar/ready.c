@@ -30,7 +30,8 @@ what_is_wrong(const Gateway *gateway, const Readiness *readiness)
 	return "";
 }
 
-Readiness
+/* How this process is. */
+static Readiness
 ready_check(const Gateway *gateway)
 {
 	Readiness readiness = {0};

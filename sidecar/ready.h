@@ -20,9 +20,6 @@ typedef struct Readiness
 	int64_t queue_wait; /* ms that the oldest request has been waiting */
 } Readiness;
 
-/* How this process is. */
-extern Readiness ready_check(const Gateway *gateway);
-
 /* The same as JSON, with how its workers are. Returns the HTTP status. */
 extern int ready_render(const Gateway *gateway, Buf *out);
 

@@ -3,6 +3,7 @@
  */
 #include "resume.h"
 
+#include "attendance.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
@@ -154,8 +155,7 @@ resume_take(Gateway *gateway, Conn *conn, const char *resume)
 	stats.takeovers_total++;
 	if (old != NULL)
 	{
-		if (gateway->moved != NULL)
-			gateway->moved(gateway, old, conn);
+		attendance_move(gateway, old, conn);
 		old->place = NULL;
 		conn_close(old, 4409, "session taken over");
 	}

@@ -4,7 +4,7 @@
  *
  * `connected` names the connection (session) and gives a secret (key); who comes back
  * with both, as the same user of the same tenant, takes its place: a connection that
- * is still there is closed 4409, what it was a member of moves (Gateway.moved), and
+ * is still there is closed 4409, what it was a member of moves (attendance.h), and
  * `resumed` is true. Nothing of its events is kept: what was missed follows from
  * positions. What must stay true: a key is good once; a wrong one, somebody else's and
  * one that is not known any more look the same, and disturb nobody.

@@ -56,7 +56,8 @@ append_retry(Buf *out, const char *json, size_t len)
 	buf_puts(out, "\n");
 }
 
-void
+/* One frame's JSON, appended as a server-sent event. */
+static void
 sse_append(Buf *out, const char *json, size_t len)
 {
 	size_t start;

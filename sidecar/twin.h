@@ -23,7 +23,4 @@
  */
 extern Chunk *chunk_as(Chunk *chunk, Framing framing);
 
-/* One frame's JSON, appended as a server-sent event. */
-extern void sse_append(Buf *out, const char *json, size_t len);
-
 #endif

@@ -19,7 +19,11 @@ hex_value(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool
+/*
+ * Appends the text with its %XX decoded, and + as a blank when it is of a query.
+ * False for a % without two hex digits, a NUL, or what is not UTF-8 then.
+ */
+static bool
 url_decode(Buf *out, const char *text, size_t len, bool query)
 {
 	size_t start = out->len;

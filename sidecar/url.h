@@ -14,12 +14,6 @@
 #define URL_DEPTH_MAX 16
 
 /*
- * Appends the text with its %XX decoded, and + as a blank when it is of a query.
- * False for a % without two hex digits, a NUL, or what is not UTF-8 then.
- */
-extern bool url_decode(Buf *out, const char *text, size_t len, bool query);
-
-/*
  * Takes the next name=value off a query; both are replaced. False at the end, and
  * when it cannot be decoded, with *broken set.
  */
