@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { World, connect, northwind, people, until } from './e2e.mjs';
+import { World, connect, northwind, people, sample, until } from './e2e.mjs';
 import { SlowLine, SlowReader, percentile } from './slow.mjs';
 
 const { clara, oskar, ada } = people;
