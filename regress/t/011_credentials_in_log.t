@@ -26,7 +26,7 @@ $node->safe_psql('wrk', q{SELECT wrk.api_key_revoke(split_part('} . $revoked . q
 
 # what is presented, what for, and whatever comes before it in the transaction
 my @refused = (
-	[ $revoked, 'WK401', 'a revoked API key' ],
+	[ $revoked, 'WK4E2', 'a revoked API key' ],
 	[ $acme . 'x', 'WK401', 'an API key with a slip' ],
 	[ $old, 'WK4E1', 'an expired API key' ],
 	[ $odd, 'WK400', 'an API key of an impossible tenant' ],
