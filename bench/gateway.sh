@@ -83,12 +83,12 @@ stop_gateway() {
 
 # ---- the load client, as a process that takes commands
 
-# load_begin CONNECTIONS: open them all on the channels of make_channels
+# load_begin CONNECTIONS [OPTION...]: open them all on the channels of make_channels
 load_begin() {
 	coproc LOAD {
 		exec "${on_client_core[@]}" "$bench_dir/bin/wsload" --control \
 			--connect 127.0.0.1:$gateway_port --connections "$1" --server-pid "$gateway_pid" \
-			--tokens "$work_dir/tokens" --channels "$work_dir/channels"
+			--tokens "$work_dir/tokens" --channels "$work_dir/channels" "${@:2}"
 	}
 	# shellcheck disable=SC2153	# coproc sets it
 	load_pid=$LOAD_PID
