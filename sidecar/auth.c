@@ -141,7 +141,7 @@ accept_client(Pending *pending, const Opened *opened)
 	conn->rechecked_at =
 		conn->position_at - clock_jitter(gateway->config.recheck_interval / 2 + 1);
 	if (gateway->access_seq > pending->access_seq)
-		recheck_conn(gateway, conn);
+		recheck_conn(conn);
 	free(snapshot);
 }
 
@@ -271,7 +271,7 @@ refresh_with(Pending *pending, const Opened *opened)
 	/* what the token before was told is not what this one may */
 	conn->access_seq = ++pending->gateway->access_seq;
 	/* what it may as that, in the channels it is in; held until that is known */
-	recheck_got_token(pending->gateway, conn);
+	recheck_got_token(conn);
 }
 
 /* The database has judged the token of an auth. */

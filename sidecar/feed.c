@@ -270,7 +270,7 @@ take_page(Feed *feed, const PgAnswer *answer)
 {
 	int nevents = answer->nrows - 1;
 	int64_t began = clock_now_us();
-	int nnews = recheck_take(feed->gateway, answer, nevents);
+	int nnews = recheck_take(answer, nevents);
 
 	for (int row = nnews; row < nevents; row++)
 		add_row(feed, answer, row);
@@ -299,7 +299,7 @@ fetch_failed(Feed *feed, const PgAnswer *answer)
 		/* too long away: what was in between is gone */
 		feed_forget_cycle(feed);
 		fanout_gap(&feed->gateway->fanout, "unrecoverable");
-		recheck_everybody(feed->gateway);
+		recheck_everybody();
 		stream_forget_snapshot(&feed->stream);
 		pg_restart(feed->link);
 		return;

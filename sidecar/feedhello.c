@@ -130,7 +130,7 @@ resume_from(Feed *feed, const char *epoch, const char *snapshot)
 		return;
 	stream_set_snapshot(&feed->stream, snapshot);
 	/* nobody heard of what was lost before this snapshot */
-	recheck_everybody(feed->gateway);
+	recheck_everybody();
 }
 
 /* The database introduces itself, or refuses. */

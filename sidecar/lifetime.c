@@ -66,5 +66,5 @@ lifetime_check(Gateway *gateway, Conn *conn, int64_t now, int64_t wall)
 		check_activity(conn, now);
 	if (conn->state == CONN_READY && interval > 0 && conn->waits == 0 &&
 		now - conn->rechecked_at >= interval)
-		recheck_quietly(gateway, conn);
+		recheck_quietly(conn);
 }

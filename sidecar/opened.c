@@ -3,6 +3,8 @@
  */
 #include "opened.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 /* A string member, "" when there is none. */
@@ -36,4 +38,18 @@ opened_free(Opened *opened)
 {
 	json_decref(opened->root);
 	*opened = (Opened){0};
+}
+
+bool
+grant_may_publish(const json_t *grant)
+{
+	size_t index;
+	const json_t *right;
+
+	json_array_foreach(json_object_get(grant, "can"), index, right)
+	{
+		if (json_is_string(right) && strcmp(json_string_value(right), "publish") == 0)
+			return true;
+	}
+	return false;
 }

@@ -24,4 +24,7 @@ typedef struct Opened
 extern bool opened_read(Opened *opened, const char *text);
 extern void opened_free(Opened *opened);
 
+/* May the client publish in a channel, by what gateway_subscribe() says of it? */
+extern bool grant_may_publish(const json_t *grant);
+
 #endif

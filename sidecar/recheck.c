@@ -12,6 +12,7 @@
 #include "admit.h"
 #include "attendance.h"
 #include "clock.h"
+#include "deferred.h"
 #include "eventrow.h"
 #include "feed.h"
 #include "log.h"
@@ -29,14 +30,6 @@
 #define RETRY_MS 200 /* when it cannot be asked, or does not know */
 #define TRIES 50     /* then the client is sent to ask another gateway */
 
-/* One of these for each frame of a suspended client; owned by its Recheck. */
-typedef struct Deferred
-{
-	ListNode node;
-	size_t len;
-	char text[];
-} Deferred;
-
 /* One of these for each connection that is asked about; freed with its last answer. */
 typedef struct Recheck
 {
@@ -46,9 +39,7 @@ typedef struct Recheck
 	bool again; /* there was news since it was sent */
 	bool whole; /* all subscriptions, not only the suspended */
 	int tries;
-	List deferred;
-	size_t deferred_bytes;
-	uint32_t ndeferred;
+	Deferred deferred;
 } Recheck;
 
 static Gateway *gateway;
@@ -72,9 +63,9 @@ on_retry(void *arg)
 }
 
 void
-recheck_init(Gateway *owner)
+recheck_init(Gateway *of)
 {
-	gateway = owner;
+	gateway = of;
 	list_init(&line);
 	list_init(&later);
 	retry = loop_timer_new(on_retry, NULL);
@@ -110,11 +101,8 @@ wait_a_while(void)
 static void
 free_recheck(Recheck *recheck)
 {
-	ListNode *node;
-
 	put(recheck, NULL);
-	while ((node = list_pop_head(&recheck->deferred)) != NULL)
-		free(list_entry(node, Deferred, node));
+	deferred_free(&recheck->deferred);
 	if (recheck->conn != NULL)
 		recheck->conn->recheck = NULL;
 	free(recheck);
@@ -188,7 +176,7 @@ enqueue(Conn *conn, bool whole)
 	{
 		recheck = mem_zalloc(sizeof(Recheck));
 		list_init(&recheck->in_line);
-		list_init(&recheck->deferred);
+		deferred_init(&recheck->deferred);
 		recheck->conn = conn;
 		conn->recheck = recheck;
 	}
@@ -222,17 +210,15 @@ question(Conn *conn)
 }
 
 void
-recheck_conn(Gateway *owner, Conn *conn)
+recheck_conn(Conn *conn)
 {
-	(void) owner;
 	question(conn);
 	send_next();
 }
 
 void
-recheck_quietly(Gateway *owner, Conn *conn)
+recheck_quietly(Conn *conn)
 {
-	(void) owner;
 	conn->rechecked_at = clock_now_ms();
 	enqueue(conn, true);
 	send_next();
@@ -251,14 +237,14 @@ recheck_joined(Pending *pending, Sub *sub)
 }
 
 void
-recheck_everybody(Gateway *owner)
+recheck_everybody(void)
 {
-	owner->access_seq++;
-	list_foreach(node, following, &owner->table.all)
+	gateway->access_seq++;
+	list_foreach(node, following, &gateway->table.all)
 	{
 		Conn *conn = list_entry(node, Conn, in_table);
 
-		conn->access_seq = owner->access_seq;
+		conn->access_seq = gateway->access_seq;
 		question(conn);
 	}
 	send_next();
@@ -291,7 +277,7 @@ apply(AccessNews *news, Conn *conn)
 }
 
 int
-recheck_take(Gateway *owner, const PgAnswer *answer, int nrows)
+recheck_take(const PgAnswer *answer, int nrows)
 {
 	AccessNews news = {0};
 	int taken = 0;
@@ -307,15 +293,15 @@ recheck_take(Gateway *owner, const PgAnswer *answer, int nrows)
 	if (taken == 0)
 		return 0;
 	stats.access_news_total += taken;
-	owner->access_seq++;
-	list_foreach(node, following, &owner->table.all)
+	gateway->access_seq++;
+	list_foreach(node, following, &gateway->table.all)
 	{
 		Conn *conn = list_entry(node, Conn, in_table);
 
 		if (conn->state == CONN_READY && access_is_about(&news, conn->tenant))
 			apply(&news, conn);
 	}
-	attendance_news(owner, &news);
+	attendance_news(gateway, &news);
 	access_free(&news);
 	send_next();
 	return taken;
@@ -328,19 +314,15 @@ static void
 let_go_on(Recheck *recheck)
 {
 	Conn *conn = recheck->conn;
-	List frames;
-	ListNode *node;
+	Deferred frames;
+	DeferredFrame *frame;
 
-	list_init(&frames);
-	while ((node = list_pop_head(&recheck->deferred)) != NULL)
-		list_push_tail(&frames, node);
+	deferred_move(&frames, &recheck->deferred);
 	conn->waits &= (uint8_t) ~WAITS_FOR_RECHECK;
 	free_recheck(recheck);
 	feed_send_position(gateway->feed, conn);
-	while ((node = list_pop_head(&frames)) != NULL)
+	while ((frame = deferred_next(&frames)) != NULL)
 	{
-		Deferred *frame = list_entry(node, Deferred, node);
-
 		if (conn->state == CONN_READY)
 			session_deferred(gateway, conn, frame->text, frame->len);
 		free(frame);
@@ -454,43 +436,23 @@ recheck_wait_for_token(Conn *conn)
 }
 
 void
-recheck_got_token(Gateway *owner, Conn *conn)
+recheck_got_token(Conn *conn)
 {
 	conn->waits &= (uint8_t) ~WAITS_FOR_TOKEN;
-	recheck_conn(owner, conn);
-}
-
-/* Keeps a frame for later; false when there are too many. */
-static bool
-defer(Conn *conn, const char *text, size_t len)
-{
-	Recheck *recheck = conn->recheck;
-	Deferred *frame;
-
-	if (recheck == NULL || recheck->ndeferred >= gateway->config.requests_max ||
-		recheck->deferred_bytes + len > (size_t) gateway->config.frame_max)
-		return false;
-	frame = mem_alloc(sizeof(Deferred) + len);
-	list_init(&frame->node);
-	frame->len = len;
-	memcpy(frame->text, text, len);
-	list_push_tail(&recheck->deferred, &frame->node);
-	recheck->ndeferred++;
-	recheck->deferred_bytes += len;
-	return true;
+	recheck_conn(conn);
 }
 
 bool
-recheck_admits(Gateway *owner, Conn *conn, const Request *request, bool anytime,
-			   const char *text, size_t len)
+recheck_admits(Conn *conn, const Request *request, bool anytime, const char *text,
+			   size_t len)
 {
-	(void) owner;
 	if (conn->waits == 0 || anytime)
 		return true;
 	if ((conn->waits & WAITS_FOR_TOKEN) != 0)
 		reply_error(conn, request->id, request->channel, &error_token_expired,
 					"the token has expired: send auth with a fresh one");
-	else if (!defer(conn, text, len))
+	else if (conn->recheck == NULL ||
+			 !deferred_add(&conn->recheck->deferred, &gateway->config, text, len))
 		reply_unavailable(conn, request->id, request->channel);
 	return false;
 }

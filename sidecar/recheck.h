@@ -32,16 +32,16 @@ extern void recheck_free(void);
  * Takes the control events at the head of a page, suspends whom they name and asks.
  * Returns how many rows they were.
  */
-extern int recheck_take(Gateway *gateway, const PgAnswer *answer, int nrows);
+extern int recheck_take(const PgAnswer *answer, int nrows);
 
 /* News may have been missed: everybody. */
-extern void recheck_everybody(Gateway *gateway);
+extern void recheck_everybody(void);
 
 /* The connection as a whole is suspended until the database has answered. */
-extern void recheck_conn(Gateway *gateway, Conn *conn);
+extern void recheck_conn(Conn *conn);
 
 /* Asks without suspending anything: nothing is known to have changed. */
-extern void recheck_quietly(Gateway *gateway, Conn *conn);
+extern void recheck_quietly(Conn *conn);
 
 /*
  * A subscription was made by what the database answered to this request: suspends it
@@ -51,14 +51,14 @@ extern void recheck_joined(Pending *pending, Sub *sub);
 
 /* Its own token has expired: suspended until there is another one, or given back. */
 extern void recheck_wait_for_token(Conn *conn);
-extern void recheck_got_token(Gateway *gateway, Conn *conn);
+extern void recheck_got_token(Conn *conn);
 
 /*
  * May this frame be handled now? Else it waits, or was refused: all but the few that
  * are good at any time wait for the database's answer.
  */
-extern bool recheck_admits(Gateway *gateway, Conn *conn, const Request *request,
-						   bool anytime, const char *text, size_t len);
+extern bool recheck_admits(Conn *conn, const Request *request, bool anytime,
+						   const char *text, size_t len);
 
 /* The connection will be freed. */
 extern void recheck_gone(Conn *conn);

@@ -33,6 +33,7 @@ typedef struct Pending
 	uint64_t serial;     /* of the subscription */
 	uint64_t access_seq; /* news of access that the database knew when it was asked */
 	char *resume;        /* "session.key" of a connect */
+	bool can_publish;    /* by those rights */
 	bool made;           /* no subscription had been answered before it */
 	int replays;         /* asked for it so far */
 	int64_t began;       /* monotonic ms */

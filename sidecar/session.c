@@ -333,8 +333,8 @@ dispatch(Gateway *gateway, Conn *conn, const Request *request, const char *text,
 					"connect with a token first");
 	else if (gateway->draining)
 		reply_unavailable(conn, request->id, request->channel);
-	else if (!recheck_admits(gateway, conn, request, found->flags & (ANYBODY | ANYTIME),
-							 text, len))
+	else if (!recheck_admits(conn, request, found->flags & (ANYBODY | ANYTIME), text,
+							 len))
 		;
 	else if (conn->state != CONN_READY || admit_frame(conn, request, class_of(found)))
 		found->handle(gateway, conn, request);

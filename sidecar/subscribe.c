@@ -8,19 +8,20 @@
 #include "feed.h"
 #include "log.h"
 #include "mem.h"
+#include "opened.h"
 #include "present.h"
 #include "recheck.h"
 #include "refusal.h"
 #include "stats.h"
+#include "subscribed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REPLAYS_UNSENT \
-	4 /* times outbox_max: a slow line may bring many channels back \
-	   */
+/* times outbox_max: a slow line may bring many channels back */
+#define REPLAYS_UNSENT 4
 
 #define REPLAY_ROWS_ANY INT64_C(1000000) /* no limit: bytes end it */
 
@@ -37,79 +38,6 @@ own_sub(const Pending *pending)
 	Sub *sub = hub_find_sub(pending->conn, pending->channel);
 
 	return sub != NULL && sub->serial == pending->serial ? sub : NULL;
-}
-
-/* The replayed events that the client wants as a JSON array. */
-static void
-append_events(Buf *out, const PgAnswer *answer, const Pending *pending)
-{
-	bool first = true;
-
-	buf_puts(out, "[");
-	for (int row = 0; answer != NULL && row < answer->nrows; row++)
-	{
-		Event event;
-
-		row_to_event(answer, row, &event);
-		if (!type_filter_passes(pending->filter, event.type))
-			continue;
-		if (!first)
-			buf_puts(out, ",");
-		first = false;
-		event_append_json(out, &event, pending->channel);
-	}
-	buf_puts(out, "]");
-}
-
-/* What acknowledging the replayed events says; NULL when that is nothing. */
-static Receipt *
-make_receipt(const PgAnswer *answer, const Pending *pending)
-{
-	Receipt *receipt = NULL;
-
-	for (int row = 0; answer != NULL && row < answer->nrows; row++)
-	{
-		Event event;
-		const char *method;
-		char *id;
-
-		row_to_event(answer, row, &event);
-		method = receipt_method(event.type);
-		if (method == NULL || !type_filter_passes(pending->filter, event.type))
-			continue;
-		id = receipt_id(event.payload, event.payload_len);
-		if (id != NULL)
-			receipt_add(&receipt, pending->channel, method, id,
-						event.sender_id ? event.sender_id : "");
-		free(id);
-	}
-	return receipt;
-}
-
-/* Answers the request. */
-static void
-send_subscribed(Pending *pending, bool recovered, const PgAnswer *events)
-{
-	Buf json = {0};
-
-	present_enter(pending, own_sub(pending));
-	wire_open(&json, "subscribed", pending->id, pending->channel);
-	buf_puts(&json, "{\"as\":");
-	buf_json_string(&json, pending->as);
-	buf_puts(&json, ",\"position\":");
-	buf_json_string(&json, pending->position);
-	buf_printf(&json,
-			   ",\"recovered\":%s,\"can\":%s,\"events\":", recovered ? "true" : "false",
-			   pending->rights);
-	append_events(&json, events, pending);
-	if (pending->filter != NULL)
-		buf_printf(&json, ",\"types\":%s", pending->filter->text);
-	present_append(pending, &json);
-	buf_puts(&json, "}");
-	wire_close(&json);
-	conn_send_events(pending->conn, &json, make_receipt(events, pending));
-	present_sync(pending);
-	buf_free(&json);
 }
 
 /* Ends a subscription, and the one to its presence that it brought along. */
@@ -221,12 +149,12 @@ on_replayed(void *arg, const PgAnswer *answer)
 	{
 		bool recovered = !is_crowded(pending->conn) && !is_doubtful(pending, answer);
 
-		send_subscribed(pending, recovered, recovered ? answer : NULL);
+		subscribed_send(pending, own_sub(pending), recovered ? answer : NULL, recovered);
 		release(pending, true);
 	}
 	else if (answer->status == PG_ERROR && errors_find(answer->sqlstate)->status == 410)
 	{
-		send_subscribed(pending, false, NULL);
+		subscribed_send(pending, own_sub(pending), NULL, false);
 		release(pending, true);
 	}
 	else
@@ -261,7 +189,7 @@ join(Pending *pending)
 		sub = hub_subscribe(&gateway->hub, pending->conn, pending->channel);
 	hub_set_alias(sub, pending->as);
 	hub_set_filter(sub, type_filter_ref(pending->filter));
-	sub->can_publish = strstr(pending->rights, "\"publish\"") != NULL;
+	sub->can_publish = pending->can_publish;
 	sub->serial = ++last_serial;
 	pending->serial = sub->serial;
 	free(pending->upto);
@@ -332,6 +260,7 @@ read_grant(Pending *pending, const PgAnswer *answer)
 		pending->channel = mem_strdup(channel);
 		pending->presence = presence ? mem_strdup(presence) : NULL;
 		pending->rights = json_dumps(can, JSON_COMPACT);
+		pending->can_publish = grant_may_publish(grant);
 	}
 	json_decref(grant);
 	return pending->rights != NULL;
@@ -360,7 +289,7 @@ join_or_wait(Pending *pending)
 	else if (pending->text == NULL)
 	{
 		join(pending);
-		send_subscribed(pending, true, NULL);
+		subscribed_send(pending, own_sub(pending), NULL, true);
 		release_live(pending);
 	}
 	else if (feed_after_next_fetch(gateway->feed, on_feed_caught_up, pending))

@@ -8,7 +8,6 @@
 #include "stats.h"
 #include "wire.h"
 
-#include <string.h>
 
 /* It may not be in this channel any more. */
 static void
@@ -36,21 +35,6 @@ dismiss(Gateway *gateway, Sub *sub, const ErrorCode *code)
 	buf_free(&json);
 }
 
-/* May the client publish there, as gateway_subscribe() says it? */
-static bool
-may_publish(const json_t *grant)
-{
-	size_t index;
-	const json_t *right;
-
-	json_array_foreach(json_object_get(grant, "can"), index, right)
-	{
-		if (json_is_string(right) && strcmp(json_string_value(right), "publish") == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What was answered about one channel; other: the connection sees other events now. */
 static void
 settle(Gateway *gateway, Sub *sub, const json_t *grant, bool other)
@@ -66,7 +50,7 @@ settle(Gateway *gateway, Sub *sub, const json_t *grant, bool other)
 		stats.rights_changed_total++;
 		flow_gap(sub, "rights_changed");
 	}
-	sub->can_publish = may_publish(grant);
+	sub->can_publish = grant_may_publish(grant);
 	if ((sub->conn->waits & WAITS_FOR_TOKEN) == 0)
 		sub_resume(sub);
 }
