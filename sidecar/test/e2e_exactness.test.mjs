@@ -14,27 +14,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { dice } from './dice.mjs';
 import { World, fence, helios, isFence, northwind, people, quote, until } from './e2e.mjs';
 
 const { clara, oskar, bruno, bea } = people;
 const WRITERS = 16;
 const SECONDS = Number(process.env.WRK_CHAOS_SECONDS ?? 15);
 const SEED = Number(process.env.WRK_SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-// mulberry32: a small generator with a seed
-function random(seed) {
-  const next = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return {
-    chance: (p) => next() < p,
-    below: (n) => Math.floor(next() * n),
-    pick: (list) => list[Math.floor(next() * list.length)],
-  };
-}
 
 const uuid = (writer, n) =>
   `00000000-0000-4000-a000-${String(writer).padStart(4, '0')}${String(n).padStart(8, '0')}`;
@@ -67,7 +53,7 @@ class Writer {
   constructor(n, lab) {
     Object.assign(this, {
       n,
-      dice: random(SEED + n),
+      dice: dice(SEED + n),
       sql: new Steady(lab),
       other: new Steady(lab),
       tasks: 0,
@@ -141,7 +127,7 @@ class Chaos {
   done = {};
 
   constructor(world, followers) {
-    Object.assign(this, { world, followers, dice: random(SEED), sql: new Steady(world.lab) });
+    Object.assign(this, { world, followers, dice: dice(SEED), sql: new Steady(world.lab) });
   }
 
   async #terminate(what, condition) {

@@ -4,11 +4,10 @@
  * failure names its seed.
  */
 #include "buspack.h"
-#include "clock.h"
 #include "ephemeral.h"
+#include "fuzz.h"
 #include "mem.h"
 #include "receipt.h"
-#include "tap.h"
 #include "typefilter.h"
 #include "wire.h"
 
@@ -16,25 +15,6 @@
 
 #define DEFAULT_MS 300
 #define MAX_INPUT 512
-
-static uint64_t state;
-
-/* splitmix64 */
-static uint64_t
-next(void)
-{
-	uint64_t z = (state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static size_t
-below(size_t limit)
-{
-	return next() % limit;
-}
 
 static const char *const payloads[] = {
 	"0123456789abcdef0123456789abcdef e:38:[\"tenant:t:project:1\",\"u\",\"cursor\"]\n{}e:3:abc",
@@ -168,26 +148,11 @@ fuzz_other(void)
 int
 main(void)
 {
-	static bool (*const tests[])(void) = {fuzz_payload, fuzz_word, fuzz_other};
-	static const char *const names[] = {"payloads", "words", "filters and ids"};
-	const char *ms = getenv("WRK_FUZZ_MS");
-	const char *seed = getenv("WRK_SEED");
-	int64_t rest = ms ? strtoll(ms, NULL, 10) : DEFAULT_MS;
+	static const FuzzCase cases[] = {
+		{"payloads", fuzz_payload},
+		{"words", fuzz_word},
+		{"filters and ids", fuzz_other},
+	};
 
-	for (size_t i = 0; i < 3; i++)
-	{
-		uint64_t begin =
-			seed ? strtoull(seed, NULL, 10) : (uint64_t) clock_jitter(INT64_MAX);
-		int64_t end = clock_now_ms() + rest / 3;
-		bool good = true;
-
-		for (uint64_t n = begin; good && clock_now_ms() < end; n++)
-		{
-			state = n;
-			good = tests[i]();
-			begin = n;
-		}
-		ok(good, "%s, WRK_SEED=%llu", names[i], (unsigned long long) begin);
-	}
-	return tap_done();
+	return fuzz_all(cases, sizeof(cases) / sizeof(cases[0]), DEFAULT_MS);
 }

@@ -4,13 +4,12 @@
  * block of its own size, so that the address sanitizer sees the first byte too far.
  * WRK_FUZZ_MS sets the time, WRK_SEED the beginning; a failure names its seed.
  */
-#include "clock.h"
 #include "deflate.h"
 #include "event.h"
+#include "fuzz.h"
 #include "httpbody.h"
 #include "httphead.h"
 #include "mem.h"
-#include "tap.h"
 #include "twin.h"
 #include "url.h"
 #include "utf8.h"
@@ -21,25 +20,6 @@
 
 #define DEFAULT_MS 1000
 #define MAX_INPUT 4096
-
-static uint64_t state;
-
-/* splitmix64 */
-static uint64_t
-next(void)
-{
-	uint64_t z = (state += 0x9e3779b97f4a7c15u);
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return z ^ z >> 31;
-}
-
-static size_t
-below(size_t limit)
-{
-	return next() % limit;
-}
 
 static const char *const heads[] = {
 	"GET /readyz?x=1 HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
@@ -425,41 +405,15 @@ fuzz_twin(void)
 	return good;
 }
 
-/* Runs one of them for its share of the time. */
-static void
-fuzz(const char *name, bool (*one)(void), uint64_t seed, int64_t ms)
-{
-	int64_t end = clock_now_ms() + ms;
-	uint64_t failed = 0;
-
-	while (clock_now_ms() < end && failed == 0)
-	{
-		state = ++seed;
-		if (!one())
-			failed = seed;
-	}
-	ok(failed == 0, "%s", name);
-	if (failed != 0)
-		printf("# WRK_SEED=%llu\n", (unsigned long long) failed - 1);
-}
-
 int
 main(void)
 {
-	const char *ms_text = getenv("WRK_FUZZ_MS");
-	const char *seed_text = getenv("WRK_SEED");
-	int64_t ms = (ms_text ? atoll(ms_text) : DEFAULT_MS) / 8;
-	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10)
-							  : (uint64_t) clock_jitter(INT64_MAX) >> 20;
+	static const FuzzCase cases[] = {
+		{"request heads", fuzz_head},         {"frames", fuzz_frame},
+		{"requests", fuzz_request},           {"bodies", fuzz_body},
+		{"paths and queries", fuzz_url},      {"compressed messages", fuzz_deflate},
+		{"offers of extensions", fuzz_offer}, {"frames of other transports", fuzz_twin},
+	};
 
-	printf("# WRK_SEED=%llu\n", (unsigned long long) seed);
-	fuzz("request heads", fuzz_head, seed, ms);
-	fuzz("frames", fuzz_frame, seed, ms);
-	fuzz("requests", fuzz_request, seed, ms);
-	fuzz("bodies", fuzz_body, seed, ms);
-	fuzz("paths and queries", fuzz_url, seed, ms);
-	fuzz("compressed messages", fuzz_deflate, seed, ms);
-	fuzz("offers of extensions", fuzz_offer, seed, ms);
-	fuzz("frames of other transports", fuzz_twin, seed, ms);
-	return tap_done();
+	return fuzz_all(cases, sizeof(cases) / sizeof(cases[0]), DEFAULT_MS);
 }

@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Sql } from '../../tools/lab.mjs';
+import { dice } from './dice.mjs';
 import { Cluster, Gateway, sleep, until } from './harness.mjs';
 import { connect } from './ws_client.mjs';
 
@@ -22,18 +23,6 @@ const people = [
   { token: 't1:olga:ops', tenant: 't1', user: 'olga', mask: 2 },
   { token: 't2:bob:client,ops', tenant: 't2', user: 'bob', mask: 3 },
 ];
-
-// mulberry32: a small generator with a seed
-function dice(seed) {
-  const next = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (n) => Math.floor(next() * n);
-  return { below, chance: (p) => next() < p, pick: (list) => list[below(list.length)] };
-}
 
 // What one connection was given on its channels. A stretch is a subscription from a position on; `claimed` is
 // the last position that came during it, and `claimedIds` how many of its events had come by then.
