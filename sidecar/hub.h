@@ -7,8 +7,9 @@
  * suspended, which holds as well; both may be at once, and it flows when both are
  * over. What must stay true: each (connection, channel) has at most one Sub.
  *
- * Queue of held chunks. Bound: outbox_max bytes. Overflow: the connection is
- * closed 4430 and resumes. Counter: stats.slow_consumers_total.
+ * Queue of held chunks. Bound: outbox_max bytes for all subscriptions of a connection.
+ * Overflow: dropped, and a gap behind the answer that was waited for, see flow.h.
+ * Counters: stats.slow_gaps_total, stats.skipped_total.
  */
 #ifndef WRK_HUB_H
 #define WRK_HUB_H

@@ -1,7 +1,7 @@
 #!/bin/sh
 # lint_layers.sh L0 L1 L2 L3 L4 UV PQ LWS SSL ZLIB: an include may go to the same or a lower
-# layer, and only the named files may know libuv, libpq, libwebsockets, OpenSSL and zlib. Run by
-# `make lint-layers` in the folder of the sources.
+# layer, only the named files may know libuv, libpq, libwebsockets, OpenSSL and zlib, and README.md
+# has them all. Run by `make lint-layers` in the folder of the sources.
 status=0
 
 layer_of() {
@@ -55,5 +55,18 @@ known_to libwebsockets.h "$8"
 known_to openssl/ssl.h "$9"
 shift 9
 known_to zlib.h "$1"
+
+# the table of README.md has every file, in its layer
+table=$(sed -n '/^| layer |/,/^$/p' README.md | sed 1,2d | tr -d '`' | while IFS='|' read -r _ number files _; do
+	case $number in *[0-4]*) n=$number ;; esac
+	for f in $files; do echo "$n $f"; done
+done)
+n=0
+for files in "$L0" "$L1" "$L2" "$L3" "$L4"; do
+	for f in $files; do
+		echo "$table" | grep -qx " $n  $f" || complain "README.md: its table has no $f in layer $n"
+	done
+	n=$((n + 1))
+done
 [ $status = 0 ] && echo "layers: ok"
 exit $status
