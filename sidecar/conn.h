@@ -93,6 +93,7 @@ struct Conn
 	bool warned;             /* token_expiring was sent */
 	bool internal;           /* came by metrics_listen: pages only */
 	uint8_t waits;           /* ConnWait bits */
+	bool abandoned;          /* it takes nothing: its socket ends with a reset */
 	uint16_t close_code;     /* it ended with, 0 = without a word */
 
 	struct HttpRequest *request; /* whose body is still to come; owned */
@@ -123,7 +124,7 @@ struct Conn
 
 	int64_t since;       /* monotonic ms: start of the state that has a deadline */
 	int64_t heard_at;    /* last byte received */
-	int64_t moved_at;    /* its full socket took something last */
+	int64_t moved_at;    /* its full socket, or a stream's, took something last */
 	int64_t unsent;      /* what the kernel had for it then */
 	uint64_t held_bytes; /* of all subscriptions, see hub.h */
 	Bucket rate;

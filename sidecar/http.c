@@ -19,9 +19,6 @@
 
 #define TEXT_PLAIN "text/plain; charset=utf-8"
 #define METHOD_NAME_MAX 128
-#define STREAM_TIMEOUT \
-	2 /* heartbeats that a stream's client may leave unacknowledged \
-	   */
 
 /* ------------------------------------------------------------ the gateway's pages */
 
@@ -256,8 +253,6 @@ http_request(Gateway *gateway, Conn *conn, const HttpHead *head, Buf *body)
 
 	if (route != NULL && route->answer == NULL)
 	{
-		if (route->kind == EXCHANGE_STREAM)
-			ws_give_up_after(conn, STREAM_TIMEOUT * gateway->config.heartbeat);
 		exchange_begin(gateway, conn, route->kind, head, body);
 		return;
 	}

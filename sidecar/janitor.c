@@ -10,6 +10,7 @@
 #include "resume.h"
 
 #define PINGS_UNANSWERED 2
+#define STREAM_PATIENCE 2 /* heartbeats without an acknowledgement */
 
 int64_t
 janitor_interval(const Config *config)
@@ -20,15 +21,38 @@ janitor_interval(const Config *config)
 	return shortest / 4 > 1000 ? 1000 : shortest / 4 + 1;
 }
 
-/* A comment on a quiet stream, so that proxies keep it and a dead client is noticed. */
+/* Has a stream's client acknowledged nothing of what it was sent, for too long? */
+static bool
+takes_nothing(Conn *conn, int64_t now)
+{
+	int64_t unsent = conn->socket != NULL ? conn->table->ops.unsent(conn) : 0;
+
+	/* more of it says nothing: that is ours */
+	if (unsent <= 0 || conn->unsent <= 0 || unsent < conn->unsent)
+		conn->moved_at = now;
+	conn->unsent = unsent;
+	return now - conn->moved_at >= STREAM_PATIENCE * conn->table->config->heartbeat;
+}
+
+/*
+ * A comment on a quiet stream, so that proxies keep it and a dead client is noticed,
+ * which cannot answer pings.
+ */
 static void
 check_stream(Conn *conn, int64_t now, Chunk *ping)
 {
-	if (conn->framing != FRAMING_SSE ||
-		now - conn->heard_at < conn->table->config->heartbeat)
+	if (conn->framing != FRAMING_SSE)
 		return;
-	conn->heard_at = now;
-	conn_push(conn, ping);
+	if (takes_nothing(conn, now))
+	{
+		conn->abandoned = true;
+		conn_doom(conn);
+	}
+	else if (now - conn->heard_at >= conn->table->config->heartbeat)
+	{
+		conn->heard_at = now;
+		conn_push(conn, ping);
+	}
 }
 
 /* Pings when the client was silent; closes when that was not answered either. */

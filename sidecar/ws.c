@@ -159,10 +159,18 @@ on_writeable(Conn *conn)
 		write_out(conn);
 }
 
-/* Ends the socket without ceremony; from the reaper only. */
+/*
+ * Ends the socket without ceremony; from the reaper only. An end behind bytes that
+ * nobody takes would not arrive, and who reads again one day would wait for ever.
+ */
 static void
 kill_socket(Conn *conn)
 {
+	struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+	if (conn->abandoned)
+		setsockopt(lws_get_socket_fd(conn->socket), SOL_SOCKET, SO_LINGER, &reset,
+				   sizeof(reset));
 	lws_set_timeout(conn->socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 	conn->socket = NULL;
 }
@@ -231,15 +239,6 @@ void
 ws_pause_reading(Conn *conn)
 {
 	lws_rx_flow_control(conn->socket, 0);
-}
-
-void
-ws_give_up_after(Conn *conn, int64_t ms)
-{
-	unsigned value = (unsigned) ms;
-
-	setsockopt(lws_get_socket_fd(conn->socket), IPPROTO_TCP, TCP_USER_TIMEOUT, &value,
-			   sizeof(value));
 }
 
 void

@@ -26,9 +26,6 @@ extern void ws_accept_key(const char *key, char out[WS_ACCEPT_SIZE]);
 /* No more bytes for now: until its answer is out, or its socket takes more. */
 extern void ws_pause_reading(Conn *conn);
 
-/* The kernel ends the connection when what was sent is not acknowledged by then. */
-extern void ws_give_up_after(Conn *conn, int64_t ms);
-
 /* For the ConnTable. */
 extern const ConnOps ws_ops;
 

@@ -2,6 +2,7 @@
 // rights, the same words.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { World, helios, northwind, people, until } from './e2e.mjs';
@@ -298,6 +299,32 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
       assert.equal(frames.at(-1).type, 'bye');
       assert.equal(frames.at(-1).payload.code, 4401);
     }
+  });
+
+  // of a TCP connection of ours, by its port: '01' is established; undefined: there is none
+  const stateOf = (port) => {
+    const hex = port.toString(16).toUpperCase().padStart(4, '0');
+    const line = readFileSync('/proc/net/tcp', 'utf8').split('\n').find((l) => l.includes(`0100007F:${hex} 0100007F:`));
+    return line?.trim().split(/\s+/)[3];
+  };
+
+  test('a stream whose client takes nothing is ended, and the client is told so', async () => {
+    const stream = await EventStream.open(url(), { token: world.token(clara), channels: [PROJECT] });
+    const streams = await world.gateway.metric('streams');
+    stream.answer.pause();
+    const { localPort } = stream.sent.socket;
+    assert.equal(stateOf(localPort), '01');
+    // more than sockets keep, less than the gateway does
+    const session = world.lab.session();
+    await until('the stream to be given up', async () => {
+      await session.query(`INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
+        SELECT '${northwind.id}', '${northwind.project}', '${oskar.id}', 'client', repeat('x', 20000) FROM generate_series(1, 5)`);
+      return Number(await world.gateway.metric('streams')) < Number(streams);
+    }, { timeout: 30000, every: 100 });
+    await session.close();
+    assert.notEqual(stateOf(localPort), '01', 'a client that reads again would wait for ever');
+    stream.answer.resume();
+    await stream.closed;
   });
 
   test('a quiet stream has comments, and headers that keep proxies from holding it back', async () => {
