@@ -106,7 +106,7 @@ const Option config_options[] = {
 	NUMBER(slow_timeout, "30000", "ms", 100, 600000,
 		   "a slow client that was told of a gap and takes nothing for so long: 4430"),
 	LIMIT(user_connections, "50", "connections", "of a user"),
-	LIMIT(user_requests, "64", "requests", "of a user at the database or waiting for it"),
+	LIMIT(user_requests, "128", "requests", "of a user at the database or waiting for it"),
 	LIMIT(tenant_connections, "4000", "connections", "of a tenant"),
 	LIMIT(tenant_requests, "512", "requests", "of a tenant, likewise"),
 	LIMIT(tenant_links, "0", "connections",

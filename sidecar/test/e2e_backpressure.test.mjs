@@ -200,7 +200,7 @@ describe('backpressure', { timeout: 300000 + (SLOW_EVENTS * 2e6) / SLOW_BYTES },
     await Promise.all(readers.map((reader) => reached(reader, first)));
     const closed = readers.filter((reader) => reader.closes.length > 0).length;
     t.diagnostic(`others alone: ${figures(alone)}; beside a hundred: ${figures(beside)}`);
-    t.diagnostic(`resident ${before.process_resident_memory_bytes} -> ${now.process_resident_memory_bytes}; ${closed} were closed`);
+    t.diagnostic(`resident ${before.process_resident_memory_bytes} -> ${now.process_resident_memory_bytes}; ${closed} were closed, ${readers.reduce((n, r) => n + r.refused, 0)} subscriptions refused for the moment`);
     assert.equal(closed, 0);
     const grown = now.process_resident_memory_bytes - before.process_resident_memory_bytes;
     assert.ok(grown < 100 * 3 * OUTBOX_MAX, `grew by ${grown}`);

@@ -2,7 +2,8 @@
 //
 // SlowLine is a line that passes so many bytes a second (slow_line.pl), a process of its own that can be
 // stopped. SlowReader is a client that does what the protocol says: on a `gap` it subscribes again from
-// its last position, on a close it comes back with it, and what comes twice it drops by channel and id.
+// its last position, on a refusal it asks again after retryAfter, on a close it comes back with its position,
+// and what comes twice it drops by channel and id.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,6 +44,7 @@ export class SlowReader {
   dropped = { ephemeral: 0, state: 0 };
   unrecovered = 0;
   ephemeral = 0;
+  refused = 0; // subscriptions, for the moment
   duplicates = 0;
   #seen = new Set();
   #position = null;
@@ -89,8 +91,15 @@ export class SlowReader {
     }
   }
 
+  // what was refused for the moment is asked for again when the answer says so
+  async #again(channel, ms) {
+    this.refused++;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    if (this.client.isOpen) this.#subscribe(channel);
+  }
+
   #subscribe(channel) {
-    this.client.send({ type: 'subscribe', requestId: 's', channel, payload: { since: this.#position } });
+    this.client.send({ type: 'subscribe', requestId: channel, channel, payload: { since: this.#position } });
   }
 
   // keeps nothing but what it counts; never true
@@ -107,7 +116,8 @@ export class SlowReader {
     else if (type === 'subscribed') {
       if (!payload.recovered) this.unrecovered++;
       for (const event of payload.events) this.#event(event);
-    } else if (frame.ephemeral) this.ephemeral++;
+    } else if (type === 'error' && payload.retry === 'backoff') this.#again(frame.requestId, payload.retryAfter);
+    else if (frame.ephemeral) this.ephemeral++;
     else if (id !== undefined && channel !== undefined) this.#event({ type, channel, id, payload });
     return false;
   }
