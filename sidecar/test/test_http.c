@@ -58,8 +58,8 @@ decodes(const char *coded, HttpBodyParse result, const char *data, size_t rest)
 	if (result == HTTP_BODY_DONE)
 		good = good && strlen(coded) - used == rest && whole.data.len == strlen(data) &&
 			   parts.data.len == whole.data.len &&
-			   memcmp(whole.data.data, data, whole.data.len) == 0 &&
-			   memcmp(parts.data.data, data, whole.data.len) == 0;
+			   strcmp(buf_cstr(&whole.data), data) == 0 &&
+			   strcmp(buf_cstr(&parts.data), data) == 0;
 	buf_free(&whole.data);
 	buf_free(&parts.data);
 	return good;
