@@ -6,7 +6,10 @@
 #include "log.h"
 #include "mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #define MAX_SIGNALS 8
@@ -22,6 +25,7 @@ struct LoopTimer
 struct LoopPoll
 {
 	uv_poll_t uv;
+	int fd; /* our own descriptor of what is watched */
 	LoopIoCallback callback;
 	void *arg;
 	int events;
@@ -228,11 +232,20 @@ LoopPoll *
 loop_poll_new(int fd, LoopIoCallback callback, void *arg)
 {
 	LoopPoll *poll = mem_zalloc(sizeof(LoopPoll));
-	int error = uv_poll_init(&loop, &poll->uv, fd);
+	int error;
 
+	/*
+	 * libpq closes its socket when it likes, and the next one accepted gets the same
+	 * number. To watch that as well would fail, inside libwebsockets and unchecked.
+	 */
+	poll->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	error = poll->fd < 0 ? uv_translate_sys_error(errno)
+						 : uv_poll_init(&loop, &poll->uv, poll->fd);
 	if (error != 0)
 	{
 		log_error("cannot watch a file descriptor", "error=%s", uv_err_name(error));
+		if (poll->fd >= 0)
+			close(poll->fd);
 		free(poll);
 		return NULL;
 	}
@@ -266,6 +279,7 @@ loop_poll_free(LoopPoll *poll)
 	if (poll == NULL)
 		return;
 	uv_poll_stop(&poll->uv);
+	close(poll->fd);
 	uv_close((uv_handle_t *) &poll->uv, free_handle);
 }
 

@@ -58,7 +58,10 @@ extern void loop_lookup_forget(LoopLookup *lookup);
 /* Is a thread still at it, which exit() would wait for? */
 extern bool loop_looks_up(void);
 
-/* Watches a file descriptor, which stays the caller's. NULL when that fails. */
+/*
+ * Watches what a file descriptor stands for. The descriptor stays the caller's, who may
+ * close it at any time. NULL when that fails.
+ */
 extern LoopPoll *loop_poll_new(int fd, LoopIoCallback callback, void *arg);
 extern void loop_poll_set(LoopPoll *poll, int events);
 extern void loop_poll_free(LoopPoll *poll);

@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 #define PULSE_MS 500
-#define SPARE_DESCRIPTORS 128
+#define SPARE_DESCRIPTORS 256
 
 static Gateway gateway;
 static LoopTimer *janitor;

@@ -78,9 +78,38 @@ test_end_behind_error(void)
 	loop_free();
 }
 
+/*
+ * libpq may close its socket before we know; a client that is accepted then gets the
+ * same number, and both are watched for a while.
+ */
+static void
+test_number_used_again(void)
+{
+	int first[2];
+	int second[2];
+	LoopPoll *one;
+	LoopPoll *two;
+
+	loop_init();
+	ok(pipe(first) == 0, "a first descriptor");
+	one = loop_poll_new(first[0], on_io, NULL);
+	loop_poll_set(one, LOOP_READ);
+	close(first[0]);
+	ok(pipe(second) == 0 && second[0] == first[0], "another with the same number");
+	two = loop_poll_new(second[0], on_io, NULL);
+	ok(two != NULL, "it can be watched while the first still is");
+	loop_poll_free(one);
+	loop_poll_free(two);
+	close(first[1]);
+	close(second[0]);
+	close(second[1]);
+	loop_free();
+}
+
 int
 main(void)
 {
+	test_number_used_again();
 	test_end_behind_error();
 	return tap_done();
 }
