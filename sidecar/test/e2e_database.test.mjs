@@ -168,7 +168,7 @@ describe('behind PgBouncer in transaction mode', () => {
     await gateway.stop();
   });
 
-  for (const name of ['e2e_session', 'e2e_visibility', 'e2e_presence', 'e2e_presence_rights', 'e2e_presence_crowd', 'e2e_access']) {
+  for (const name of ['e2e_session', 'e2e_visibility', 'e2e_presence', 'e2e_presence_rights', 'e2e_access']) {
     test(`everything of ${name} works`, { timeout: 600000 }, async () => {
       const { NODE_TEST_CONTEXT, ...env } = process.env;
       const args = ['--test', '--test-reporter=tap', path.join(here, `${name}.test.mjs`)];
