@@ -384,7 +384,7 @@ on_down(void *arg)
 Feed *
 feed_open(Gateway *gateway)
 {
-	static const PgLinkHooks hooks = {on_up, on_down, on_notified};
+	static const PgLinkHooks hooks = {on_up, on_down, on_notified, NULL};
 	Feed *feed = mem_zalloc(sizeof(Feed));
 
 	feed->gateway = gateway;

@@ -57,6 +57,16 @@ pg_in_flight(const PgLink *link)
 	return link->in_flight;
 }
 
+/*
+ * PgBouncer (1.18) loses count when one of several queries in flight fails: it hands the
+ * server on with the next one half sent, and the answers fit no more.
+ */
+bool
+pg_has_room(const PgLink *link)
+{
+	return pg_is_up(link) && link->in_flight < (link->shared ? 1 : PG_DEPTH);
+}
+
 int64_t
 pg_silence(const PgLink *link)
 {

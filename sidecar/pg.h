@@ -6,9 +6,10 @@
  * by itself with capped, fully jittered backoff. Each query has its own Sync, so
  * an error stays with its query. What must stay true: every query that
  * pg_send() accepted is answered exactly once, with PG_LOST when the connection
- * goes; and no callback runs inside pg_send().
+ * goes; never with the answer to another; and no callback runs inside pg_send().
  *
- * Queue: queries in flight. Bound: the caller's (pgpool.c, feed.c).
+ * Queue: queries in flight. Bound: PG_DEPTH, one behind a pooler (pg_has_room()),
+ * which pgpool.c keeps to and feed.c never comes near.
  */
 #ifndef WRK_PG_H
 #define WRK_PG_H
@@ -17,6 +18,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Queries in flight at a time: enough to hide the round trip. */
+#define PG_DEPTH 4
 
 typedef struct PgLink PgLink;
 
@@ -65,6 +69,7 @@ typedef struct PgLinkHooks
 	void (*up)(void *arg);   /* prepared and ready for queries */
 	void (*down)(void *arg); /* after all answers were PG_LOST */
 	void (*notified)(void *arg, const char *channel, const char *payload);
+	void (*room)(void *arg); /* a query has left the link */
 } PgLinkHooks;
 
 /* Is it a connection string? Does not say what is wrong: that may be the password. */
@@ -90,6 +95,9 @@ extern void pg_settled(PgLink *link);
 
 extern bool pg_is_up(const PgLink *link);
 extern int pg_in_flight(const PgLink *link);
+
+/* Is it up, and may it get another query now? */
+extern bool pg_has_room(const PgLink *link);
 
 /* Milliseconds since the last answer, or the first query without; 0 when none waits. */
 extern int64_t pg_silence(const PgLink *link);

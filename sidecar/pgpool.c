@@ -1,8 +1,8 @@
 /*
  * pgpool.c: see pgpool.h.
  *
- * A link gets at most DEPTH queries at a time: enough to hide the round trip. What
- * may be slow is a call; the first link that is up never gets one (unless it is
+ * A link gets as many queries at a time as it has room for (pg_has_room()). What may
+ * be slow is a call; the first link that is up never gets one (unless it is
  * alone), so that others can still connect and subscribe however many there are.
  *
  * A link that runs calls belongs to one tenant until they have ended. Others' calls
@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH 4
 #define MAX_PARAMS 8
 
 /* One of these for each request that waits for a link; owns its values. */
@@ -68,14 +67,10 @@ typedef struct Running
 	void *arg;
 } Running;
 
-static void dispatch(PgPool *pool);
-
-/* Is it up and not full? */
 static bool
 has_room(const Member *member)
 {
-	return member->link != NULL && pg_is_up(member->link) &&
-		   pg_in_flight(member->link) < DEPTH;
+	return member->link != NULL && pg_has_room(member->link);
 }
 
 /* The first link that is up is kept for what is quick, unless it is alone. */
@@ -183,18 +178,15 @@ note_end(const Running *running)
 	lanes_settle(running->lanes, running->lane);
 }
 
-/* A link has room again. */
+/* A query has its answer; the link says when it has room for the next. */
 static void
 on_answer(void *arg, const PgAnswer *answer)
 {
 	Running running = *(Running *) arg;
-	PgPool *pool = running.member->pool;
 
 	free(arg);
 	note_end(&running);
 	running.callback(running.arg, answer);
-	if (!pool->closing)
-		dispatch(pool);
 }
 
 /* Sends on this link; false when it will not take it. */
@@ -349,6 +341,15 @@ lose_waiting(Lanes *lanes)
 	}
 }
 
+static void
+on_room(void *arg)
+{
+	Member *member = arg;
+
+	if (!member->pool->closing)
+		dispatch(member->pool);
+}
+
 /* One more link. */
 static void
 on_up(void *arg)
@@ -382,7 +383,7 @@ PgPool *
 pool_open(const Config *config, const PgStatement *statements, void (*changed)(void *arg),
 		  void *arg)
 {
-	static const PgLinkHooks hooks = {on_up, on_down, NULL};
+	static const PgLinkHooks hooks = {on_up, on_down, NULL, on_room};
 	PgPool *pool = mem_zalloc(sizeof(PgPool));
 
 	lanes_init(&pool->quick, config->pool_queue);

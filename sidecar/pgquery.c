@@ -2,7 +2,9 @@
  * pgquery.c: see pglink.h and pg.h; what is in flight on a link.
  *
  * Each query has its own Sync, so that an error stays with its query and, behind a
- * pooler, each is a transaction of its own.
+ * pooler, each is a transaction of its own. An answer belongs to the first query in
+ * flight: whoever between us and the server loses count would give people the answers
+ * of others, so the first sign of that is the end of the link.
  */
 #include "pglink.h"
 
@@ -131,6 +133,17 @@ answer_with(const PGresult *result, const Query *query)
 	query->callback(query->arg, &answer);
 }
 
+/* Nothing more belongs to the query, which was answered. */
+static void
+query_ends(PgLink *link, Query *query)
+{
+	list_remove(&query->node);
+	link->in_flight--;
+	free(query);
+	if (link->state == LINK_UP && link->hooks.room != NULL)
+		link->hooks.room(link->arg);
+}
+
 /* One result off the wire: an answer, or the Sync that ends a query. */
 static void
 take_result(PgLink *link, PGresult *result)
@@ -144,17 +157,19 @@ take_result(PgLink *link, PGresult *result)
 		return;
 	}
 	query = list_entry(link->queries.next, Query, node);
-	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+	if (PQresultStatus(result) != PGRES_PIPELINE_SYNC)
 	{
-		list_remove(&query->node);
-		link->in_flight--;
-		free(query);
+		if (!query->answered)
+		{
+			query->answered = true;
+			answer_with(result, query);
+		}
 	}
-	else if (!query->answered)
-	{
-		query->answered = true;
-		answer_with(result, query);
-	}
+	else if (query->answered)
+		query_ends(link, query);
+	else
+		link_fail(link, "lost count of the answers of a database connection",
+				  "a query ended without one");
 	PQclear(result);
 }
 

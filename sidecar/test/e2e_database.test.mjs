@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { World, people, until } from './e2e.mjs';
+import { connect } from './ws_client.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const { clara } = people;
@@ -140,6 +142,47 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
   });
 });
 
+describe('a pooler that loses count', () => {
+  // Relays to the cluster; when armed, an answer gets the end of a query in front.
+  async function relay() {
+    const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+    const state = { armed: false };
+    const server = net.createServer((client) => {
+      const upstream = net.connect(Number(world.lab.env.PGPORT), '127.0.0.1');
+      client.pipe(upstream);
+      upstream.on('data', (part) => {
+        const now = state.armed && part.includes('project_of_nobody');
+        if (now) state.armed = false;
+        client.write(now ? Buffer.concat([READY, part]) : part);
+      });
+      for (const [one, other] of [[client, upstream], [upstream, client]])
+        one.on('close', () => other.destroy()).on('error', () => other.destroy());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return Object.assign(state, { server, port: server.address().port });
+  }
+
+  test('is left: nobody gets the answer to what another asked, and nobody waits for ever', async () => {
+    const between = await relay();
+    const database = `host=127.0.0.1 port=${between.port} user=gateway dbname=wrk`;
+    const gateway = await world.lab.gateway({ reconnect_max: 200, database, database_direct: conninfo('gateway') }).start();
+    const c = await connect(gateway.url, { token: world.token(clara) });
+    const ask = (method) => c.request({ type: 'call', payload: { method, params: {} } });
+    between.armed = true;
+    const answers = await Promise.all([ask('project_of_nobody.list'), ...Array.from({ length: 20 }, () => ask('project.list'))]);
+    assert.equal(between.armed, false);
+    assert.equal(answers[0].payload.code, 'unavailable', 'whether it ran is not known');
+    assert.match(logOf(gateway), /lost count of the answers/);
+    for (const { type, payload } of answers.slice(1))
+      assert.ok(type === 'result' || payload.code === 'unavailable', JSON.stringify(payload));
+    await until('ready', async () => (await ask('project.list')).type === 'result');
+    await c.close();
+    await gateway.stop();
+    between.server.close();
+  });
+});
+
 describe('behind PgBouncer in transaction mode', () => {
   test('one gateway without database_direct is not ready, and says why', async () => {
     await world.lab.openPooler();
@@ -153,7 +196,6 @@ describe('behind PgBouncer in transaction mode', () => {
 
   test('a pooler that dies and comes back: clients stay, calls are unavailable meanwhile', async () => {
     const gateway = await world.lab.gateway({ reconnect_max: 200 }).start();
-    const { connect } = await import('./ws_client.mjs');
     const c = await connect(gateway.url, { token: world.token(clara) });
     const ask = () => c.request({ type: 'call', payload: { method: 'project.list', params: {} } });
     const { port } = world.lab.pooler;
