@@ -1,0 +1,3 @@
+export function ChaosBar() {
+  return null;
+}

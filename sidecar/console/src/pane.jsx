@@ -1,0 +1,53 @@
+// One person: a client of their own, and the views on what they may see.
+import { Suspense, useEffect, useState } from 'react';
+
+import { createRealtimeClient } from '@wrk-copilot/realtime';
+import { RealtimeProvider } from '@wrk-copilot/realtime/react';
+
+import { ConnectionLight } from './parts/connection_light.jsx';
+import { PersonChooser } from './parts/person_chooser.jsx';
+import { Tabs } from './parts/tabs.jsx';
+import { views } from './views.js';
+
+const here = new URL('.', document.baseURI).href;
+
+// A client for as long as the pane shows this person.
+function useClientOf(demo, person) {
+  const [client, setClient] = useState(null);
+  useEffect(() => {
+    const made = createRealtimeClient({
+      url: demo?.addressFor(person.key) ?? here,
+      getToken: () => demo?.token(person) ?? person.token,
+    });
+    setClient(made);
+    // for tests and for the curious
+    (window.wrk ??= {})[person.key] = made;
+    return () => {
+      delete window.wrk[person.key];
+      made.close();
+    };
+  }, [demo, person]);
+  return client;
+}
+
+export function Pane({ demo, person, view, setView, others, become, close }) {
+  const client = useClientOf(demo, person);
+  const { component: View } = views.find(({ key }) => key === view) ?? views[0];
+  if (!client) return null;
+  return (
+    <RealtimeProvider client={client}>
+      <section className="pane" aria-label={person.name} data-person={person.key}>
+        <header className="pane-top">
+          <PersonChooser person={person} others={others} become={become} close={close} />
+          <Tabs label={`Views of ${person.name}`} tabs={views} chosen={view} choose={setView} />
+          <ConnectionLight />
+        </header>
+        <div className="pane-body">
+          <Suspense fallback={<p className="waiting">One moment ...</p>}>
+            <View person={person} demo={demo} />
+          </Suspense>
+        </div>
+      </section>
+    </RealtimeProvider>
+  );
+}

@@ -1,0 +1,19 @@
+// Light, dark, or as the system says; remembered by this browser.
+import { useEffect, useState } from 'react';
+
+const KEY = 'wrk-theme';
+const next = { system: 'light', light: 'dark', dark: 'system' };
+
+export function ThemeSwitch() {
+  const [theme, setTheme] = useState(() => localStorage.getItem(KEY) ?? 'system');
+  useEffect(() => {
+    if (theme === 'system') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    localStorage.setItem(KEY, theme);
+  }, [theme]);
+  return (
+    <button type="button" className="button quiet" onClick={() => setTheme(next[theme])}>
+      Theme: {theme}
+    </button>
+  );
+}

@@ -1,0 +1,3 @@
+export default function Inspector({ person }) {
+  return <p className="waiting">{person.name}</p>;
+}
