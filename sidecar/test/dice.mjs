@@ -16,5 +16,5 @@ export function dice(seed) {
     return Array.from({ length: Math.min(n, left.length) }, () => left.splice(below(left.length), 1)[0]);
   };
   const shuffle = (list) => some(list, list.length);
-  return { below, pick, chance, some, shuffle };
+  return { next, below, pick, chance, some, shuffle };
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct FuzzCase
 {
@@ -35,6 +36,35 @@ static size_t
 below(size_t limit)
 {
 	return next() % limit;
+}
+
+/* Changes some bytes of text, cuts some out, doubles some; gives the new length. */
+static size_t
+mutate(unsigned char *text, size_t len, size_t most, unsigned char (*byte)(void))
+{
+	for (size_t n = below(4); n > 0 && len > 1; n--)
+	{
+		size_t at = below(len);
+		size_t span = 1 + below(len - at);
+
+		switch (below(3))
+		{
+			case 0:
+				text[at] = byte();
+				break;
+			case 1:
+				memmove(text + at, text + at + span, len - at - span);
+				len -= span;
+				break;
+			default:
+				if (len + span > most)
+					break;
+				memmove(text + at + span, text + at, len - at);
+				len += span;
+				break;
+		}
+	}
+	return len;
 }
 
 /* Runs one of them for its share of the time. */

@@ -31,38 +31,23 @@ static const char *const others[] = {
 	"{\"id\":\"0b1e5425\",\"data\":{\"id\":1}}",
 };
 
-/* A sample with some bytes changed, cut out, doubled, in a block of its own size. */
+static unsigned char
+some_byte(void)
+{
+	return (unsigned char) (1 + below(255)); /* it stays a C string */
+}
+
+/* A damaged sample, in a block of its own size. */
 static char *
 damage(const char *sample, size_t *size)
 {
-	char work[2 * MAX_INPUT];
+	unsigned char work[2 * MAX_INPUT];
 	size_t len = strlen(sample);
 
 	memcpy(work, sample, len);
-	for (size_t n = below(4); n > 0 && len > 1; n--)
-	{
-		size_t at = below(len);
-		size_t span = 1 + below(len - at);
-
-		switch (below(3))
-		{
-			case 0:
-				work[at] = (char) (1 + below(255));
-				break;
-			case 1:
-				memmove(work + at, work + at + span, len - at - span);
-				len -= span;
-				break;
-			default:
-				if (len + span > MAX_INPUT)
-					break;
-				memmove(work + at + span, work + at, len - at);
-				len += span;
-				break;
-		}
-	}
+	len = mutate(work, len, MAX_INPUT, some_byte);
 	*size = len;
-	return mem_strndup(work, len);
+	return mem_strndup((char *) work, len);
 }
 
 static size_t seen_bytes;

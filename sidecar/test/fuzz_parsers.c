@@ -37,7 +37,15 @@ static const char *const frames[] = {
 	"{\"type\":\"t\",\"payload\":{\"\\u0070\":18446744073709551616,\"q\":[[],{},\"\"]}}",
 };
 
-/* A sample with some bytes changed, cut out, doubled; exactly as large as it is. */
+/* Any, or one that means something to a parser. */
+static unsigned char
+some_byte(void)
+{
+	return below(2) ? (unsigned char) next()
+					: (unsigned char) " \t\r\n\"\\{}[]:,09eE-+./?"[below(22)];
+}
+
+/* A damaged sample, exactly as large as it is. */
 static unsigned char *
 damage(const unsigned char *sample, size_t len, size_t *size)
 {
@@ -45,31 +53,7 @@ damage(const unsigned char *sample, size_t len, size_t *size)
 	unsigned char *copy;
 
 	memcpy(work, sample, len);
-	for (size_t n = below(4); n > 0 && len > 1; n--)
-	{
-		size_t at = below(len);
-		size_t span = 1 + below(len - at);
-
-		switch (below(4))
-		{
-			case 0:
-				work[at] = (unsigned char) next();
-				break;
-			case 1:
-				work[at] = (unsigned char) " \t\r\n\"\\{}[]:,09eE-+./?"[below(22)];
-				break;
-			case 2:
-				memmove(work + at, work + at + span, len - at - span);
-				len -= span;
-				break;
-			default:
-				if (len + span > MAX_INPUT)
-					break;
-				memmove(work + at + span, work + at, len - at);
-				len += span;
-				break;
-		}
-	}
+	len = mutate(work, len, sizeof(work), some_byte);
 	copy = mem_alloc(len);
 	memcpy(copy, work, len);
 	*size = len;

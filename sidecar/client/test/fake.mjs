@@ -4,26 +4,12 @@
 import { Emitter } from '../src/emitter.js';
 import { RealtimeError } from '../src/errors.js';
 
+export { dice } from '../../test/dice.mjs';
+
 // Lets everything run that waits for nothing but its turn.
 export const settle = async (rounds = 3) => {
   for (let i = 0; i < rounds; i++) await new Promise((resolve) => setImmediate(resolve));
 };
-
-// mulberry32: a small generator with a seed
-export function dice(seed) {
-  const next = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return {
-    next,
-    chance: (p) => next() < p,
-    below: (n) => Math.floor(next() * n),
-    pick: (list) => list[Math.floor(next() * list.length)],
-  };
-}
 
 // Time stands still until advance(); timers run in their order.
 export class FakeClock {
