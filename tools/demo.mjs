@@ -3,16 +3,24 @@
 // Every step states what each client must see; the exit status says whether it did. "Nothing
 // arrived" is proven by fence(), not waited for.
 
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
 import { connect } from '../sidecar/test/ws_client.mjs';
+import { cast, setScene } from './demo_scene.mjs';
+import { DemoServer } from './demo_server.mjs';
 import { Follower, fence, isFence } from './follower.mjs';
-import { Lab, until } from './lab.mjs';
+import { Lab, top, until } from './lab.mjs';
 import { helios, life, northwind, seed, steps } from './demo_data.mjs';
 import { bold, dim, good, bad, heading, note, Table } from './terminal.mjs';
 
 const BURST = 1000;
 const REVISION = `automation_version:${northwind.revision}`;
+const isPageOnly = process.env.DEMO_PAGE === '1'; // to the page at once
 const once = process.env.DEMO_ONCE === '1';
 const lab = new Lab(process.env.DEMO_DIR ?? 'tmp/demo', { settings: { track_commit_timestamp: 'on' } });
+const consoleDir = path.join(top, 'sidecar/console/dist');
+let page = null; // the server of the console
 let mistakes = 0;
 let isOver = false; // everything was shown and judged
 
@@ -307,9 +315,18 @@ function gist({ data, changed, ...rest }) {
   return JSON.stringify(interesting).slice(0, 100);
 }
 
-function invite(gateway) {
+// where the page is, and who serves the rest of it; null when it was not built
+async function openConsole(gateway) {
+  if (!existsSync(consoleDir)) return null;
+  await setScene(lab.sql);
+  return new DemoServer({ lab, gateway, people: cast }).start();
+}
+
+function invite(gateway, server) {
   heading('Play on');
   const { PGPORT } = lab.env;
+  const page = server ? bold(server.url) : dim('not built; needs npm: make console');
+  console.log(`  console    ${page}`);
   console.log(`  SQL        psql -h 127.0.0.1 -p ${PGPORT} -U postgres ${lab.database}`);
   console.log(`  WebSocket  ${gateway.url}   (sub-protocol wrk.v1)`);
   console.log(`  pages      http://127.0.0.1:${gateway.port}/healthz  /readyz  /metrics`);
@@ -344,12 +361,21 @@ async function main() {
   console.log(
     `  PostgreSQL ${version} on port ${lab.env.PGPORT}, extension installed, tenants: ${northwind.name}, ${helios.name}`,
   );
-  const gateway = await lab.gateway().start();
+  const gateway = await lab.gateway(existsSync(consoleDir) ? { static_dir: consoleDir } : {}).start();
   console.log(`  gateway on ${gateway.url}, process ${gateway.pid}`);
 
   heading('Who is there');
   await join(gateway);
+  if (!isPageOnly) await tell(gateway);
+  isOver = true;
+  if (once) return;
+  page = await openConsole(gateway);
+  invite(gateway, page);
+  await interrupted;
+}
 
+// what is shown before one may play oneself
+async function tell(gateway) {
   heading('Rows change; time from the commit to each client');
   await settle();
   const table = new Table(
@@ -370,10 +396,6 @@ async function main() {
   console.log(
     `\n  ${mistakes === 0 ? good('Everything was as it should be.') : bad(`${mistakes} things were not as they should be.`)}`,
   );
-  isOver = true;
-  if (once) return;
-  invite(gateway);
-  await interrupted;
 }
 
 try {
@@ -383,6 +405,7 @@ try {
   console.error(`\n${bad('The demo broke off:')} ${error.stack}`);
 } finally {
   if (!once) console.log('\n  Stopping ...');
+  await page?.close();
   await Promise.allSettled(followers().map((follower) => follower?.stop()));
   await lab.close();
 }

@@ -1,0 +1,240 @@
+// The way from one pane of the page to the gateway, on which faults can be made.
+//
+// A Line is one TCP connection of the browser's with one to the gateway behind it, a Way all lines of one name and
+// what is wrong with them. Bytes are passed on as they are; of what they say a line knows no more than where the
+// server's WebSocket frames begin, and that only to lose an answer.
+//
+// What must stay true: in each direction bytes keep their order, whatever the delay and however it changes; a line
+// reads no more ahead than AHEAD bytes; the end of one side is the end of the other, after what came before it; a line
+// that is cut is reset on both sides, and nothing of it is passed on after that.
+
+import net from 'node:net';
+
+const AHEAD = 256 * 1024; // bytes of a direction that may wait in here
+const LINES_MAX = 512; // of a way
+const REFUSED = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+const RESULT = '{"type":"result"';
+
+// Finds the beginning of the next `result` in what the server sends over a WebSocket, its answer to the upgrade first.
+export class ResultFinder {
+  #isHead = true;
+  #skip = 0; // bytes of a payload that still come
+  #kept = Buffer.alloc(0); // too little to tell what it is
+
+  // Returns { bytes: what may be passed on, isFound }. Once found, what came with it and after it is nobody's.
+  take(chunk, isWanted) {
+    const all = this.#kept.length > 0 ? Buffer.concat([this.#kept, chunk]) : chunk;
+    let at = this.#isHead ? this.#endOfHead(all) : 0;
+    if (at < 0) return this.#pass(all, Math.max(all.length - 3, 0));
+    for (;;) {
+      const step = Math.min(this.#skip, all.length - at);
+      this.#skip -= step;
+      at += step;
+      if (this.#skip > 0 || at === all.length) return this.#pass(all, at);
+      const frame = frameAt(all, at);
+      if (!frame) return this.#pass(all, at);
+      if (isWanted && frame.isResult) return { bytes: all.subarray(0, at), isFound: true };
+      this.#skip = frame.size;
+    }
+  }
+
+  #endOfHead(all) {
+    const end = all.indexOf('\r\n\r\n');
+    if (end < 0) return -1;
+    this.#isHead = false;
+    return end + 4;
+  }
+
+  #pass(all, end) {
+    this.#kept = all.subarray(end);
+    return { bytes: all.subarray(0, end), isFound: false };
+  }
+}
+
+// { size: of the whole frame, isResult } of the server's frame that begins at `at`, null when more must come first
+function frameAt(all, at) {
+  if (all.length < at + 2) return null;
+  const short = all[at + 1] & 127;
+  const head = short === 127 ? 10 : short === 126 ? 4 : 2;
+  if (all.length < at + head) return null;
+  const length = short === 127 ? Number(all.readBigUInt64BE(at + 2)) : short === 126 ? all.readUInt16BE(at + 2) : short;
+  if (all.length < at + head + Math.min(length, RESULT.length)) return null;
+  const isResult = all.toString('latin1', at + head, at + head + RESULT.length) === RESULT;
+  return { size: head + length, isResult };
+}
+
+// One direction of a line.
+class Direction {
+  #waiting = []; // { at, chunk }, chunk null for the end
+  #bytes = 0;
+  #timer = null;
+  #isHeld = false;
+
+  constructor(from, to, way, alter = (chunk) => chunk) {
+    Object.assign(this, { from, to, way, alter });
+    from.on('data', (chunk) => this.#take(chunk));
+    from.on('end', () => this.#put(null));
+    to.on('drain', () => this.flow());
+  }
+
+  hold(isHeld) {
+    this.#isHeld = isHeld;
+    this.flow();
+  }
+
+  // Reads on, or stops.
+  flow() {
+    if (this.#isHeld || this.#bytes > AHEAD || this.to.writableNeedDrain) this.from.pause();
+    else this.from.resume();
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#waiting = [];
+  }
+
+  #take(chunk) {
+    const bytes = this.alter(chunk);
+    if (bytes?.length > 0) this.#put(bytes);
+  }
+
+  #put(chunk) {
+    const at = Math.max(performance.now() + this.way.delay, this.#waiting.at(-1)?.at ?? 0);
+    this.#waiting.push({ at, chunk });
+    this.#bytes += chunk?.length ?? 0;
+    if (this.#waiting.length === 1) this.#pass();
+    else this.flow();
+  }
+
+  #pass() {
+    while (this.#waiting.length > 0) {
+      const wait = this.#waiting[0].at - performance.now();
+      if (wait > 0) {
+        this.#timer = setTimeout(() => this.#pass(), Math.ceil(wait));
+        break;
+      }
+      const { chunk } = this.#waiting.shift();
+      if (chunk === null) this.to.end();
+      else this.to.write(chunk);
+      this.#bytes -= chunk?.length ?? 0;
+    }
+    this.flow();
+  }
+}
+
+class Line {
+  // about: { kind: 'websocket' | 'sse' | 'poll' | 'rpc' | 'other' }
+  constructor(way, browser, gateway, about) {
+    Object.assign(this, { way, browser, gateway }, about);
+    const finder = this.kind === 'websocket' ? new ResultFinder() : null;
+    this.up = new Direction(browser, gateway, way);
+    this.down = new Direction(gateway, browser, way, (chunk) => way.alter(this, finder, chunk));
+    for (const socket of [browser, gateway]) {
+      socket.on('error', () => this.cut());
+      socket.on('close', () => this.#isClosed());
+    }
+    this.up.flow();
+    this.down.hold(way.isStalled);
+  }
+
+  // Both ends are told by a reset.
+  cut() {
+    if (this.isOver) return;
+    this.isOver = true;
+    for (const direction of [this.up, this.down]) direction.stop();
+    for (const socket of [this.browser, this.gateway]) socket.resetAndDestroy();
+    this.way.lines.delete(this);
+  }
+
+  // The gateway's orderly end reaches the browser behind what came before it; for a browser that has gone there is
+  // nothing to be kept.
+  #isClosed() {
+    if (this.browser.destroyed) this.cut();
+  }
+}
+
+export class Way {
+  lines = new Set();
+  delay = 0; // ms, each way
+  isStalled = false; // nothing is read from the gateway
+  isOffline = false;
+  blocked = { websocket: false, sse: false };
+  left = null; // bytes from the gateway until all lines are cut; null: none are
+  losesAnswer = false;
+
+  // port: function that gives the gateway's
+  constructor(port) {
+    this.port = port;
+  }
+
+  // Takes over a connection whose first request's head has been read; `head` is what the gateway is to get, `rest` what
+  // came behind it.
+  serve(browser, { head, rest, kind }) {
+    if (this.isOffline || this.lines.size >= LINES_MAX) return void browser.resetAndDestroy();
+    if (this.blocked[kind]) return void browser.end(REFUSED);
+    const gateway = net.connect({ port: this.port(), host: '127.0.0.1', allowHalfOpen: true });
+    gateway.setNoDelay(true);
+    this.lines.add(new Line(this, browser, gateway, { kind }));
+    gateway.write(head);
+    if (rest.length > 0) browser.unshift(rest);
+  }
+
+  drop() {
+    for (const line of [...this.lines]) line.cut();
+  }
+
+  stall(isStalled) {
+    this.isStalled = isStalled;
+    for (const { down } of this.lines) down.hold(isStalled);
+  }
+
+  offline(isOffline) {
+    this.isOffline = isOffline;
+    if (isOffline) this.drop();
+  }
+
+  // on: WebSockets; sse: event streams as well. What is there already ends, so that it is seen.
+  block(on, sse) {
+    this.blocked = { websocket: on, sse: on && sse };
+    for (const line of [...this.lines]) if (this.blocked[line.kind]) line.cut();
+  }
+
+  heal() {
+    Object.assign(this, { delay: 0, isOffline: false, left: null, losesAnswer: false });
+    this.blocked = { websocket: false, sse: false };
+    this.stall(false);
+  }
+
+  // What of a chunk from the gateway goes to the browser; null when the line was cut.
+  alter(line, finder, chunk) {
+    let bytes = chunk;
+    if (finder) {
+      const { bytes: passed, isFound } = finder.take(chunk, this.losesAnswer);
+      if (isFound) return this.#lose(line);
+      bytes = passed;
+    } else if (line.kind === 'rpc' && this.losesAnswer) return this.#lose(line);
+    return this.left === null ? bytes : this.#count(bytes);
+  }
+
+  #lose(line) {
+    this.losesAnswer = false;
+    line.cut();
+    return null;
+  }
+
+  #count(bytes) {
+    if (bytes.length < this.left) {
+      this.left -= bytes.length;
+      return bytes;
+    }
+    this.left = null;
+    this.drop();
+    return null;
+  }
+
+  // what is wrong with it, for the page
+  get state() {
+    const { delay, isStalled, isOffline, blocked, left, losesAnswer, lines } = this;
+    return { delay, stall: isStalled, offline: isOffline, block: blocked, cut: left, lose_answer: losesAnswer, lines: lines.size };
+  }
+}
