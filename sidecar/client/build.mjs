@@ -21,6 +21,7 @@ const entries = {
   core: { source: 'src/core.js', types: 'index.d.ts', limit: 6 * KB },
   index: { source: 'src/index.js', types: 'index.d.ts', limit: 10 * KB, global: 'WrkRealtime' },
   documents: { source: 'src/documents.js', types: 'documents.d.ts', limit: 9 * KB },
+  app: { source: 'src/app.js', types: 'app.d.ts', limit: 8 * KB },
   react: { source: 'react/index.js', types: 'react.d.ts', external: ['react'] },
 };
 
@@ -28,10 +29,9 @@ const entries = {
 const shared = {
   name: 'shared',
   setup({ onResolve }) {
-    onResolve({ filter: /src\/(index|documents)\.js$/ }, ({ importer, path: wanted }) => {
-      const entry = wanted.endsWith('index.js') ? '' : '/documents';
+    onResolve({ filter: /src\/(app|documents)\.js$/ }, ({ importer, path: wanted }) => {
       const isReact = importer.includes(`${path.sep}react${path.sep}`);
-      return isReact ? { path: `@wrk-copilot/realtime${entry}`, external: true } : null;
+      return isReact ? { path: `@wrk-copilot/realtime/${path.basename(wanted, '.js')}`, external: true } : null;
     });
   },
 };
