@@ -87,17 +87,21 @@ describe('two gateways', { timeout: 180000 }, () => {
   const followers = [];
   let other;
   let witness;
+  let isOver = false; // writers end, whatever became of the test
 
   before(async () => {
     await world.open();
     await moveIn(world.sql, tenants);
-    other = await world.lab.gateway(options).start();
     witness = await new Witness(world.lab).begin();
+    const links = 5; // four of the pool, and the feed
+    await until('the gateway to have noticed', async () => (await world.gateway.metric('database_losses_total')) === links);
+    other = await world.lab.gateway(options).start();
     for (const gateway of [world.gateway, other]) await until('a gateway ready', () => gateway.isReady());
     await until('both to know of each other', async () =>
       (await world.sql.query('SELECT count(*) FROM wrk.gateway_node WHERE lost_at IS NULL')) === '2');
   });
   after(async () => {
+    isOver = true;
     for (const { client } of participants) client?.destroy();
     await Promise.all(followers.map((follower) => follower.stop()));
     await world.close();
@@ -159,7 +163,6 @@ describe('two gateways', { timeout: 180000 }, () => {
       followers.push(new Tireless({ name: `follower ${n}`, tokens: [{ text: world.token(person) }], channels, urls, seed: n }).start());
     }
     await until('followers to follow', () => followers.every((follower) => follower.lacks(0).length === 0));
-    let isOver = false;
     const writers = [1, 2, 3, 4].map((n) => new Writer(n, world.lab, tenants).run(() => isOver));
 
     for (const one of participants) one.log.length = 0;
