@@ -13,11 +13,13 @@ import net from 'node:net';
 const AHEAD = 256 * 1024; // bytes of a direction that may wait in here
 const LINES_MAX = 512; // of a way
 const REFUSED = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
+const ACCEPTED = 'HTTP/1.1 101';
 const RESULT = '{"type":"result"';
 
 // Finds the beginning of the next `result` in what the server sends over a WebSocket, its answer to the upgrade first.
 export class ResultFinder {
   #isHead = true;
+  #isOther = false; // than an accepted upgrade: there are no frames
   #skip = 0; // bytes of a payload that still come
   #kept = Buffer.alloc(0); // too little to tell what it is
 
@@ -25,7 +27,8 @@ export class ResultFinder {
   take(chunk, isWanted) {
     const all = this.#kept.length > 0 ? Buffer.concat([this.#kept, chunk]) : chunk;
     let at = this.#isHead ? this.#endOfHead(all) : 0;
-    if (at < 0) return this.#pass(all, Math.max(all.length - 3, 0));
+    if (at < 0) return this.#pass(all, 0);
+    if (this.#isOther) return this.#pass(all, all.length);
     for (;;) {
       const step = Math.min(this.#skip, all.length - at);
       this.#skip -= step;
@@ -42,6 +45,7 @@ export class ResultFinder {
     const end = all.indexOf('\r\n\r\n');
     if (end < 0) return -1;
     this.#isHead = false;
+    this.#isOther = all.toString('latin1', 0, ACCEPTED.length) !== ACCEPTED;
     return end + 4;
   }
 
