@@ -1,10 +1,11 @@
-// A moment: the time of day, or the day too when it is not today; all of it on hover and for machines.
-export function Time({ at, className }) {
+// A moment: the time of day, or the day too when it is not today and `isOfDay` does not say that the day is told
+// elsewhere; all of it on hover and for machines.
+export function Time({ at, className, isOfDay = false }) {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return null;
   return (
     <time className={className} dateTime={date.toISOString()} title={date.toLocaleString()}>
-      {clock(date)}
+      {clock(date, isOfDay ? date : undefined)}
     </time>
   );
 }

@@ -1,0 +1,101 @@
+// The line to write: Enter sends, Shift and Enter begins a new line, @ names somebody. Staff say for whom it is.
+import { useId, useRef, useState } from 'react';
+
+import { useTyping } from '@wrk-copilot/realtime/react';
+
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Icon } from '../../parts/icon.jsx';
+import { kinds, kindsFor } from './kinds.js';
+import { namedIn } from './mentions.js';
+import { NameList } from './name_list.jsx';
+import { useNaming } from './use_naming.js';
+
+const drafts = new Map(); // project and person -> what was begun and not sent
+const DRAFTS_MAX = 50;
+
+function keepDraft(key, text) {
+  drafts.delete(key);
+  if (text) drafts.set(key, text);
+  if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
+}
+
+function KindSwitch({ offered, chosen, choose }) {
+  const name = useId();
+  return (
+    <fieldset className="talk-kinds">
+      <legend className="unseen">Who reads it</legend>
+      {offered.map((kind) => (
+        <label key={kind} className="talk-kind-choice" data-kind={kind} title={kinds[kind].who}>
+          <input type="radio" name={name} value={kind} checked={kind === chosen} onChange={() => choose(kind)} />
+          {kinds[kind].title}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+export function Composer({ thread, roles, people, me, projectId, sent }) {
+  const id = useId();
+  const draftKey = `${projectId} ${me}`;
+  const [text, setText] = useState(drafts.get(draftKey) ?? '');
+  const [chosen, setKind] = useState(null);
+  const [refusal, setRefusal] = useState(null);
+  const field = useRef(null);
+  const { type, stop } = useTyping(projectId && `project:${projectId}`);
+  const offered = kindsFor(roles);
+  const kind = offered.includes(chosen) ? chosen : offered[0];
+  const others = people.list.filter((one) => one.id !== me);
+  const write = (now) => {
+    setText(now);
+    keepDraft(draftKey, now);
+    if (now) type();
+    else stop();
+  };
+  const naming = useNaming(field, text, write, others);
+  const submit = (event) => {
+    event?.preventDefault();
+    const body = text.trim();
+    if (!body) return;
+    const mentions = namedIn(body, others);
+    setRefusal(null);
+    // what is refused stays in the thread, marked; only what never got there is told here
+    Promise.resolve(thread.send(body, mentions.length > 0 ? { type: kind, mentions } : { type: kind })).catch((error) => {
+      if (error.code === 'queue_full' || error.code === 'too_large') setRefusal(error);
+    });
+    write('');
+    sent();
+  };
+  const keys = (event) => {
+    if (naming.onKeyDown(event)) return;
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    submit();
+  };
+  return (
+    <form className="talk-composer" data-kind={kind} onSubmit={submit}>
+      <ErrorLine error={refusal} dismiss={() => setRefusal(null)} />
+      {offered.length > 1 && <KindSwitch offered={offered} chosen={kind} choose={setKind} />}
+      <div className="talk-composer-field">
+        {naming.isOpen && <NameList id={`${id}-names`} people={naming.fits} active={naming.active} pick={naming.pick} />}
+        <textarea
+          ref={field}
+          aria-label="Message"
+          placeholder={`Write to ${kinds[kind].title === 'Everyone' ? 'everyone' : kind === 'ops' ? 'the team' : 'operations'} ...`}
+          rows={1}
+          maxLength={20000}
+          value={text}
+          onChange={({ target }) => write(target.value)}
+          onKeyDown={keys}
+          onSelect={naming.onSelect}
+          onBlur={() => naming.close()}
+          aria-autocomplete="list"
+          aria-controls={naming.isOpen ? `${id}-names` : undefined}
+          aria-activedescendant={naming.isOpen ? `${id}-names-${naming.active}` : undefined}
+        />
+        <button type="submit" className="talk-send" aria-label="Send" title="Send (Enter)" disabled={!text.trim()}>
+          <Icon name="send" />
+        </button>
+      </div>
+    </form>
+  );
+}

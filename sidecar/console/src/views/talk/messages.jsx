@@ -1,0 +1,127 @@
+// The thread of the project: what was said, where the unread begins, and the line to write.
+import { useEffect, useMemo, useRef, useState } from 'react';
+
+import { useTyping } from '@wrk-copilot/realtime/react';
+
+import { Empty } from '../../parts/empty.jsx';
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Icon } from '../../parts/icon.jsx';
+import { typingSentence } from '../../parts/people.js';
+import { dayName } from '../../parts/time.jsx';
+import { Composer } from './composer.jsx';
+import { Dots } from './dots.jsx';
+import { Message } from './message.jsx';
+import { firstUnread, rowsOf } from './rows.js';
+import { useReading } from './use_reading.js';
+
+function Typing({ resource, people, me }) {
+  const { typists } = useTyping(resource);
+  const names = typists.filter(({ id }) => id !== me).map(({ id, name }) => name ?? people.nameOf(id));
+  return (
+    <p className="talk-typing" data-typing={names.length > 0}>
+      {names.length > 0 && (
+        <>
+          <Dots />
+          {typingSentence(names)}
+        </>
+      )}
+    </p>
+  );
+}
+
+// The line above the unread is drawn where the reader stopped, and stays there while the thread is open.
+function useUnreadFrom(messages, me, unread) {
+  const [from, setFrom] = useState(null);
+  const isKnown = useRef(false);
+  useEffect(() => {
+    if (isKnown.current || !me || messages.length === 0) return;
+    isKnown.current = true;
+    if (unread > 0) setFrom(firstUnread(messages, me, unread));
+  }, [messages, me, unread]);
+  return [from, () => setFrom(null)];
+}
+
+function Row({ row, shared, lastOwn }) {
+  if (row.kind === 'day') return <li className="talk-day">{dayName(new Date(row.at))}</li>;
+  if (row.kind === 'unread')
+    return (
+      <li className="talk-unread">
+        <span>New</span>
+      </li>
+    );
+  const { message } = row;
+  const { thread, me, roles, people, hit } = shared;
+  return (
+    <Message
+      message={message}
+      isFirst={row.isFirst}
+      isOwn={message.author_id === me}
+      isLastOwn={message.id === lastOwn}
+      isTarget={message.id === hit}
+      state={thread.stateOf(message)}
+      roles={roles}
+      people={people}
+      thread={thread}
+    />
+  );
+}
+
+export function Messages({ thread, me, roles, people, projectId, target }) {
+  const { messages, error, hasOlder, unread, markRead } = thread;
+  const reading = useReading(messages, me, thread.loadOlder);
+  const [unreadFrom, forgetUnread] = useUnreadFrom(messages, me, unread);
+  const rows = useMemo(() => rowsOf(messages, unreadFrom), [messages, unreadFrom]);
+  const lastOwn = messages.findLast(({ author_id: author }) => author === me)?.id;
+  const hit = target?.type === 'message' ? target.id : null;
+  const isSeen = reading.isAtEnd && unread > 0;
+  useEffect(() => {
+    if (isSeen && document.visibilityState === 'visible') Promise.resolve(markRead()).catch(() => {});
+  }, [isSeen, markRead]);
+  useEffect(() => {
+    if (!hit) return;
+    const found = reading.box.current.querySelector(`[data-message="${CSS.escape(hit)}"]`);
+    found?.scrollIntoView({ block: 'center' });
+    found?.focus();
+  }, [hit, target, reading.box]);
+  const shared = { thread, me, roles, people, hit };
+  return (
+    <section className="talk-thread" aria-label="Messages">
+      <div
+        className="talk-scroll"
+        ref={reading.box}
+        role="log"
+        aria-label="Thread of the project"
+        aria-busy={reading.isLoading}
+        tabIndex={0}
+        onScroll={reading.onScroll}
+      >
+        <ol className="talk-messages">
+          {hasOlder && (
+            <li className="talk-older">
+              <button type="button" className="button quiet small" disabled={reading.isLoading} onClick={reading.loadOlder}>
+                {reading.isLoading ? 'Loading ...' : 'Load older messages'}
+              </button>
+            </li>
+          )}
+          {rows.map((row) => (
+            <Row key={row.key} row={row} shared={shared} lastOwn={lastOwn} />
+          ))}
+        </ol>
+        {messages.length === 0 && !error && (
+          <Empty icon="chat" title="Nothing was said yet">
+            Write to everybody in this project. An @ names somebody, who is told.
+          </Empty>
+        )}
+      </div>
+      {reading.fresh > 0 && (
+        <button type="button" className="talk-fresh" onClick={reading.toEnd}>
+          <Icon name="arrow_down" />
+          {reading.fresh} new
+        </button>
+      )}
+      <ErrorLine error={error} what="The thread cannot be read." />
+      <Typing resource={projectId && `project:${projectId}`} people={people} me={me} />
+      <Composer thread={thread} roles={roles} people={people} me={me} projectId={projectId} sent={() => (forgetUnread(), reading.toEnd())} />
+    </section>
+  );
+}

@@ -1,0 +1,47 @@
+// Beside the canvas: who is there, what they say, what is to be done, and what one should know.
+import '../../parts/parts.css';
+import './talk.css';
+import { useRef, useState } from 'react';
+
+import { useConnectionStatus, useMessages, useNotifications, useProjectRealtime, useRealtime, useTasks } from '@wrk-copilot/realtime/react';
+
+import { Messages } from './messages.jsx';
+import { Notifications } from './notifications.jsx';
+import { usePeople } from './use_people.js';
+import { PresenceRow } from './presence_row.jsx';
+import { TalkTabs } from './talk_tabs.jsx';
+import { Tasks } from './tasks.jsx';
+
+export default function Talk({ person, projectId, versionId }) {
+  useConnectionStatus(); // who one is comes with the connection
+  const me = useRealtime().user;
+  const [tab, setTab] = useState('messages');
+  const [target, setTarget] = useState(null); // what a notification leads to: { type, id }
+  const panel = useRef(null);
+  const { project } = useProjectRealtime(projectId);
+  const people = usePeople(projectId, project, me?.id, person);
+  const thread = useMessages(projectId);
+  const list = useTasks(projectId);
+  const news = useNotifications();
+  const open = list.tasks.filter(({ status }) => status !== 'done' && status !== 'cancelled').length;
+  const lead = (to) => {
+    setTab(to.type === 'task' ? 'tasks' : 'messages');
+    setTarget({ ...to });
+  };
+  const tabs = [
+    { key: 'messages', title: 'Messages', icon: 'chat', count: thread.unread, counted: 'unread', isStrong: true },
+    { key: 'tasks', title: 'Tasks', icon: 'task', count: open, counted: 'open' },
+    { key: 'news', title: 'Notifications', icon: 'bell', count: news.unread, counted: 'unread', isStrong: true },
+  ];
+  const about = { me: me?.id, roles: me?.roles, people, projectId, versionId, target };
+  return (
+    <aside className="talk" aria-label="Talk and tasks" ref={panel}>
+      <PresenceRow projectId={projectId} people={people} pane={panel} />
+      <TalkTabs tabs={tabs} chosen={tab} choose={setTab}>
+        {tab === 'messages' && <Messages key={projectId} thread={thread} {...about} />}
+        {tab === 'tasks' && <Tasks key={projectId} list={list} {...about} />}
+        {tab === 'news' && <Notifications news={news} projectId={projectId} lead={lead} />}
+      </TalkTabs>
+    </aside>
+  );
+}

@@ -1,0 +1,109 @@
+// One task: done or not, its title, whose it is, until when.
+import { memo, useRef, useState } from 'react';
+
+import { Avatar } from '../../parts/avatar.jsx';
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Icon } from '../../parts/icon.jsx';
+import { IconButton } from '../../parts/icon_button.jsx';
+import { dueWords, isDone } from './task_groups.js';
+
+function Title({ task, rename }) {
+  const [isEdited, setEdited] = useState(false);
+  const button = useRef(null);
+  const end = (title) => {
+    setEdited(false);
+    const wanted = title?.trim();
+    if (wanted && wanted !== task.title) rename(wanted);
+    // back to where the person was, unless they went elsewhere
+    setTimeout(() => document.activeElement === document.body && button.current?.focus());
+  };
+  const keys = (event) => {
+    if (event.key === 'Enter') end(event.currentTarget.value);
+    if (event.key === 'Escape') end(null);
+  };
+  if (!isEdited)
+    return (
+      <button ref={button} type="button" className="talk-task-title" title="Rename" onClick={() => setEdited(true)}>
+        {task.title}
+      </button>
+    );
+  return (
+    <input
+      className="talk-task-rename"
+      aria-label="Title"
+      defaultValue={task.title}
+      maxLength={200}
+      autoFocus
+      onFocus={({ target }) => target.select()}
+      onKeyDown={keys}
+      onBlur={({ target }) => end(target.value)}
+    />
+  );
+}
+
+function Assignee({ task, people, assign }) {
+  const name = task.assignee_id && people.nameOf(task.assignee_id);
+  return (
+    <label className="talk-assignee" title={name ? `Assigned to ${name}` : 'Assigned to nobody'}>
+      {name ? <Avatar id={task.assignee_id} name={name} size="s" /> : <span className="talk-nobody"><Icon name="user" /></span>}
+      <select aria-label={`Assignee of ${task.title}`} value={task.assignee_id ?? ''} onChange={({ target }) => assign(target.value || null)}>
+        <option value="">Nobody</option>
+        {task.assignee_id && !people.get(task.assignee_id) && <option value={task.assignee_id}>{name}</option>}
+        {people.list.map(({ id, name: each }) => (
+          <option key={id} value={id}>
+            {each ?? 'Somebody'}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Facts({ task }) {
+  const due = dueWords(task);
+  const priority = task.priority !== 'normal' && task.priority;
+  if (!due && !priority && task.status !== 'in_progress') return null;
+  return (
+    <span className="talk-facts">
+      {task.status === 'in_progress' && <span className="talk-fact">in progress</span>}
+      {priority && (
+        <span className="talk-fact" data-priority={priority}>
+          {priority}
+        </span>
+      )}
+      {due && (
+        <span className="talk-fact" data-due={due === 'overdue' ? 'over' : undefined}>
+          <Icon name="clock" />
+          {due}
+        </span>
+      )}
+    </span>
+  );
+}
+
+export const Task = memo(function Task({ task, list, people, attempt, refusal, forget, leave }) {
+  const { id, title } = task;
+  const isPending = list.isPending(id);
+  const change = (what) => attempt(id, () => list.update(id, what));
+  return (
+    <li className="talk-task" data-task={id} data-status={task.status} data-pending={isPending || undefined} aria-busy={isPending || undefined}>
+      <div className="talk-task-line">
+        <input type="checkbox" className="talk-check" aria-label={title} checked={isDone(task)} onChange={() => attempt(id, () => list.toggle(id))} />
+        <div className="talk-task-main">
+          <Title task={task} rename={(wanted) => change({ title: wanted })} />
+          <Facts task={task} />
+        </div>
+        <Assignee task={task} people={people} assign={(person) => change({ assignee_id: person })} />
+        <IconButton
+          icon="trash"
+          label={`Remove ${title}`}
+          onClick={({ currentTarget }) => {
+            leave(currentTarget);
+            attempt(id, () => list.remove(id));
+          }}
+        />
+      </div>
+      <ErrorLine error={refusal} what="Refused, and taken back." dismiss={forget} />
+    </li>
+  );
+});

@@ -1,0 +1,132 @@
+// What is to be done. A change is shown at once; what the database refuses goes back to what it was, and its reason
+// stands where the change was tried.
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+
+import { Empty } from '../../parts/empty.jsx';
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Icon } from '../../parts/icon.jsx';
+import { Task } from './task.jsx';
+import { groupTasks } from './task_groups.js';
+
+const REFUSALS_MAX = 50;
+
+// What was refused, by task; '' is what was to be added.
+function useRefusals() {
+  const [refusals, setRefusals] = useState(() => new Map());
+  const put = useCallback(
+    (id, error) =>
+      setRefusals((before) => {
+        const after = new Map(before);
+        after.delete(id);
+        if (error) after.set(id, error);
+        if (after.size > REFUSALS_MAX) after.delete(after.keys().next().value);
+        return after;
+      }),
+    [],
+  );
+  const attempt = useCallback(
+    async (id, run) => {
+      put(id, null);
+      try {
+        await run();
+      } catch (error) {
+        put(id, error);
+      }
+    },
+    [put],
+  );
+  return { of: (id) => refusals.get(id), attempt, forget: (id) => put(id, null) };
+}
+
+function AddTask({ create, refusal, forget }) {
+  const [title, setTitle] = useState('');
+  const submit = (event) => {
+    event.preventDefault();
+    if (!title.trim()) return;
+    create(title.trim());
+    setTitle('');
+  };
+  return (
+    <form className="talk-add" onSubmit={submit}>
+      <span className="talk-add-field">
+        <Icon name="add" />
+        <input
+          aria-label="New task"
+          placeholder="Add a task ..."
+          maxLength={200}
+          value={title}
+          onChange={({ target }) => setTitle(target.value)}
+        />
+        {title.trim() && (
+          <button type="submit" className="button small">
+            Add
+          </button>
+        )}
+      </span>
+      <ErrorLine error={refusal} what="Not added." dismiss={forget} />
+    </form>
+  );
+}
+
+// Who removes or hides the line they are in stays in the list: at the next one.
+function keepFocus(element) {
+  const line = element.closest('[data-task]');
+  const next = line?.nextElementSibling ?? line?.previousElementSibling;
+  const stays = next?.querySelector('input') ?? element.closest('.talk-tasks')?.querySelector('.talk-add input');
+  stays?.focus();
+}
+
+export function Tasks({ list, people, target }) {
+  const { tasks, create, error } = list;
+  const { open, done } = useMemo(() => groupTasks(tasks), [tasks]);
+  const [showsDone, setShowsDone] = useState(true);
+  const refusals = useRefusals();
+  const box = useRef(null);
+  useEffect(() => {
+    if (target?.type !== 'task') return;
+    const found = box.current.querySelector(`[data-task="${CSS.escape(target.id)}"]`);
+    found?.scrollIntoView({ block: 'center' });
+    found?.querySelector('input')?.focus();
+  }, [target]);
+  const line = (task) => (
+    <Task
+      key={task.key ?? task.id}
+      task={task}
+      list={list}
+      people={people}
+      attempt={refusals.attempt}
+      refusal={refusals.of(task.id)}
+      forget={() => refusals.forget(task.id)}
+      leave={keepFocus}
+    />
+  );
+  return (
+    <section className="talk-tasks" aria-label="Tasks" ref={box}>
+      <AddTask
+        create={(title) => refusals.attempt('', () => create({ title }))}
+        refusal={refusals.of('')}
+        forget={() => refusals.forget('')}
+      />
+      <ErrorLine error={error} what="The tasks cannot be read." />
+      <ul className="talk-task-list" aria-label={`To do, ${open.length}`}>
+        {open.map(line)}
+      </ul>
+      {open.length === 0 && done.length === 0 && (
+        <Empty icon="task" title="Nothing to do">
+          Tasks of this project appear here, those of its build included.
+        </Empty>
+      )}
+      {done.length > 0 && (
+        <button type="button" className="talk-done-switch" aria-expanded={showsDone} onClick={() => setShowsDone(!showsDone)}>
+          <Icon name={showsDone ? 'chevron_down' : 'chevron_right'} />
+          Done <span className="badge">{done.length}</span>
+        </button>
+      )}
+      {showsDone && done.length > 0 && (
+        <ul className="talk-task-list" aria-label={`Done, ${done.length}`}>
+          {done.map(line)}
+        </ul>
+      )}
+    </section>
+  );
+}
