@@ -41,15 +41,19 @@ function run(file, args, { env }) {
   });
 }
 
-function freePort() {
-  return new Promise((resolve, reject) => {
+// Nobody uses it, and nobody is given it for a connection while a server that has it is away: it is below
+// the range of those.
+async function freePort() {
+  for (let tries = 0; tries < 100; tries++) {
+    const port = 20000 + Math.floor(Math.random() * 10000);
     const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+    const isFree = await new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
+  throw new Error('no free port between 20000 and 30000');
 }
 
 // 'literal' of a value, NULL for null and undefined

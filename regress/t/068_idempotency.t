@@ -25,7 +25,7 @@ $node->safe_psql('wrk', "CALL regress.make_runs($seed)");
 is($node->safe_psql('wrk', q{SELECT string_agg(r.method, ' ' ORDER BY r.method) FROM wrk.rpc r WHERE NOT EXISTS (SELECT FROM regress.run c WHERE c.method = r.method)}),
 	join(' ', @without), 'every other call has an example that succeeds: see to those above in regress/calls.sql');
 
-is($node->safe_psql('wrk', 'CALL regress.twice_each()'), 'session.logout is refused the second time: WK401 "the session has been ended"',
+is($node->safe_psql('wrk', 'CALL regress.twice_each()'), 'session.logout is refused the second time: WK4E2 "the session has been ended"',
 	'a call made again gets the same answer and leaves nothing more, a log-out alone means the session is gone');
 
 my @sessions = map {
