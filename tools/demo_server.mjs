@@ -2,8 +2,9 @@
 //
 //   GET  /demo/people                    [{ key, name, role, tenant: { id, name }, projectId, versionId, automationId }]
 //   POST /demo/token {person, seconds?}  { token }; lives for 10 minutes unless told otherwise
-//   GET  /demo/counts                    { bursts: [{ n, project, ids, written, failed }], the latest ones
+//   GET  /demo/counts                    { bursts: [{ n, project, total, written, failed }], the latest ones
 //                                          ways: { NAME: what is wrong with it } }
+//   GET  /demo/counts?burst=N            one of them, with ids: the tasks it makes, in their order
 //   POST /demo/chaos {do, pane?, ...}    what was done; of a pane: { way: what is wrong with it }
 //     of a pane   drop; delay {ms}; cut {bytes}; stall {on}; block {on, sse?}; offline {on}; lose_answer;
 //                 expire {seconds?}: its next token lives that long (5), and it is dropped so that it asks for one
@@ -71,6 +72,7 @@ const ofPane = {
 
 export class DemoServer {
   #bursts = [];
+  #burstsBegun = 0;
   #short = new Map(); // pane -> seconds its next token lives
   #gatewayDeed = Promise.resolve();
   #writer = null;
@@ -112,10 +114,10 @@ export class DemoServer {
   }
 
   async #route(request) {
-    const path = request.url.split('?')[0];
+    const [path, query] = request.url.split('?');
     const route = {
       '/demo/people': ['GET', () => this.#people()],
-      '/demo/counts': ['GET', () => this.#counts()],
+      '/demo/counts': ['GET', () => this.#counts(new URLSearchParams(query).get('burst'))],
       '/demo/token': ['POST', (body) => this.#token(body)],
       '/demo/chaos': ['POST', (body) => this.#chaos(body)],
     }[path];
@@ -155,9 +157,14 @@ export class DemoServer {
     return { token: this.lab.issuer.token({ sub: id, tenant_id: tenant.id, roles, sid: `demo-${id.slice(-4)}` }, life) };
   }
 
-  #counts() {
+  #counts(n) {
+    if (n !== null) {
+      const burst = this.#bursts.find((one) => String(one.n) === n);
+      if (!burst) throw new Refusal(404, 'this burst is not known, or not any more');
+      return burst;
+    }
     const ways = Object.fromEntries([...this.front.ways].map(([name, way]) => [name, way.state]));
-    return { bursts: this.#bursts, ways };
+    return { bursts: this.#bursts.map(({ ids, ...burst }) => burst), ways };
   }
 
   // ---------- faults ----------
@@ -218,7 +225,7 @@ export class DemoServer {
     });
     const project = person.project ?? person.tenant.project;
     const ids = Array.from({ length: n }, randomUUID);
-    const burst = { n: (this.#bursts.at(-1)?.n ?? 0) + 1, project, ids, written: 0, failed: null };
+    const burst = { n: ++this.#burstsBegun, project, ids, total: n, written: 0, failed: null };
     this.#bursts.push(burst);
     if (this.#bursts.length > BURSTS_KEPT) this.#bursts.shift();
     this.#write(burst, person.tenant.id, every).catch((error) => (burst.failed = error.message));

@@ -22,8 +22,14 @@ export class Demo {
     return ask('demo/chaos', what);
   }
 
+  // { bursts: [{ n, project, total, written, failed }], ways: { pane: what is wrong with it } }
   counts() {
     return ask('demo/counts');
+  }
+
+  // the tasks that a burst makes, in their order
+  idsOf(burst) {
+    return ask(`demo/counts?burst=${burst}`).then(({ ids }) => ids);
   }
 
   // the gateway, by a way on which faults can be made for one pane

@@ -4,6 +4,7 @@ import { Suspense, useEffect, useState } from 'react';
 import { createRealtimeClient } from '@wrk-copilot/realtime';
 import { RealtimeProvider } from '@wrk-copilot/realtime/react';
 
+import { showClient } from './clients.js';
 import { ConnectionLight } from './parts/connection_light.jsx';
 import { PersonChooser } from './parts/person_chooser.jsx';
 import { Tabs } from './parts/tabs.jsx';
@@ -20,10 +21,9 @@ function useClientOf(demo, person) {
       getToken: () => demo?.token(person) ?? person.token,
     });
     setClient(made);
-    // for tests and for the curious
-    (window.wrk ??= {})[person.key] = made;
+    const hide = showClient(person.key, made);
     return () => {
-      delete window.wrk[person.key];
+      hide();
       made.close();
     };
   }, [demo, person]);
