@@ -1,3 +1,31 @@
+// The project view: one blueprint that several people work on, its status, and the talk beside it.
+import '@xyflow/react/dist/base.css';
+import './project.css';
+import './canvas.css';
+
+import { ReactFlowProvider } from '@xyflow/react';
+
+import { Empty } from '../../parts/empty.jsx';
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Editor } from './editor.jsx';
+import { useChosenVersion, useDocuments } from './use_documents.js';
+
 export default function Project({ person }) {
-  return <p className="waiting">{person.name}</p>;
+  const [chosen, choose] = useChosenVersion(person);
+  const documents = useDocuments();
+  const versionId = chosen ?? documents.versions?.[0]?.id ?? null;
+  if (!versionId && documents.versions) {
+    if (documents.error) return <ErrorLine error={documents.error} what="The documents could not be read." again={documents.refetch} />;
+    return (
+      <Empty icon="list" title="No documents">
+        There is no automation that you may see yet.
+      </Empty>
+    );
+  }
+  if (!versionId) return <p className="waiting">One moment …</p>;
+  return (
+    <ReactFlowProvider key={versionId}>
+      <Editor person={person} versionId={versionId} documents={documents} choose={choose} />
+    </ReactFlowProvider>
+  );
 }

@@ -1,0 +1,81 @@
+// The blueprint as a picture that can be worked on. The document is the editor's; here is only what a hand is doing
+// just now: which nodes are being dragged, and where to.
+import { useMemo, useRef, useState } from 'react';
+
+import { Background, Controls, MiniMap, ReactFlow } from '@xyflow/react';
+
+import { Cursors, usePointer } from './cursors.jsx';
+import { FlowEdges, FlowNodes } from './flow.js';
+import { NodeCard } from './node_card.jsx';
+
+const nodeTypes = { card: NodeCard };
+const MANY = 300; // nodes; past it only those in sight are in the page
+const fit = { padding: 0.15, maxZoom: 1 };
+
+// Where dragged nodes are until they are let go; then it is an edit.
+function useDragging(move) {
+  const [places, setPlaces] = useState(null);
+  const take = (changes) => {
+    const moves = changes.filter(({ type, position }) => type === 'position' && position);
+    if (moves.length === 0) return;
+    const now = new Map(moves.map(({ id, position }) => [id, position]));
+    if (moves.some(({ dragging }) => dragging)) return setPlaces(now);
+    setPlaces(null);
+    move(now);
+  };
+  return [places, take];
+}
+
+const choices = (changes) => changes.filter(({ type }) => type === 'select');
+
+export function Canvas({ editor, selection, marks, cursors, children }) {
+  const { document, canEdit } = editor;
+  const [places, drag] = useDragging(editor.move);
+  // what was drawn before; kept for as long as the canvas is there
+  const [flow] = useState(() => ({ nodes: new FlowNodes(), edges: new FlowEdges() }));
+  const nodes = useMemo(
+    () => flow.nodes.of(document, { selected: selection.nodes, places, marks }),
+    [flow, document, selection.nodes, places, marks],
+  );
+  const edges = useMemo(() => flow.edges.of(document, { selected: selection.edges }), [flow, document, selection.edges]);
+  const frame = useRef(null);
+  const pointer = usePointer(cursors);
+  const onNodesChange = (changes) => {
+    drag(changes);
+    selection.take('nodes', choices(changes));
+  };
+  const onKeyDown = (event) => {
+    if ((event.key !== 'Delete' && event.key !== 'Backspace') || event.target.closest('input, textarea, select')) return;
+    event.preventDefault();
+    editor.removeSelected();
+  };
+  const isMany = nodes.length > MANY;
+  return (
+    <div className="canvas" ref={frame} onKeyDown={onKeyDown} {...pointer}>
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={nodeTypes}
+        onNodesChange={onNodesChange}
+        onEdgesChange={(changes) => selection.take('edges', choices(changes))}
+        onConnect={editor.connect}
+        nodesDraggable={canEdit}
+        nodesConnectable={canEdit}
+        edgesFocusable={!isMany}
+        deleteKeyCode={null}
+        onlyRenderVisibleElements={isMany}
+        fitView
+        fitViewOptions={fit}
+        minZoom={0.05}
+        maxZoom={2}
+        attributionPosition="bottom-left"
+      >
+        <Background gap={24} size={1.5} />
+        <Controls showInteractive={false} fitViewOptions={fit} position="bottom-left" />
+        {nodes.length > 12 && <MiniMap pannable zoomable position="bottom-right" ariaLabel="Overview" />}
+        <Cursors cursors={cursors} />
+        {children}
+      </ReactFlow>
+    </div>
+  );
+}

@@ -1,0 +1,33 @@
+// Which document: automations, and the versions of each.
+import { statusOf } from './status_words.js';
+
+function grouped(versions) {
+  const groups = new Map();
+  for (const version of versions) {
+    const { automation_id: id, automation_name: name } = version;
+    if (!groups.has(id)) groups.set(id, { id, name, versions: [] });
+    groups.get(id).versions.push(version);
+  }
+  return [...groups.values()];
+}
+
+export function DocumentChooser({ versions, chosen, choose }) {
+  const isKnown = versions?.some(({ id }) => id === chosen);
+  return (
+    <label className="document-chooser">
+      <span className="unseen">Document</span>
+      <select value={chosen ?? ''} onChange={({ target }) => choose(target.value)} disabled={!versions}>
+        {!isKnown && <option value={chosen ?? ''}>{versions ? 'Choose a document' : 'Loading …'}</option>}
+        {grouped(versions ?? []).map(({ id, name, versions: own }) => (
+          <optgroup key={id} label={name}>
+            {own.map((version) => (
+              <option key={version.id} value={version.id}>
+                {name}, version {version.number} ({statusOf(version.status).label})
+              </option>
+            ))}
+          </optgroup>
+        ))}
+      </select>
+    </label>
+  );
+}

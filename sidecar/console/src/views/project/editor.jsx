@@ -1,0 +1,161 @@
+// One document, open: canvas, list, properties and what goes on around them.
+import { Suspense, lazy, useCallback, useId, useMemo, useRef, useState } from 'react';
+
+import { useReactFlow } from '@xyflow/react';
+import { useAutomationVersion, useBlueprint } from '@wrk-copilot/realtime/react';
+
+import { useAnnounce } from '../../parts/announce.jsx';
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Canvas } from './canvas.jsx';
+import { CanvasActions } from './canvas_actions.jsx';
+import { ConflictPopover } from './conflict_popover.jsx';
+import { CARD, nodesOf, placeOf } from './flow.js';
+import { ListView } from './list_view.jsx';
+import { marksOf } from './marks.js';
+import { Properties } from './properties.jsx';
+import { SaveRefusal } from './save_state.jsx';
+import { StatusBar } from './status_bar.jsx';
+import { Toolbar } from './toolbar.jsx';
+import { useConflicts } from './use_conflicts.js';
+import { useEditor } from './use_editor.js';
+import { useFocusKept } from './use_focus_kept.js';
+import { useNews } from './use_news.js';
+import { useOthers } from './use_others.js';
+import { useSelection } from './use_selection.js';
+import { useStepsBack } from './use_steps_back.js';
+
+const Talk = lazy(() => import('../talk/talk.jsx'));
+
+const WIDE = 1100; // px of a pane; narrower ones begin with the canvas alone
+
+// Marks that say the same as before are the same objects.
+function useMarks(others, questions, flashes) {
+  const before = useRef(new Map());
+  return useMemo(() => (before.current = marksOf({ others, questions, flashes }, before.current)), [others, questions, flashes]);
+}
+
+function useShown() {
+  const [shown, setShown] = useState(() => {
+    const panes = document.querySelectorAll('.pane').length || 1;
+    const isWide = innerWidth / panes >= WIDE;
+    return { list: isWide, talk: isWide };
+  });
+  return [shown, useCallback((name) => setShown((before) => ({ ...before, [name]: !before[name] })), [])];
+}
+
+// Everything that the parts of the view are about.
+function useWork(versionId, field) {
+  const announce = useAnnounce();
+  const blueprint = useBlueprint(versionId);
+  const lifecycle = useAutomationVersion(versionId);
+  const selection = useSelection();
+  const { document, edit } = blueprint;
+  const status = lifecycle.status ?? blueprint.status;
+  const editor = useEditor({ document, edit, status, selection, announce });
+  const [node] = selection.nodes;
+  const { others, nameOf, cursors } = useOthers(versionId, { node, field });
+  const flashes = useNews(versionId, { document, nameOf, announce });
+  const conflicts = useConflicts({ blueprint, nameOf, announce });
+  const marks = useMarks(others, conflicts.questions, flashes);
+  const back = useStepsBack(blueprint, announce);
+  return { announce, blueprint, lifecycle: { ...lifecycle, status }, selection, editor, cursors, nameOf, conflicts, marks, back };
+}
+
+// The canvas and what lies on it.
+function Board({ work, frame, setField, stem }) {
+  const { blueprint, editor, selection, cursors, conflicts, marks, nameOf, announce } = work;
+  const { open, showNode } = conflicts;
+  const latest = useRef(null);
+  latest.current = showNode;
+  const actions = useMemo(() => ({ openConflict: (id) => latest.current(id) }), []);
+  if (!blueprint.document) return <div className="board waiting">{blueprint.error ? null : 'Reading the document …'}</div>;
+  return (
+    <CanvasActions value={actions}>
+      <div className="board" ref={frame}>
+        <Canvas editor={editor} selection={selection} marks={marks} cursors={cursors} />
+        {open && (
+          <ConflictPopover
+            question={open}
+            count={conflicts.questions.length}
+            document={blueprint.document}
+            nameOf={nameOf}
+            decide={conflicts.decide}
+            later={conflicts.later}
+          />
+        )}
+        <Properties editor={editor} selection={selection} at={setField} announce={announce} stem={stem} />
+      </div>
+    </CanvasActions>
+  );
+}
+
+function Refusals({ blueprint, conflicts, back }) {
+  return (
+    <>
+      <SaveRefusal blueprint={blueprint} />
+      <ErrorLine error={conflicts.error} what="Not decided." />
+      {back.refused && (
+        <div className="save-refusal">
+          <ErrorLine error={back.refused.error} what={`Could not ${back.refused.step}.`} dismiss={back.forget} />
+          {back.refused.error.code === 'conflict' && (
+            <button type="button" className="button quiet small" onClick={back.rest}>
+              {back.refused.step === 'undo' ? 'Undo the rest' : 'Redo the rest'}, keep theirs
+            </button>
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+export function Editor({ person, versionId, documents, choose, more }) {
+  const [field, setField] = useState(null);
+  const work = useWork(versionId, field);
+  const [shown, toggle] = useShown();
+  const frame = useRef(null);
+  const heading = useRef(null);
+  const stem = useId();
+  const { setCenter, getZoom } = useReactFlow();
+  const { blueprint, editor, selection, marks, announce, conflicts, back } = work;
+  const kept = useFocusKept({ document: blueprint.document, heading, announce });
+  const now = useRef(null);
+  now.current = blueprint.document;
+  const { only } = selection;
+  const chooseRow = useCallback(
+    (kind, id) => {
+      only(kind, id);
+      const node = kind === 'nodes' && nodesOf(now.current).find((other) => String(other.id) === id);
+      if (!node) return;
+      const { x, y } = placeOf(node);
+      setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(getZoom(), 0.6) });
+    },
+    [only, setCenter, getZoom],
+  );
+  return (
+    <div className="project" onKeyDown={back.onKeyDown}>
+      <Toolbar
+        documents={documents}
+        chosen={versionId}
+        choose={choose}
+        frame={frame}
+        shown={shown}
+        toggle={toggle}
+        more={more}
+        {...{ blueprint, editor, back, announce, conflicts }}
+      />
+      <StatusBar lifecycle={work.lifecycle} />
+      <Refusals blueprint={blueprint} conflicts={conflicts} back={back} />
+      <div className="project-body" data-list={shown.list} data-talk={shown.talk} {...kept}>
+        <ListView editor={editor} selection={selection} marks={marks} headingRef={heading} choose={chooseRow} />
+        <Board work={work} frame={frame} setField={setField} stem={stem} />
+        {shown.talk && (
+          <aside className="project-talk" aria-label="Talk">
+            <Suspense fallback={<p className="waiting">One moment …</p>}>
+              <Talk person={person} projectId={person.projectId} versionId={versionId} />
+            </Suspense>
+          </aside>
+        )}
+      </div>
+    </div>
+  );
+}

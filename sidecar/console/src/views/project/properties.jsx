@@ -1,0 +1,113 @@
+// The selected node or connection as a form. What is typed is an edit at once; a text that is being typed is not
+// replaced under one's hands by what comes from others.
+import { useState } from 'react';
+
+import { Icon } from '../../parts/icon.jsx';
+import { IconButton } from '../../parts/icon_button.jsx';
+import { fieldsOf } from './edits.js';
+import { edgeName, edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
+
+function Field({ id, name, value, isLong, disabled, change, at }) {
+  const [draft, setDraft] = useState(null);
+  const shared = { id, disabled, onFocus: () => at(name), onBlur: () => (setDraft(null), at(null)) };
+  if (typeof value === 'boolean') {
+    return (
+      <label className="field field-check" htmlFor={id}>
+        <input {...shared} type="checkbox" checked={value} onChange={({ target }) => change(target.checked)} />
+        {name}
+      </label>
+    );
+  }
+  const isNumber = typeof value === 'number';
+  const type = ({ target }) => {
+    setDraft(target.value);
+    if (!isNumber) change(target.value);
+    else if (target.value.trim() !== '' && Number.isFinite(Number(target.value))) change(Number(target.value));
+  };
+  const Input = isLong ? 'textarea' : 'input';
+  return (
+    <div className="field">
+      <label htmlFor={id}>{name}</label>
+      <Input {...shared} value={draft ?? value} rows={isLong ? 4 : undefined} inputMode={isNumber ? 'decimal' : undefined} onChange={type} spellCheck="false" />
+    </div>
+  );
+}
+
+function Connect({ document, id, connect, announce }) {
+  const targets = nodesOf(document).filter((node) => String(node.id) !== id);
+  const submit = (event) => {
+    event.preventDefault();
+    const target = new FormData(event.currentTarget).get('target');
+    if (target) announce(connect({ source: id, target }) ? 'Connected.' : 'These are connected already.');
+  };
+  return (
+    <form className="properties-connect" onSubmit={submit}>
+      <label>
+        <span className="field-name">Connect to</span>
+        <select name="target" defaultValue="">
+          <option value="" disabled>
+            Choose a node
+          </option>
+          {targets.map((node) => (
+            <option key={node.id} value={String(node.id)}>
+              {labelOf(node)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" className="button quiet small">
+        Connect
+      </button>
+    </form>
+  );
+}
+
+function NodeForm({ editor, node, at, announce, idStem }) {
+  const id = String(node.id);
+  const place = placeOf(node);
+  const move = (axis) => (value) => editor.move(new Map([[id, { ...place, [axis]: value }]]));
+  const off = !editor.canEdit;
+  return (
+    <>
+      <Field id={`${idStem}-label`} name="Label" value={labelOf(node)} disabled={off} change={(label) => editor.rename(id, label)} at={at} />
+      <div className="field-pair">
+        <Field id={`${idStem}-x`} name="x" value={Math.round(place.x)} disabled={off} change={move('x')} at={at} />
+        <Field id={`${idStem}-y`} name="y" value={Math.round(place.y)} disabled={off} change={move('y')} at={at} />
+      </div>
+      {fieldsOf(node).map(({ path, name, value, isLong }, i) => (
+        <Field key={name} id={`${idStem}-f${i}`} name={name} value={value} isLong={isLong} disabled={off} change={(next) => editor.set(id, path, next)} at={at} />
+      ))}
+      {!off && <Connect document={editor.document} id={id} connect={editor.connect} announce={announce} />}
+    </>
+  );
+}
+
+export function Properties({ editor, selection, at, announce, stem }) {
+  const { document, canEdit } = editor;
+  const [nodeId] = selection.nodes;
+  const [edgeId] = selection.edges;
+  const count = selection.nodes.size + selection.edges.size;
+  const node = nodeId !== undefined && nodesOf(document).find(({ id }) => String(id) === nodeId);
+  const edge = !node && edgeId !== undefined && edgesOf(document).find(({ id }) => String(id) === edgeId);
+  if (!node && !edge) return null;
+  const names = new Map(nodesOf(document).map((other) => [String(other.id), other]));
+  const title = count > 1 ? `${count} selected` : node ? labelOf(node) : edgeName(edge, names);
+  return (
+    <section className="properties" aria-label={`Properties: ${title}`} onKeyDown={({ key }) => key === 'Escape' && selection.clear()}>
+      <header className="properties-top">
+        <div>
+          <h3>{title}</h3>
+          {count === 1 && <p className="properties-kind">{node ? kindOf(node).type : 'Connection'}</p>}
+        </div>
+        <IconButton icon="close" label="Close properties" onClick={selection.clear} />
+      </header>
+      {count === 1 && node && <NodeForm key={nodeId} editor={editor} node={node} at={at} announce={announce} idStem={`${stem}-${nodeId}`} />}
+      {canEdit && (
+        <button type="button" className="button quiet small properties-delete" onClick={editor.removeSelected}>
+          <Icon name="trash" />
+          {count > 1 ? 'Delete all of these' : node ? 'Delete node' : 'Delete connection'}
+        </button>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,101 @@
+// Where a version is in its life, and the steps that are open to this person now. "Another step" tries one that is
+// not, to see it refused: what the database says is shown as it comes.
+import { useState } from 'react';
+
+import { Icon } from '../../parts/icon.jsx';
+import { Refusal } from './refusal.jsx';
+import { StatusChip } from './status_chip.jsx';
+import { statuses } from './status_words.js';
+
+function Reason({ step, go, cancel }) {
+  const submit = (event) => {
+    event.preventDefault();
+    go(new FormData(event.currentTarget).get('reason').trim());
+  };
+  return (
+    <form className="status-reason" onSubmit={submit} onKeyDown={({ key }) => key === 'Escape' && cancel()}>
+      <label>
+        <span className="unseen">Reason to {step.label ?? step.to}</span>
+        <input name="reason" placeholder={`Why ${(step.label ?? step.to).toLowerCase()}?`} required maxLength={2000} autoFocus autoComplete="off" />
+      </label>
+      <button type="submit" className="button small">
+        {step.label ?? 'Go'}
+      </button>
+      <button type="button" className="button quiet small" onClick={cancel}>
+        Cancel
+      </button>
+    </form>
+  );
+}
+
+function Force({ status, legal, force }) {
+  const others = statuses.filter(({ code }) => code !== status && !legal.has(code));
+  const take = (event) => {
+    const details = event.currentTarget.closest('details');
+    details.open = false;
+    details.querySelector('summary').focus();
+    force(event.currentTarget.value);
+  };
+  const close = (event) => {
+    if (event.key !== 'Escape') return;
+    event.currentTarget.open = false;
+    event.currentTarget.querySelector('summary').focus();
+  };
+  return (
+    <details className="menu status-force" onKeyDown={close}>
+      <summary className="button quiet small">
+        Another step
+        <Icon name="chevron_down" />
+      </summary>
+      <div className="menu-list" role="group" aria-label="Steps that are not open now">
+        <p className="menu-hint">Not open now. The database will say why.</p>
+        {others.map(({ code, label }) => (
+          <button key={code} type="button" className="menu-item" value={code} onClick={take}>
+            {label}
+          </button>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+export function StatusBar({ lifecycle: { status, allowed, transition } }) {
+  const [asking, setAsking] = useState(null);
+  const [refusal, setRefusal] = useState(null);
+  const [isBusy, setBusy] = useState(false);
+  const go = async (to, reason) => {
+    setAsking(null);
+    setRefusal(null);
+    setBusy(true);
+    try {
+      await transition(to, reason);
+    } catch (error) {
+      setRefusal({ error, to });
+    } finally {
+      setBusy(false);
+    }
+  };
+  const take = (step) => (step.needsReason ? setAsking(step) : go(step.to));
+  if (!status) return <div className="status-bar" />;
+  return (
+    <div className="status-bar" role="group" aria-label="Status">
+      <StatusChip status={status} />
+      {asking ? (
+        <Reason step={asking} go={(reason) => go(asking.to, reason)} cancel={() => setAsking(null)} />
+      ) : (
+        <>
+          {allowed.length > 0 && <Icon name="chevron_right" />}
+          {allowed.map((step) => (
+            <button key={step.to} type="button" className="button quiet small status-step" disabled={isBusy} onClick={() => take(step)}>
+              {step.label ?? step.stateLabel}
+              {step.needsReason && ' …'}
+            </button>
+          ))}
+          {allowed.length === 0 && <span className="status-none">no step is open to you</span>}
+          <Force status={status} legal={new Set(allowed.map(({ to }) => to))} force={(to) => go(to, 'tried from the console')} />
+        </>
+      )}
+      {refusal && <Refusal {...refusal} dismiss={() => setRefusal(null)} />}
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+// Which conflict is being asked about. The newest is shown by itself; who wants to decide later finds it on its node.
+import { useEffect, useMemo, useRef, useState } from 'react';
+
+import { asked, questions as asQuestions } from './conflicts.js';
+
+const CLOSED = Symbol('closed');
+
+export function useConflicts({ blueprint: { conflicts, document, resolve }, nameOf, announce }) {
+  const questions = useMemo(() => asQuestions(conflicts, document), [conflicts, document]);
+  const [chosen, setChosen] = useState(null); // key, null: the first, CLOSED
+  const [error, setError] = useState(null);
+  const known = useRef(new Set());
+  useEffect(() => {
+    const fresh = questions.filter(({ key }) => !known.current.has(key));
+    known.current = new Set(questions.map(({ key }) => key));
+    if (fresh.length === 0) return;
+    const { label, who, field } = asked(fresh[0], document, nameOf);
+    announce(`Conflict: you and ${who} changed ${field} of ${label} at once.`);
+    setChosen((key) => (key === CLOSED ? null : key));
+  }, [questions, document, nameOf, announce]);
+  const open = chosen === CLOSED ? null : (questions.find(({ key }) => key === chosen) ?? questions[0] ?? null);
+  const decide = async ({ conflicts: all }, choice) => {
+    setError(null);
+    try {
+      for (const [i, conflict] of all.entries()) await resolve(conflict, i > 0 && choice === 'both' ? 'theirs' : choice);
+      announce({ ours: 'Yours is kept.', theirs: 'Theirs is kept.', both: 'Both are kept.' }[choice]);
+    } catch (refusal) {
+      setError(refusal);
+    }
+  };
+  return {
+    questions,
+    open,
+    decide,
+    error,
+    later: () => setChosen(CLOSED),
+    show: (key) => setChosen(key),
+    showNode: (id) => setChosen(questions.find(({ node }) => node === id)?.key ?? null),
+  };
+}

@@ -1,0 +1,34 @@
+// Undo and redo of one's own edits, by button and by key.
+import { useCallback, useMemo, useState } from 'react';
+
+export function useStepsBack({ undo, redo }, announce) {
+  const [refused, setRefused] = useState(null); // { error, step }
+  const go = useCallback(
+    async (step, mode) => {
+      setRefused(null);
+      try {
+        const answer = await (step === 'undo' ? undo : redo)(mode);
+        const done = step === 'undo' ? answer.undone : answer.redone;
+        if (done === null) announce(`There is nothing of yours to ${step}.`);
+        else announce(answer.changed === false ? 'Nothing was left to change.' : step === 'undo' ? 'Undone.' : 'Redone.');
+      } catch (error) {
+        setRefused({ error, step });
+      }
+    },
+    [undo, redo, announce],
+  );
+  const onKeyDown = useCallback(
+    (event) => {
+      const isKey = (event.ctrlKey || event.metaKey) && !event.altKey && /^[zy]$/i.test(event.key);
+      // a field undoes its own letters
+      if (!isKey || event.target.closest('input, textarea, select')) return;
+      event.preventDefault();
+      go(event.key.toLowerCase() === 'y' || event.shiftKey ? 'redo' : 'undo');
+    },
+    [go],
+  );
+  return useMemo(
+    () => ({ undo: () => go('undo'), redo: () => go('redo'), rest: () => go(refused.step, 'ours'), forget: () => setRefused(null), refused, onKeyDown }),
+    [go, refused, onKeyDown],
+  );
+}
