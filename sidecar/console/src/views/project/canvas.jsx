@@ -1,8 +1,8 @@
 // The blueprint as a picture that can be worked on. The document is the editor's; here is only what a hand is doing
 // just now: which nodes are being dragged, and where to.
-import { useMemo, useRef, useState } from 'react';
+import { useMemo, useState } from 'react';
 
-import { Background, Controls, MiniMap, ReactFlow } from '@xyflow/react';
+import { Background, Controls, MiniMap, ReactFlow, useStore } from '@xyflow/react';
 
 import { Cursors, usePointer } from './cursors.jsx';
 import { FlowEdges, FlowNodes } from './flow.js';
@@ -10,7 +10,8 @@ import { NodeCard } from './node_card.jsx';
 
 const nodeTypes = { card: NodeCard };
 const MANY = 300; // nodes; past it only those in sight are in the page
-const fit = { padding: 0.15, maxZoom: 1 };
+// above the sheet with the properties of what is selected
+const fit = { padding: { x: '28px', top: '36px', bottom: '190px' }, maxZoom: 1 };
 
 // Where dragged nodes are until they are let go; then it is an edit.
 function useDragging(move) {
@@ -26,6 +27,10 @@ function useDragging(move) {
   return [places, take];
 }
 
+// From afar cards have their label alone, larger.
+const FAR = 0.62;
+const isFar = ({ transform }) => transform[2] < FAR;
+
 const choices = (changes) => changes.filter(({ type }) => type === 'select');
 
 export function Canvas({ editor, selection, marks, cursors, children }) {
@@ -38,8 +43,8 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
     [flow, document, selection.nodes, places, marks],
   );
   const edges = useMemo(() => flow.edges.of(document, { selected: selection.edges }), [flow, document, selection.edges]);
-  const frame = useRef(null);
   const pointer = usePointer(cursors);
+  const far = useStore(isFar);
   const onNodesChange = (changes) => {
     drag(changes);
     selection.take('nodes', choices(changes));
@@ -51,7 +56,7 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
   };
   const isMany = nodes.length > MANY;
   return (
-    <div className="canvas" ref={frame} onKeyDown={onKeyDown} {...pointer}>
+    <div className="canvas" data-far={far || undefined} onKeyDown={onKeyDown} {...pointer}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -70,9 +75,9 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
         maxZoom={2}
         attributionPosition="bottom-left"
       >
-        <Background gap={24} size={1.5} />
-        <Controls showInteractive={false} fitViewOptions={fit} position="bottom-left" />
-        {nodes.length > 12 && <MiniMap pannable zoomable position="bottom-right" ariaLabel="Overview" />}
+        <Background gap={20} size={1.4} />
+        <Controls showInteractive={false} fitViewOptions={fit} position="top-left" />
+        {nodes.length > 12 && <MiniMap pannable zoomable position="top-right" ariaLabel="Overview" />}
         <Cursors cursors={cursors} />
         {children}
       </ReactFlow>

@@ -68,7 +68,7 @@ function NodeForm({ editor, node, at, announce, idStem }) {
   const move = (axis) => (value) => editor.move(new Map([[id, { ...place, [axis]: value }]]));
   const off = !editor.canEdit;
   return (
-    <>
+    <div className="properties-fields">
       <Field id={`${idStem}-label`} name="Label" value={labelOf(node)} disabled={off} change={(label) => editor.rename(id, label)} at={at} />
       <div className="field-pair">
         <Field id={`${idStem}-x`} name="x" value={Math.round(place.x)} disabled={off} change={move('x')} at={at} />
@@ -78,7 +78,7 @@ function NodeForm({ editor, node, at, announce, idStem }) {
         <Field key={name} id={`${idStem}-f${i}`} name={name} value={value} isLong={isLong} disabled={off} change={(next) => editor.set(id, path, next)} at={at} />
       ))}
       {!off && <Connect document={editor.document} id={id} connect={editor.connect} announce={announce} />}
-    </>
+    </div>
   );
 }
 
@@ -99,15 +99,15 @@ export function Properties({ editor, selection, at, announce, stem }) {
           <h3>{title}</h3>
           {count === 1 && <p className="properties-kind">{node ? kindOf(node).type : 'Connection'}</p>}
         </div>
+        {canEdit && (
+          <button type="button" className="button quiet small properties-delete" onClick={editor.removeSelected}>
+            <Icon name="trash" />
+            {count > 1 ? 'Delete all of these' : node ? 'Delete node' : 'Delete connection'}
+          </button>
+        )}
         <IconButton icon="close" label="Close properties" onClick={selection.clear} />
       </header>
       {count === 1 && node && <NodeForm key={nodeId} editor={editor} node={node} at={at} announce={announce} idStem={`${stem}-${nodeId}`} />}
-      {canEdit && (
-        <button type="button" className="button quiet small properties-delete" onClick={editor.removeSelected}>
-          <Icon name="trash" />
-          {count > 1 ? 'Delete all of these' : node ? 'Delete node' : 'Delete connection'}
-        </button>
-      )}
     </section>
   );
 }

@@ -9,7 +9,7 @@ function Toggle({ icon, label, isOn, toggle, controls }) {
   return (
     <button type="button" className="button quiet small toggle" aria-pressed={isOn} aria-controls={controls} onClick={toggle}>
       <Icon name={icon} />
-      {label}
+      <span className="toggle-label">{label}</span>
     </button>
   );
 }
