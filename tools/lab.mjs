@@ -43,7 +43,7 @@ function run(file, args, { env }) {
 
 // Nobody uses it, and nobody is given it for a connection while a server that has it is away: it is below
 // the range of those.
-async function freePort() {
+export async function freePort() {
   for (let tries = 0; tries < 100; tries++) {
     const port = 20000 + Math.floor(Math.random() * 10000);
     const server = net.createServer();

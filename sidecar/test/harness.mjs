@@ -12,7 +12,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { sample } from '../../tools/lab.mjs';
+import { freePort, sample } from '../../tools/lab.mjs';
+
+export { freePort };
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const sanitized = process.env.SANITIZE === '1';
@@ -31,14 +33,6 @@ export async function until(probe, { timeout = 10000, every = 20, what = probe.t
     if (Date.now() > end) throw new Error(`not within ${timeout} ms: ${what}`);
     await sleep(every);
   }
-}
-
-export async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
 }
 
 function pgBin() {
