@@ -7,7 +7,7 @@
 
 import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -154,7 +154,8 @@ export class Gateway {
 
   constructor({ binary, env, log }) {
     Object.assign(this, { binary, env, log });
-    this.#log = createWriteStream(log);
+    writeFileSync(log, ''); // it is there from now on
+    this.#log = createWriteStream(log, { flags: 'a' });
   }
 
   get url() {

@@ -32,7 +32,8 @@ export class World {
   // receipts: messages that arrive become message.delivered, a second later, which no other test expects
   constructor(name, { settings = {}, options = {}, receipts = false } = {}) {
     // fsync only guards against the machine's crash, which no test brings about
-    this.lab = new Lab(`tmp/e2e/${name}`, { settings: { fsync: 'off', ...settings } });
+    const place = process.env.WRK_POOLER === '1' ? `${name}-pooler` : name;
+    this.lab = new Lab(`tmp/e2e/${place}`, { settings: { fsync: 'off', ...settings } });
     this.options = options;
     this.receipts = receipts;
   }
