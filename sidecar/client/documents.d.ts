@@ -154,6 +154,8 @@ export interface OptimisticOptions {
   limit?: number;
   /** The id of what was created, of the answer's payload; default its `id`. */
   idOf?: (payload: any) => string;
+  /** Which of two states of an entity is the later one, where what is heard may be older than what was read; default: the second. */
+  later?: (known: any, heard: any) => any;
   onError?: (error: unknown, where: string) => void;
   env?: { now?: () => number; random?: () => number };
 }
@@ -168,8 +170,15 @@ export class OptimisticManager<T extends { id: string } = { id: string } & Recor
   /** By its id, also a temporary one that has become real since. */
   get(id: string): T | undefined;
   isPending(id: string): boolean;
-  /** What the server has, after subscribing and after `stale`; operations stay on top. */
-  load(entities: Iterable<T>): void;
+  /** How many operations the server has answered. */
+  readonly answers: number;
+  /**
+   * What the server has, after subscribing and after `stale`; operations stay on top. answers: how many there were when reading
+   * began, so that operations end whose events are among those that were missed.
+   */
+  load(entities: Iterable<T>, answers?: number): void;
+  /** More of what the server has: an older page, for instance. */
+  add(entities: Iterable<T>): void;
   /** Each is shown at once and called in its order; temporary ids in params are replaced before they are sent. */
   create(fields: Omit<T, 'id'>, method: string, params?: object): Operation;
   update(id: string, change: Partial<T> | ((entity: T) => T), method: string, params?: object): Operation;

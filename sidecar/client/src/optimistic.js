@@ -28,10 +28,12 @@ const effects = {
  */
 export class OptimisticManager {
   items = [];
+  answers = 0; // that have come
   #client;
   #env;
   #limit;
   #idOf;
+  #later;
   #emitter;
   #confirmed = new Map();
   #shown = new Map();
@@ -40,11 +42,12 @@ export class OptimisticManager {
   #refusals = new Map(); // temporary id -> why there is nothing of this id
   #last = ''; // id of the last event
 
-  constructor(client, { limit = 1000, idOf = ({ id }) => id, env, onError } = {}) {
+  constructor(client, { limit = 1000, idOf = ({ id }) => id, later = (_, row) => row, env, onError } = {}) {
     this.#client = client;
     this.#env = environment(env);
     this.#limit = limit;
     this.#idOf = idOf;
+    this.#later = later;
     this.#emitter = new Emitter(onError);
   }
 
@@ -65,8 +68,15 @@ export class OptimisticManager {
     return this.#operations.some((operation) => operation.id === known);
   }
 
-  load(entities) {
-    this.#confirmed = new Map([...entities].map((entity) => [entity.id, entity]));
+  load(entities, answers = 0) {
+    this.#confirmed = new Map();
+    // what was answered before it was read is in it: its event may have been missed
+    this.#operations = this.#operations.filter(({ answer = Infinity }) => answer > answers);
+    this.add(entities);
+  }
+
+  add(entities) {
+    for (const entity of entities) this.#confirm(entity.id, entity);
     this.#show();
   }
 
@@ -96,7 +106,7 @@ export class OptimisticManager {
     if (ephemeral) return;
     if (eventId && isUpTo(this.#last, eventId)) this.#last = eventId;
     if (type.endsWith('.deleted')) this.#confirmed.delete(id);
-    else if (data) this.#confirmed.set(id, data);
+    else if (data) this.#confirm(id, data);
     else if (oversize) this.#emitter.emit('stale', id);
     const mine = key && this.#operations.find((operation) => operation.key === key);
     if (mine?.kind === 'create' && type.endsWith('.created')) this.#learn(mine, id);
@@ -107,6 +117,10 @@ export class OptimisticManager {
   }
 
   // ---------- ----------
+
+  #confirm(id, entity) {
+    this.#confirmed.set(id, this.#later(this.#confirmed.get(id), entity));
+  }
 
   // Has everything that it led to been told?
   #isPast({ eventId }) {
@@ -175,6 +189,7 @@ export class OptimisticManager {
 
   #answered(operation, payload, eventId) {
     operation.eventId = eventId;
+    operation.answer = ++this.answers;
     if (operation.kind === 'create') this.#learn(operation, this.#idOf(payload));
     // without an event nothing is to come
     if (!eventId || this.#isPast(operation)) this.#drop(operation);

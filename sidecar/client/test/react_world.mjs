@@ -33,6 +33,14 @@ export async function until(what, isSo, timeout = 3000) {
   }
 }
 
+// until nothing is said for a while, by the client or by the hook
+export async function calm(world, probe) {
+  for (let before = [], now = null; now === null || now.some((value, i) => value !== before[i]); await pause(80)) {
+    before = now ?? [];
+    now = [probe.now, world.gateway.received.length];
+  }
+}
+
 export class ReactWorld {
   gateway = new FakeGateway(clock);
   errors = []; // what React and listeners complain about
