@@ -162,7 +162,8 @@ export class Way {
   delay = 0; // ms, each way
   isStalled = false; // nothing is read from the gateway
   isOffline = false;
-  blocked = { websocket: false, sse: false };
+  blocked = { websocket: false, sse: false }; // refused, or with isSilent never answered
+  isSilent = false;
   left = null; // bytes from the gateway until all lines are cut; null: none are
   losesAnswer = false;
 
@@ -175,7 +176,7 @@ export class Way {
   // came behind it.
   serve(browser, { head, rest, kind }) {
     if (this.isOffline || this.lines.size >= LINES_MAX) return void browser.resetAndDestroy();
-    if (this.blocked[kind]) return void browser.end(REFUSED);
+    if (this.blocked[kind]) return void (this.isSilent ? browser.resume() : browser.end(REFUSED));
     const gateway = net.connect({ port: this.port(), host: '127.0.0.1', allowHalfOpen: true });
     gateway.setNoDelay(true);
     this.lines.add(new Line(this, browser, gateway, { kind }));
@@ -197,9 +198,11 @@ export class Way {
     if (isOffline) this.drop();
   }
 
-  // on: WebSockets; sse: event streams as well. What is there already ends, so that it is seen.
-  block(on, sse) {
+  // on: WebSockets; sse: event streams as well; silent: as by something that swallows them. What is there already ends,
+  // so that it is seen.
+  block(on, sse, silent) {
     this.blocked = { websocket: on, sse: on && sse };
+    this.isSilent = silent;
     for (const line of [...this.lines]) if (this.blocked[line.kind]) line.cut();
   }
 

@@ -6,7 +6,7 @@
 //                                          ways: { NAME: what is wrong with it } }
 //   GET  /demo/counts?burst=N            one of them, with ids: the tasks it makes, in their order
 //   POST /demo/chaos {do, pane?, ...}    what was done; of a pane: { way: what is wrong with it }
-//     of a pane   drop; delay {ms}; cut {bytes}; stall {on}; block {on, sse?}; offline {on}; lose_answer;
+//     of a pane   drop; delay {ms}; cut {bytes}; stall {on}; block {on, sse?, silent?}; offline {on}; lose_answer;
 //                 expire {seconds?}: its next token lives that long (5), and it is dropped so that it asks for one
 //     of all      heal; kill_gateway; kill_backend; burst {n?, person?, every?}; sweep: takes the tasks of bursts away
 //
@@ -65,7 +65,7 @@ const ofPane = {
   delay: [{ ms: number(0, 60000) }, (way, { ms }) => (way.delay = ms)],
   cut: [{ bytes: number(0, 1e9) }, (way, { bytes }) => (way.left = bytes)],
   stall: [{ on: flag() }, (way, { on }) => way.stall(on)],
-  block: [{ on: flag(), sse: flag(false) }, (way, { on, sse }) => way.block(on, sse)],
+  block: [{ on: flag(), sse: flag(false), silent: flag(false) }, (way, { on, sse, silent }) => way.block(on, sse, silent)],
   offline: [{ on: flag() }, (way, { on }) => way.offline(on)],
   lose_answer: [{}, (way) => (way.losesAnswer = true)],
 };

@@ -76,7 +76,8 @@ clean-gateway:
 
 # What PostgreSQL has a part in runs as an ordinary user; tools/unroot sees to it.
 # The recipes call make anew, so that it looks again for what deps has installed.
-test: deps
+test:
+	@tools/deps $(if $(PARTS),$(filter console,$(PARTS)),console)
 	@tools/unroot tools/check $(PARTS)
 
 demo: deps

@@ -11,6 +11,7 @@ import { cast, setScene } from '../../../tools/demo_scene.mjs';
 import { DemoServer } from '../../../tools/demo_server.mjs';
 import { top, until } from '../../../tools/lab.mjs';
 import { World } from '../../test/e2e.mjs';
+import { kit } from './kit.mjs';
 
 export { cast, until };
 export { northwind, helios } from '../../test/e2e.mjs';
@@ -33,6 +34,7 @@ export class Stage {
     await setScene(this.sql);
     const { lab, gateway } = this.world;
     this.server = await new DemoServer({ lab, gateway, people: cast }).start();
+    this.kit = await kit();
     this.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium' });
     return this;
   }
@@ -43,11 +45,17 @@ export class Stage {
     await this.world.close();
   }
 
-  // Another browser, with nothing of the others': its page is open at these people and this view.
+  // Another browser, with nothing of the others'.
+  async context(options) {
+    const context = await this.browser.newContext(options);
+    await context.addInitScript(this.kit);
+    this.#contexts.push(context);
+    return context;
+  }
+
+  // A page of another browser, or of the context given, open at these people and this view.
   async page(people, view = 'project', { theme = 'light', context: shared, width = 1440, height = 900, motion = 'reduce' } = {}) {
-    const context =
-      shared ?? (await this.browser.newContext({ viewport: { width, height }, colorScheme: theme, reducedMotion: motion }));
-    if (!shared) this.#contexts.push(context);
+    const context = shared ?? (await this.context({ viewport: { width, height }, colorScheme: theme, reducedMotion: motion }));
     const page = await context.newPage();
     page.complaints = [];
     page.on('pageerror', (error) => page.complaints.push(error.stack));
