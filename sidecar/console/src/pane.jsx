@@ -9,6 +9,7 @@ import { ConnectionLight } from './parts/connection_light.jsx';
 import { PersonChooser } from './parts/person_chooser.jsx';
 import { Tabs } from './parts/tabs.jsx';
 import { views } from './views.js';
+import { recorderOf } from './views/inspector/recorder.js';
 
 const here = new URL('.', document.baseURI).href;
 
@@ -20,6 +21,7 @@ function useClientOf(demo, person) {
       url: demo?.addressFor(person.key) ?? here,
       getToken: () => demo?.token(person) ?? person.token,
     });
+    recorderOf(made);
     setClient(made);
     const hide = showClient(person.key, made);
     return () => {

@@ -1,0 +1,108 @@
+// The figures that say at a glance whether all is well.
+import { useEffect, useState } from 'react';
+
+import { useConnectionStatus, useRealtime } from '@wrk-copilot/realtime/react';
+
+import { Icon } from '../../parts/icon.jsx';
+import { Spark } from '../../parts/spark.jsx';
+import { inMs } from './samples.js';
+
+const PING_MS = 5000;
+
+function Card({ title, note, children, tone }) {
+  return (
+    <section className="inspector-card" data-tone={tone} aria-label={title} title={note}>
+      <h3>{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+function Percentiles({ samples, label }) {
+  const { n, p50, p95 } = samples.summary();
+  return (
+    <>
+      <dl className="inspector-figures">
+        <div>
+          <dt>p50</dt>
+          <dd data-figure={`${label}-p50`}>{inMs(p50)}</dd>
+        </div>
+        <div>
+          <dt>p95</dt>
+          <dd data-figure={`${label}-p95`}>{inMs(p95)}</dd>
+        </div>
+        <Spark values={samples.values.slice(-60)} />
+      </dl>
+      <p className="inspector-soft">{n === 0 ? 'nothing measured yet' : `of the last ${n}`}</p>
+    </>
+  );
+}
+
+// Somebody who looks at round trips wants some.
+function usePings(client, state) {
+  const [isBusy, setBusy] = useState(false);
+  const isUp = state === 'connected';
+  useEffect(() => {
+    if (!isUp) return undefined;
+    const ping = () => client.ping().catch(() => {});
+    ping();
+    const timer = setInterval(ping, PING_MS);
+    return () => clearInterval(timer);
+  }, [client, isUp]);
+  const measure = async () => {
+    setBusy(true);
+    for (let i = 0; i < 10; i++) await client.ping().catch(() => {});
+    setBusy(false);
+  };
+  return { isBusy, isUp, measure };
+}
+
+function clockWords({ value, low, high, isBounded }) {
+  if (!isBounded) return 'the clocks are taken to agree; an event of one of your own calls would tell';
+  const bounds = `the database's clock is ${Math.round(low)} to ${Math.round(high)} ms ahead`;
+  return value === 0 ? `${bounds}: it agrees, as far as can be told` : `${bounds}: ${Math.round(value)} ms are taken off`;
+}
+
+export function Cards({ recorder }) {
+  const client = useRealtime();
+  const { state, transport, sync, database } = useConnectionStatus();
+  const { isBusy, isUp, measure } = usePings(client, state);
+  const { counts, trips, calls, toScreen, clock, level } = recorder;
+  const dropped = counts.ephemeral + counts.state;
+  const names = { websocket: 'WebSocket', sse: 'event stream', poll: 'long polling' };
+  return (
+    <div className="inspector-cards">
+      <Card title="Round trip" note="A ping and its answer, every 5 seconds while this is open">
+        <Percentiles samples={trips} label="trip" />
+        <button type="button" className="inspector-measure" disabled={!isUp || isBusy} onClick={measure}>
+          <Icon name="refresh" />
+          {isBusy ? 'measuring' : 'ten at once'}
+        </button>
+      </Card>
+      <Card title="Commit to screen" note={`From the writing of an event until the next frame was painted; ${clockWords(clock)}`}>
+        <Percentiles samples={toScreen} label="screen" />
+      </Card>
+      <Card title="Calls" note="From sending a call to its result">
+        <Percentiles samples={calls} label="call" />
+      </Card>
+      <Card title="To send" tone={sync.pending > 0 ? 'warn' : undefined} note="Calls that wait for the server's answer">
+        <p className="inspector-big" data-figure="pending">
+          {sync.pending}
+        </p>
+        <p className="inspector-soft">{sync.pending === 0 ? 'the server has everything' : `the oldest for ${inMs(Date.now() - (sync.oldest ?? Date.now()))}`}</p>
+      </Card>
+      <Card title="Dropped" tone={level > 0 ? 'warn' : undefined} note="What the server left out because this client read too slowly; events are never among it">
+        <p className="inspector-big" data-figure="dropped">
+          {dropped}
+        </p>
+        <p className="inspector-soft">
+          {counts.gaps} gaps, {counts.resyncs} resyncs
+        </p>
+      </Card>
+      <Card title="Way" tone={database ? undefined : 'bad'} note="How this client is connected, and whether the server has its database">
+        <p className="inspector-big inspector-word">{names[transport] ?? 'none'}</p>
+        <p className="inspector-soft">{database ? 'database up' : 'database down'}</p>
+      </Card>
+    </div>
+  );
+}
