@@ -60,18 +60,29 @@ lanes_add(Lanes *lanes, Lane *lane, LaneItem *item)
 	lanes->nturn++;
 }
 
+void
+lanes_remove(Lanes *lanes, Lane *lane, LaneItem *item)
+{
+	list_remove(&item->node);
+	lane->length--;
+	lanes->length--;
+	if (lane->length > 0)
+		return;
+	list_remove(&lane->in_turn);
+	lanes->nturn--;
+}
+
 LaneItem *
 lanes_take(Lanes *lanes, Lane *lane)
 {
-	LaneItem *item = list_entry(list_pop_head(&lane->waiting), LaneItem, node);
+	LaneItem *item = list_entry(lane->waiting.next, LaneItem, node);
 
-	lane->length--;
-	lanes->length--;
-	list_remove(&lane->in_turn);
+	lanes_remove(lanes, lane, item);
 	if (lane->length > 0)
+	{
+		list_remove(&lane->in_turn);
 		list_push_tail(&lanes->turn, &lane->in_turn);
-	else
-		lanes->nturn--;
+	}
 	return item;
 }
 

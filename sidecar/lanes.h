@@ -6,7 +6,8 @@
  *
  * Bound: max items, for all lanes together. When that is reached only a lane that has
  * less than its share may add to it, so that one full lane does not close the queue
- * to others; at twice the bound nobody may. The items are the caller's.
+ * to others; at twice the bound nobody may. The items are the caller's, who may also have
+ * a bound of their own and not ask.
  */
 #ifndef WRK_LANES_H
 #define WRK_LANES_H
@@ -58,6 +59,9 @@ extern void lanes_add(Lanes *lanes, Lane *lane, LaneItem *item);
 
 /* Takes the lane's first item; the lane goes to the end of the turn. */
 extern LaneItem *lanes_take(Lanes *lanes, Lane *lane);
+
+/* Takes out an item that waits no longer, without a turn. */
+extern void lanes_remove(Lanes *lanes, Lane *lane, LaneItem *item);
 
 /* Frees the lane if nothing of it waits or runs. */
 extern void lanes_settle(Lanes *lanes, Lane *lane);

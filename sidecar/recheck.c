@@ -3,8 +3,10 @@
  *
  * One Recheck for each connection that is asked about. It waits in line, is sent (its
  * channels are those to ask for: the suspended ones, or all), and ends with the answer;
- * news that arrives meanwhile sends it again. While the database cannot be asked, the
- * line waits, and so do its connections: nobody gets what nobody knows they may have.
+ * news that arrives meanwhile sends it again. Tenants take turns in the line: whoever
+ * takes rights from thousands does not make others' losses wait. While the database
+ * cannot be asked, the line waits, and so do its connections: nobody gets what nobody
+ * knows they may have.
  */
 #include "recheck.h"
 
@@ -15,6 +17,7 @@
 #include "deferred.h"
 #include "eventrow.h"
 #include "feed.h"
+#include "lanes.h"
 #include "log.h"
 #include "loop.h"
 #include "mem.h"
@@ -33,7 +36,8 @@
 /* One of these for each connection that is asked about; freed with its last answer. */
 typedef struct Recheck
 {
-	ListNode in_line; /* linked while it waits to be sent, in line or for later */
+	LaneItem in_line; /* linked while it waits to be sent, in line or for later */
+	Lane *lane;       /* its tenant's, while it is in line */
 	Conn *conn;       /* NULL once that is gone */
 	bool sent;
 	bool again; /* there was news since it was sent */
@@ -43,7 +47,7 @@ typedef struct Recheck
 } Recheck;
 
 static Gateway *gateway;
-static List line;
+static Lanes line; /* by tenant; bounded by the connections */
 static List later; /* those that the database could not answer */
 static int at_database;
 static LoopTimer *retry;
@@ -51,14 +55,39 @@ static LoopTimer *retry;
 static void send_next(void);
 static void on_answer(void *arg, const PgAnswer *answer);
 
+/* Takes it off the list that it is in, if any. */
+static void
+leave(Recheck *recheck)
+{
+	if (list_is_linked(&recheck->in_line.node))
+		stats.rechecks_waiting--;
+	if (recheck->lane == NULL)
+	{
+		list_remove(&recheck->in_line.node);
+		return;
+	}
+	lanes_remove(&line, recheck->lane, &recheck->in_line);
+	lanes_settle(&line, recheck->lane);
+	recheck->lane = NULL;
+}
+
+static void
+stand_in_line(Recheck *recheck)
+{
+	leave(recheck);
+	recheck->lane = lanes_get(&line, recheck->conn->tenant);
+	lanes_add(&line, recheck->lane, &recheck->in_line);
+	stats.rechecks_waiting++;
+}
+
 static void
 on_retry(void *arg)
 {
-	ListNode *node;
-
 	(void) arg;
-	while ((node = list_pop_head(&later)) != NULL)
-		list_push_tail(&line, node);
+	list_foreach(node, following, &later)
+	{
+		stand_in_line(list_entry(node, Recheck, in_line.node));
+	}
 	send_next();
 }
 
@@ -66,7 +95,7 @@ void
 recheck_init(Gateway *of)
 {
 	gateway = of;
-	list_init(&line);
+	lanes_init(&line, INT64_MAX);
 	list_init(&later);
 	retry = loop_timer_new(on_retry, NULL);
 }
@@ -75,20 +104,10 @@ void
 recheck_free(void)
 {
 	loop_timer_free(retry);
+	lanes_free(&line);
 }
 
 /* ------------------------------------------------------------------ asking */
-
-/* Puts it at the end of a list, off the one it is in; NULL: in none. */
-static void
-put(Recheck *recheck, List *list)
-{
-	stats.rechecks_waiting +=
-		(list != NULL ? 1 : 0) - (list_is_linked(&recheck->in_line) ? 1 : 0);
-	list_remove(&recheck->in_line);
-	if (list != NULL)
-		list_push_tail(list, &recheck->in_line);
-}
 
 /* The database cannot be asked, or does not know: in a while. */
 static void
@@ -101,7 +120,7 @@ wait_a_while(void)
 static void
 free_recheck(Recheck *recheck)
 {
-	put(recheck, NULL);
+	leave(recheck);
 	deferred_free(&recheck->deferred);
 	if (recheck->conn != NULL)
 		recheck->conn->recheck = NULL;
@@ -151,16 +170,20 @@ ask(Recheck *recheck)
 static void
 send_next(void)
 {
-	while (at_database < AT_ONCE && !list_is_empty(&line))
+	while (at_database < AT_ONCE && !list_is_empty(&line.turn))
 	{
-		Recheck *recheck = list_entry(line.next, Recheck, in_line);
+		Lane *lane = list_entry(line.turn.next, Lane, in_turn);
+		Recheck *recheck = list_entry(lane->waiting.next, Recheck, in_line.node);
 
 		if (!ask(recheck))
 		{
 			wait_a_while();
 			return;
 		}
-		put(recheck, NULL);
+		lanes_take(&line, lane);
+		lanes_settle(&line, lane);
+		recheck->lane = NULL;
+		stats.rechecks_waiting--;
 		at_database++;
 		stats.rechecks_total++;
 	}
@@ -175,15 +198,15 @@ enqueue(Conn *conn, bool whole)
 	if (recheck == NULL)
 	{
 		recheck = mem_zalloc(sizeof(Recheck));
-		list_init(&recheck->in_line);
+		list_init(&recheck->in_line.node);
 		deferred_init(&recheck->deferred);
 		recheck->conn = conn;
 		conn->recheck = recheck;
 	}
 	recheck->whole |= whole;
 	recheck->again = recheck->sent;
-	if (!recheck->sent && !list_is_linked(&recheck->in_line))
-		put(recheck, &line);
+	if (!recheck->sent && !list_is_linked(&recheck->in_line.node))
+		stand_in_line(recheck);
 }
 
 /* -------------------------------------------------------------- suspending */
@@ -345,7 +368,7 @@ take_answer(Recheck *recheck, const Opened *opened)
 	attendance_identified(gateway, conn, json_object_get(opened->root, "presence"));
 	recheck->whole = false;
 	if (verdict_take(gateway, conn, opened))
-		put(recheck, &line);
+		stand_in_line(recheck);
 	else
 		let_go_on(recheck);
 }
@@ -370,7 +393,9 @@ try_again(Recheck *recheck)
 		conn_close(recheck->conn, 1012, "rights cannot be asked for");
 		return;
 	}
-	put(recheck, &later);
+	leave(recheck);
+	list_push_tail(&later, &recheck->in_line.node);
+	stats.rechecks_waiting++;
 	wait_a_while();
 }
 
@@ -413,7 +438,7 @@ on_answer(void *arg, const PgAnswer *answer)
 	if (recheck->conn == NULL || recheck->conn->state != CONN_READY)
 		free_recheck(recheck);
 	else if (recheck->again)
-		put(recheck, &line);
+		stand_in_line(recheck);
 	else if (answer->status == PG_LOST)
 		try_again(recheck);
 	else if (answer->status == PG_ERROR)

@@ -373,6 +373,10 @@ describe('a suspended tenant', { timeout: 300000 }, () => {
         connect(world.gateway.url, { token: world.token(clara), timeout: 30000 })))));
     }
     const bystander = await world.follower(bea, [`project:${helios.project}`]);
+    const lone = await connect(world.gateway.url, { token: world.token(bea, { sid: 'bea-lone' }) });
+    let ended = 0;
+    for (const { closed } of clients) closed.then(() => ended++);
+    const before = lone.closed.then(() => ended);
     const writers = world.lab.session();
     const sent = [];
     let over = false;
@@ -385,6 +389,7 @@ describe('a suspended tenant', { timeout: 300000 }, () => {
     })();
     await world.sql.query(`BEGIN; UPDATE copilot.tenants SET status = 'suspended' WHERE id = '${T}';
       SELECT wrk.emit('test.secret', '{}', '{tenant:${T}}', tenant_id => '${T}') \\g /dev/null
+      SELECT wrk.session_revoke('bea-lone', tenant_id => '${helios.id}') \\g /dev/null
       COMMIT`);
     const lost = performance.now();
     const ends = await Promise.all(clients.map((c) => c.waitClosed({ timeout: 20000 })));
@@ -398,6 +403,7 @@ describe('a suspended tenant', { timeout: 300000 }, () => {
     assert.deepEqual(got, sent);
     const late = Math.max(...bystander.events.filter((e) => !isFence(e)).map((e) => e.at - performance.timeOrigin - lost));
     assert.ok(took < 3000, `took ${took} ms`);
+    assert.ok((await before) < clients.length / 2, `another tenant's loss waited for ${await before} of the thousand`);
     console.log(`# 1000 connections of a suspended tenant closed in ${Math.round(took)} ms; last event of another tenant ${Math.round(late)} ms after`);
     await assert.rejects(connect(world.gateway.url, { token: world.token(clara) }), { code: 'forbidden' });
     await world.sql.query(`UPDATE copilot.tenants SET status = 'active' WHERE id = '${T}'`);

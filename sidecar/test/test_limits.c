@@ -390,10 +390,40 @@ test_lanes(void)
 	lanes_free(&lanes);
 }
 
+/* Who does not wait for its turn leaves the others theirs. */
+static void
+test_leaving_a_lane(void)
+{
+	Lanes lanes;
+	Lane *lane;
+	char order[4] = "";
+
+	lanes_init(&lanes, 100);
+	for (const char *key = "aabcc"; *key; key++)
+		add(&lanes, (char[]){*key, 0});
+	for (const char *key = "bc"; *key; key++)
+	{
+		LaneItem *last;
+
+		lane = lanes_get(&lanes, (char[]){*key, 0});
+		last = list_entry(lane->waiting.prev, LaneItem, node);
+		lanes_remove(&lanes, lane, last);
+		lanes_settle(&lanes, lane);
+		free(last);
+	}
+	ok(lanes.length == 3 && lanes.nturn == 2 && lanes.map.count == 2,
+	   "a lane left by all is gone");
+	for (int i = 0; i < 3; i++)
+		order[i] = next_turn(&lanes);
+	ok(strcmp(order, "aca") == 0, "and the others keep their turns: %s", order);
+	lanes_free(&lanes);
+}
+
 int
 main(void)
 {
 	test_lanes();
+	test_leaving_a_lane();
 	test_window();
 	test_rates();
 	test_coming_back();
