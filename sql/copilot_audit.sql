@@ -110,6 +110,10 @@ SELECT regress.call('audit.list', '{"limit": 201}');
 SELECT regress.call('audit.list', '{"from": "yesterday"}');
 SELECT regress.call('audit.list', '{"tenant": "b"}');
 SELECT regress.call('audit.list', '[]');
+SELECT regress.call('audit.verify', '{"from": "yesterday"}');
+SELECT regress.call('audit.verify', '{"tenant": "b"}');
+SELECT r.result - '{at,rows,seals,unsealed}'::text[], r.result -> 'at' IS NOT NULL, (r.result -> 'rows')::integer + (r.result -> 'unsealed')::integer > 0
+FROM wrk.rpc_call('audit.verify', '{}') r;
 SELECT copilot.audit_logs(max_rows => 1001);
 ROLLBACK;
 
@@ -127,7 +131,8 @@ BEGIN
 	PERFORM regress.act(person);
 	SET LOCAL ROLE wrk_member;
 	RETURN format('%s: log %s, table %s, channel %s, call %s', person, (SELECT count(*) > 0 FROM copilot.audit_logs()),
-		(SELECT count(*) > 0 FROM wrk.audit_log), regress.channel('audit'), left(regress.call('audit.list', '{}'), 6));
+		(SELECT count(*) > 0 FROM wrk.audit_log), regress.channel('audit'), left(regress.call('audit.list', '{}'), 6)) ||
+		format(', seals %s', regress.call('audit.verify', '{"from": "2000-01-01", "to": "2000-01-02"}') !~ 'WK403');
 END $$;
 CREATE FUNCTION regress.channel(name text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN

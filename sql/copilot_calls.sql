@@ -128,6 +128,12 @@ SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 1
 SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 21), 'status', 'done'));
 ROLLBACK;
 :ann
+-- another editor's document as a blueprint, of which nothing is kept
+SELECT jsonb_path_query_array(r.result, '$.document.nodes[*]') FROM wrk.rpc_call('blueprint.import',
+	'{"document": [{"id": "n", "type": "inject", "x": 40, "y": 20, "z": "f", "wires": [[]]}, {"id": "f", "type": "tab"}]}') r;
+SELECT regress.call('blueprint.import', '{"document": "n8n"}');
+SELECT regress.call('blueprint.import', '{}');
+SELECT regress.call('blueprint.import', '{"document": {}, "format": "zapier"}');
 SELECT regress.call('task.create', jsonb_build_object('title', 'x', 'project_id', regress.id('a', 4, 1)));
 SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 22), 'status', 'done'));
 SELECT regress.call('task.update', jsonb_build_object('id', regress.id('a', 6, 21), 'status', 'done'));

@@ -138,9 +138,28 @@ $$;
 COMMENT ON FUNCTION copilot.audit_list(jsonb) IS
 'call audit.list {user, action, type, id, request, from, to, after, limit}: {entries, next} newest first, of the own tenant; action is the beginning of one, such as task. or task.status.done; from inclusive, to exclusive. An entry is a row of wrk.audit_log and the name of its user. Errors: WK400, WK403';
 
+CREATE FUNCTION copilot.call_audit_verify(params jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	from_time timestamptz;
+	upto timestamptz;
+BEGIN
+	PERFORM copilot.check_params(params, 'from', 'to');
+	from_time := copilot.want_time(params, 'from');
+	upto := copilot.want_time(params, 'to');
+	-- who may is the engine's to say
+	RETURN (SELECT to_jsonb(v) || jsonb_build_object('at', clock_timestamp())
+			FROM wrk.audit_verify(wrk.tenant_id(), from_time, upto) v);
+END
+$$;
+COMMENT ON FUNCTION copilot.call_audit_verify(jsonb) IS
+'call audit.verify {from, to}: {ok, seals, rows, unsealed, dropped, problem, seal, audit_id, detail, at}, what wrk.audit_verify() says of the own tenant''s log, all of it or the seals that have rows of a time (from inclusive, to exclusive), and when it was asked. For whoever may read the log. Errors: WK400, WK403';
+
 REVOKE ALL ON FUNCTION copilot.put_audit_id(text, text, text), copilot.enable_all_audit(),
 	copilot.audit_logs(text, text, text, text, text, timestamptz, timestamptz, bigint, integer),
-	copilot.want_log_page(jsonb), copilot.audit_list(jsonb) FROM PUBLIC;
+	copilot.want_log_page(jsonb), copilot.audit_list(jsonb), copilot.call_audit_verify(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	copilot.audit_logs(text, text, text, text, text, timestamptz, timestamptz, bigint, integer),
-	copilot.want_log_page(jsonb), copilot.audit_list(jsonb) TO wrk_member;
+	copilot.want_log_page(jsonb), copilot.audit_list(jsonb), copilot.call_audit_verify(jsonb) TO wrk_member;

@@ -249,6 +249,25 @@ $$;
 COMMENT ON FUNCTION copilot.blueprint_get(jsonb) IS
 'call blueprint.get {id, version}: {id, version, current, oldest, status, document}; the present version unless another is asked for, which comes without the keys of the user interface. Errors: WK400, WK404, WK4S9 with {version, oldest}';
 
+CREATE FUNCTION copilot.call_blueprint_import(params jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- that of Node-RED is an array
+	document jsonb := params -> 'document';
+BEGIN
+	PERFORM copilot.check_params(params, 'document', 'format');
+	IF document IS NULL OR jsonb_typeof(document) NOT IN ('object', 'array') THEN
+		PERFORM copilot.bad_param('document', 'must be the document of another editor');
+	END IF;
+	RETURN jsonb_build_object('document', wrk.blueprint_import(document,
+		coalesce(copilot.want_choice(params, 'format', 'auto', 'react_flow', 'n8n', 'node_red', 'step_functions'), 'auto')));
+END
+$$;
+COMMENT ON FUNCTION copilot.call_blueprint_import(jsonb) IS
+'call blueprint.import {document, format}: {document}, a document of another editor as a blueprint, as wrk.blueprint_import() makes it; nothing is stored. format is auto (default), react_flow, n8n, node_red or step_functions. Error: WK400';
+
 REVOKE ALL ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_merged(jsonb, jsonb, jsonb, text), copilot.blueprint_refuse(bigint, bigint, jsonb),
 	copilot.blueprint_store(uuid, bigint, jsonb, jsonb, jsonb, jsonb),
@@ -258,7 +277,7 @@ REVOKE ALL ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_replace(uuid, bigint, jsonb, text, text),
 	copilot.want_version(jsonb, boolean), copilot.want_object(jsonb, text),
 	copilot.call_blueprint_apply(jsonb), copilot.call_blueprint_replace(jsonb),
-	copilot.blueprint_get(jsonb) FROM PUBLIC;
+	copilot.blueprint_get(jsonb), copilot.call_blueprint_import(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_merged(jsonb, jsonb, jsonb, text), copilot.blueprint_refuse(bigint, bigint, jsonb),
 	copilot.blueprint_store(uuid, bigint, jsonb, jsonb, jsonb, jsonb),
@@ -268,4 +287,4 @@ GRANT EXECUTE ON FUNCTION copilot.blueprint_lock(uuid),
 	copilot.blueprint_replace(uuid, bigint, jsonb, text, text),
 	copilot.want_version(jsonb, boolean), copilot.want_object(jsonb, text),
 	copilot.call_blueprint_apply(jsonb), copilot.call_blueprint_replace(jsonb),
-	copilot.blueprint_get(jsonb) TO wrk_member;
+	copilot.blueprint_get(jsonb), copilot.call_blueprint_import(jsonb) TO wrk_member;

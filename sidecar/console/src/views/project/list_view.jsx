@@ -3,7 +3,7 @@
 import { memo, useRef } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';
-import { edgeName, edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
+import { edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
 
 const NUDGE = 20;
 const arrows = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -27,12 +27,16 @@ const NodeRow = memo(function NodeRow({ node, mark, isSelected, isStop, choose }
   );
 });
 
-const EdgeRow = memo(function EdgeRow({ id, name, isSelected, isStop, choose }) {
+const EdgeRow = memo(function EdgeRow({ id, from, to, isSelected, isStop, choose }) {
   return (
     <li>
-      <button type="button" className="list-row" data-edge={id} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
+      <button type="button" className="list-row" data-edge={id} aria-label={`From ${from} to ${to}`} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
         <Icon name="link" />
-        <span className="list-label">{name}</span>
+        <span className="list-ends" aria-hidden="true">
+          <span className="list-label">{from}</span>
+          <Icon name="chevron_right" />
+          <span className="list-label">{to}</span>
+        </span>
       </button>
     </li>
   );
@@ -70,6 +74,7 @@ export function ListView({ editor, selection, marks, headingRef, choose }) {
   const nodes = nodesOf(document);
   const edges = edgesOf(document);
   const byId = new Map(nodes.map((node) => [String(node.id), node]));
+  const end = (id) => labelOf(byId.get(String(id)) ?? { id });
   const [chosenNode] = selection.nodes;
   const [chosenEdge] = selection.edges;
   const first = nodes.length > 0 ? String(nodes[0].id) : null;
@@ -92,7 +97,7 @@ export function ListView({ editor, selection, marks, headingRef, choose }) {
         {edges.map((edge, i) => {
           const id = String(edge.id);
           const isStop = id === chosenEdge || (chosenEdge === undefined && i === 0);
-          return <EdgeRow key={id} id={id} name={edgeName(edge, byId)} isSelected={selection.edges.has(id)} isStop={isStop} choose={choose} />;
+          return <EdgeRow key={id} id={id} from={end(edge.source)} to={end(edge.target)} isSelected={selection.edges.has(id)} isStop={isStop} choose={choose} />;
         })}
       </ul>
     </section>

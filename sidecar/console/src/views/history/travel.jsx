@@ -1,0 +1,80 @@
+// Through the versions of one document: what it was, what changed, who did it, and back.
+import { ReactFlowProvider } from '@xyflow/react';
+
+import { useAnnounce } from '../../parts/announce.jsx';
+import { ErrorLine } from '../../parts/error_line.jsx';
+import { Icon } from '../../parts/icon.jsx';
+import { IconButton } from '../../parts/icon_button.jsx';
+import { useStepsBack } from '../project/use_steps_back.js';
+import { isEditable } from '../project/use_editor.js';
+import { ChangeList } from './change_list.jsx';
+import { Differences } from './differences.jsx';
+import { OverlayCanvas } from './overlay_canvas.jsx';
+import { RevertProblem } from './revert_problem.jsx';
+import { Slider } from './slider.jsx';
+import { told } from './timeline.js';
+import { useReverts } from './use_reverts.js';
+import { BEFORE, NOW, useTravel } from './use_travel.js';
+
+function Against({ against, set, isCurrent }) {
+  return (
+    <div className="segments" role="group" aria-label="Compared with">
+      {[
+        [BEFORE, 'with the one before'],
+        [NOW, 'with now'],
+      ].map(([key, words]) => (
+        <button key={key} type="button" className="segment" aria-pressed={against === key} disabled={key === NOW && isCurrent && against !== NOW} onClick={() => set(key)}>
+          {words}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function titleOf({ against, at, isFirst, isCurrent }) {
+  if (against === NOW) return isCurrent ? 'This is now' : `Version ${at} against now`;
+  return isFirst ? 'The first that is kept' : `Since version ${at - 1}`;
+}
+
+export function Travel({ versionId }) {
+  const announce = useAnnounce();
+  const travel = useTravel(versionId);
+  const { blueprint, versions, current, oldest, at, isCurrent, drawing, document, against, setAgainst, go } = travel;
+  const reverts = useReverts(travel);
+  const back = useStepsBack(blueprint, announce);
+  const entry = versions.find(({ version }) => version === at);
+  const canEdit = isEditable(blueprint.status);
+  if (travel.error && !drawing) return <ErrorLine error={travel.error} what="The document could not be read." />;
+  if (!drawing) return <p className="waiting">Reading the document …</p>;
+  return (
+    <div className="travel" onKeyDown={back.onKeyDown}>
+      <div className="travel-bar">
+        <Slider {...{ oldest, current, at, versions, go }} />
+        <p className="travel-said" role="status">
+          {entry ? told(entry, drawing.document) : isCurrent ? 'The current version.' : `Version ${at}.`}
+        </p>
+        <Against against={against} set={setAgainst} isCurrent={isCurrent} />
+        <IconButton icon="undo" label="Undo my last edit" onClick={back.undo} disabled={!canEdit} />
+        <IconButton icon="redo" label="Redo my last edit" onClick={back.redo} disabled={!canEdit} />
+        <button type="button" className="button small" disabled={isCurrent || !canEdit || travel.isReading} onClick={reverts.bringBack}>
+          <Icon name="history" />
+          Bring back version {at}
+        </button>
+      </div>
+      {travel.error && <ErrorLine error={travel.error} />}
+      {back.refused && <ErrorLine error={back.refused.error} what={`Could not ${back.refused.step}.`} dismiss={back.forget} />}
+      {reverts.problem && <RevertProblem {...reverts} document={blueprint.document} />}
+      <div className="travel-body">
+        <div className="board" data-reading={travel.isReading || undefined}>
+          <ReactFlowProvider>
+            <OverlayCanvas drawing={drawing} versionId={versionId} version={at} isCurrent={isCurrent} versions={versions} />
+          </ReactFlowProvider>
+        </div>
+        <div className="travel-side">
+          <Differences drawing={drawing} title={titleOf(travel)} />
+          <ChangeList {...{ versions, at, oldest, go }} document={document} takeBack={reverts.takeBack} />
+        </div>
+      </div>
+    </div>
+  );
+}
