@@ -63,7 +63,7 @@ export function overlay(before, after) {
     };
     for (const { id } of added) note(id, 'added');
     for (const update of updated) note(update.id, 'changed', fieldsChanged(update));
-    for (const { id } of deleted) note(id, 'removed');
+    for (const id of deleted) note(id, 'removed');
     drawn[kind] = [...elementsOf(after), ...gone];
   }
   return { document: drawn, ...marks, items };
