@@ -114,10 +114,10 @@ export class Connection {
         { type: 'auth', payload: { token } },
         PROBE,
         ({ payload }) => this.#expires(payload.expiresAt),
-        ({ code, status }) => {
+        ({ code, status, retryAfter }) => {
           if (status === 403) link._closed({ reason: 'another user' });
           else if (status === 401 && ++this.#refusals >= REFUSALS) this.#stop('unauthorized');
-          else if (code !== 'lost') this.#refreshIn(SOON, status === 401 ? 'refused' : reason);
+          else if (code !== 'lost') this.#refreshIn(SOON + retryAfter, status === 401 ? 'refused' : reason);
         },
       );
   }

@@ -9,14 +9,15 @@ import { Emitter } from './emitter.js';
 export class Presence {
   members = new Map();
   #channel;
+  #core;
   #emitter;
-  #report;
+  #again; // timer
 
   /** @param {string} name of the resource's channel, such as project:42 */
   constructor(client, name) {
-    this.#report = client._core._report;
+    this.#core = client._core;
     this.#channel = client.channel(`presence:${name.replace(/^tenant:[^:]+:/, '').replace(':', '/')}`);
-    this.#emitter = new Emitter(this.#report);
+    this.#emitter = new Emitter(this.#core._report);
     this.#channel.on('presence:*', ({ type, payload }) => this.#take(type.slice(9), payload.users));
   }
 
@@ -28,7 +29,7 @@ export class Presence {
     const channel = this.#channel;
     const { _me, state } = channel;
     channel._me = { status: 'active', ..._me, ...me };
-    if (_me) return void channel._ask('presence:update', channel._me);
+    if (_me) return this.#say(channel._me);
     this.#subscribe();
     if (state !== 'idle') channel._lost();
   }
@@ -56,12 +57,22 @@ export class Presence {
     };
   }
 
+  // Refused for the moment, it is said again, unless something else was said since; a new connection says it anyway.
+  #say(me) {
+    const { _timers, _env } = this.#core;
+    const failed = ({ status, retryAfter }) => {
+      if (status === 429) this.#again = _timers._set(retryAfter + 500 * _env.random(), () => me === this.#channel._me && this.#say(me));
+    };
+    _timers._clear(this.#again);
+    this.#channel._ask('presence:update', me, () => {}, failed);
+  }
+
   // Returns what takes it back.
   #subscribe() {
     let isIn = true;
     this.#channel.subscribe().catch((error) => {
       isIn = false;
-      if (error.code !== 'closed') this.#report(error, this.#channel.name);
+      if (error.code !== 'closed') this.#core._report(error, this.#channel.name);
     });
     return () => isIn && this.#channel.unsubscribe();
   }

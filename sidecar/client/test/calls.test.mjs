@@ -171,19 +171,32 @@ describe('unknown outcomes', () => {
     assert.equal(new Set(w.keys().filter(Boolean)).size, 1);
   });
 
-  test('rate_limited did not run: again after retryAfter, with a key or without', async () => {
+  for (const code of ['rate_limited', 'limit_exceeded'])
+    test(`${code} did not run: again after retryAfter, with a key or without`, async () => {
+      for (const options of [{ queue: false }, {}]) {
+        const w = world();
+        let refusals = 2;
+        const times = [];
+        w.gateway.methods['a.b'] = () => {
+          times.push(w.clock.now());
+          if (refusals-- > 0) throw { code, status: 429, retry: 'backoff', retryAfter: 3000 };
+          return {};
+        };
+        const o = w.outcome(w.client.call('a.b', {}, options));
+        await w.clock.advance(15000);
+        assert.ok(o.payload);
+        assert.ok(times[1] - times[0] >= 3000 && times[2] - times[1] >= 3000);
+      }
+    });
+
+  test('limit_exceeded that does not pass by itself is told at once', async () => {
     const w = world();
-    let refusals = 2;
-    const times = [];
     w.gateway.methods['a.b'] = () => {
-      times.push(w.clock.now());
-      if (refusals-- > 0) throw { code: 'rate_limited', status: 429, retry: 'backoff', retryAfter: 3000 };
-      return {};
+      throw { code: 'limit_exceeded', status: 429, retry: 'no' };
     };
-    const o = w.outcome(w.client.call('a.b', {}, { queue: false }));
-    await w.clock.advance(15000);
-    assert.ok(o.payload);
-    assert.ok(times[1] - times[0] >= 3000);
+    const o = w.outcome(w.client.call('a.b', {}));
+    await w.clock.advance(100);
+    assert.equal(o.error.code, 'limit_exceeded');
   });
 
   test('an answer that does not come on a connection that lives: asked again, then timeout', async () => {

@@ -391,6 +391,47 @@ describe('ephemeral', () => {
   });
 });
 
+describe('limits', () => {
+  const tooMany = { code: 'limit_exceeded', status: 429, message: 'too many at once', retry: 'backoff', retryAfter: 4000 };
+
+  test('a subscribe that is one too many for now is made again after retryAfter, and resolves', async () => {
+    const w = await world();
+    const tries = () => w.sent('subscribe').length;
+    w.gateway.limit = ({ type }) => (type === 'subscribe' && tries() < 2 ? tooMany : null);
+    const answer = w.client.channel('project:1').subscribe();
+    await w.clock.advance(3900);
+    assert.deepEqual([tries(), w.client.channel('project:1').state], [1, 'subscribing']);
+    await w.clock.advance(700);
+    assert.equal((await answer).recovered, true);
+    assert.equal(tries(), 2);
+  });
+
+  test('one that does not pass by itself is refused, until something is given up', async () => {
+    const w = await world();
+    w.gateway.limit = ({ type }) => (type === 'subscribe' ? { ...tooMany, retry: 'no', retryAfter: undefined } : null);
+    await assert.rejects(w.join('project:1'), { code: 'limit_exceeded' });
+    w.gateway.limit = () => null;
+    assert.equal((await w.join('project:1')).recovered, true);
+  });
+
+  test('what is said of oneself one time too many is said again, the last of it', async () => {
+    const w = await world();
+    const presence = w.client.channel('project:1').presence();
+    const said = () => w.sent('presence:update').map(({ payload }) => payload.status);
+    presence.join();
+    await w.clock.advance(100);
+    w.gateway.limit = ({ type }) => (type === 'presence:update' ? tooMany : null);
+    presence.update({ status: 'idle' });
+    await w.clock.advance(100);
+    presence.update({ status: 'away' });
+    await w.clock.advance(3800);
+    assert.deepEqual(said(), ['idle', 'away']);
+    w.gateway.limit = () => null;
+    await w.clock.advance(10000);
+    assert.deepEqual(said(), ['idle', 'away', 'away']);
+  });
+});
+
 describe('presence', () => {
   const users = (...ids) => ({ users: ids.map((id) => ({ id, name: id, status: 'active', connections: 1, lastSeen: 1, meta: {} })) });
   const tell = ({ gateway }, type, payload) =>

@@ -187,6 +187,37 @@ describe('backoff', () => {
   });
 });
 
+// what the gateway answers to one too many, for so long
+const tooMany = (code, ms) => ({ code, status: 429, message: code, retry: 'backoff', retryAfter: ms });
+
+describe('limits', () => {
+  test('a connect that is one too many comes back when it is told to, not before', async () => {
+    for (const code of ['rate_limited', 'limit_exceeded']) {
+      const w = world({ random: 0 });
+      const tries = () => w.gateway.received.filter(({ type }) => type === 'connect').length;
+      w.gateway.limit = ({ type }) => (type === 'connect' && tries() < 2 ? tooMany(code, 7000) : null);
+      w.client.connect();
+      await w.clock.advance(6900);
+      assert.deepEqual([tries(), w.client.state], [1, 'reconnecting']);
+      await w.clock.advance(200);
+      assert.deepEqual([tries(), w.client.state], [2, 'connected']);
+    }
+  });
+
+  test('so does a token that is to be renewed, and the connection lives on', async () => {
+    const w = world({ getToken: ({ reason }) => (w.asked.push(reason), w.gateway.token('U', 300000)) });
+    const tries = () => w.gateway.received.filter(({ type }) => type === 'auth').length;
+    await connected(w);
+    w.gateway.limit = ({ type }) => (type === 'auth' && tries() < 2 ? tooMany('rate_limited', 20000) : null);
+    await w.clock.advance(240100);
+    assert.equal(tries(), 1);
+    await w.clock.advance(19500);
+    assert.equal(tries(), 1);
+    await w.clock.advance(6000);
+    assert.deepEqual([tries(), w.states, w.client.state], [2, [], 'connected']);
+  });
+});
+
 describe('tokens', () => {
   test('a fresh one for every attempt', async () => {
     const w = await connected(world());

@@ -85,6 +85,8 @@ class Conn {
     const { type, requestId, channel, payload = {} } = frame;
     const { gateway } = this;
     gateway.received.push(frame);
+    const limited = gateway.limit(frame);
+    if (limited) return this.reply(requestId, 'error', limited, channel ? { channel } : {});
     if (type === 'connect') this.open(payload.token, requestId);
     else if (type === 'ping') this.reply(requestId, 'pong', {});
     else if (type === 'pong' || type === 'presence:heartbeat') return;
@@ -197,6 +199,7 @@ export class FakeGateway {
   epoch = 1;
   replayMost = 1000;
   mute = () => false; // keep a position back?
+  limit = () => null; // error payload for a frame that is one too many
   latency = () => 1;
   #nextId = 1;
   #tokens = new Map();

@@ -170,6 +170,7 @@ describe('hooks of the application', { timeout: 60000 }, () => {
   test('useTasks: a check-box is checked at once, and what is refused is taken back with its reason', async () => {
     const probe = world.mount(client, useTasks, '1');
     await until('one', () => probe.now?.tasks.length === 1);
+    gateway.latency = () => 50;
     const done = probe.now.toggle('t1');
     await until('done', () => probe.now.tasks[0].status === 'done' && probe.now.isPending('t1'));
     await done;
