@@ -8,6 +8,7 @@ import { pathOf, roundUp } from './curve.js';
 const WIDTH = 300;
 const HEIGHT = 72;
 const SPAN_MS = 5 * 60 * 1000;
+const SPAN_LEAST_MS = 60 * 1000;
 
 const known = (points) => points.filter(({ value }) => value !== null);
 const latest = (points) => points.at(-1)?.value ?? null;
@@ -38,7 +39,7 @@ function usePointer(points, from, to) {
 export function Chart({ title, unit, least, lines, isSwitch = false }) {
   const points = lines[0].points;
   const to = points.at(-1)?.at ?? 0;
-  const from = to - SPAN_MS;
+  const from = Math.max(to - SPAN_MS, Math.min(points[0]?.at ?? 0, to - SPAN_LEAST_MS));
   const highest = Math.max(least, ...lines.flatMap((line) => known(line.points).map(({ value }) => value)));
   const top = isSwitch ? 1 : roundUp(highest);
   const { near, ...pointer } = usePointer(points, from, to);
@@ -70,7 +71,7 @@ export function Chart({ title, unit, least, lines, isSwitch = false }) {
               </g>
             );
           })}
-          {near >= 0 && <path className="chart-cursor" d={`M${(((points[near].at - from) / SPAN_MS) * WIDTH).toFixed(1)} 0V${HEIGHT}`} />}
+          {near >= 0 && <path className="chart-cursor" d={`M${(((points[near].at - from) / (to - from)) * WIDTH).toFixed(1)} 0V${HEIGHT}`} />}
         </svg>
         {!isSwitch && <span className="chart-top">{unit(top)}</span>}
       </div>

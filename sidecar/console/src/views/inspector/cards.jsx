@@ -42,6 +42,8 @@ function Percentiles({ samples, label }) {
 function usePings(client, state) {
   const [isBusy, setBusy] = useState(false);
   const isUp = state === 'connected';
+  // who looks at a connection wants one
+  useEffect(() => void client.connect().catch(() => {}), [client]);
   useEffect(() => {
     if (!isUp) return undefined;
     const ping = () => client.ping().catch(() => {});
