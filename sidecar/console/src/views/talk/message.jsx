@@ -36,7 +36,7 @@ function Edit({ message, people, save, close }) {
   const submit = (event) => {
     event.preventDefault();
     const body = new FormData(event.currentTarget).get('body').trim();
-    if (body && body !== message.body) save(body, { mentions: namedIn(body, people.list) });
+    if (body && body !== message.body) save({ body, mentions: namedIn(body, people.list) });
     close();
   };
   const keys = (event) => {
@@ -105,6 +105,7 @@ export const Message = memo(function Message({ message, isFirst, isOwn, isLastOw
       data-state={state}
       data-kind={message.type}
       data-first={isFirst || undefined}
+      data-pending={message.isPending || undefined}
       data-own={isOwn || undefined}
       data-said={(isOwn && isSaid) || undefined}
       data-target={isTarget || undefined}
@@ -120,12 +121,12 @@ export const Message = memo(function Message({ message, isFirst, isOwn, isLastOw
           </p>
         )}
         {isEdited ? (
-          <Edit message={message} people={people} save={(...what) => attempt(thread.edit(message.id, ...what))} close={() => setEdited(false)} />
+          <Edit message={message} people={people} save={(change) => attempt(thread.edit(message.id, change))} close={() => setEdited(false)} />
         ) : (
           <Body message={message} people={people} />
         )}
         {state === 'failed' && (
-          <ErrorLine error={message.error ?? { message: 'it did not reach the server' }} what="Not sent." again={() => thread.retry(message.id)} />
+          <ErrorLine error={message.error ?? { message: 'it did not reach the server' }} what="Not sent." again={() => attempt(thread.retry(message.id))} dismiss={() => thread.discard(message.id)} />
         )}
         <ErrorLine error={refusal} dismiss={() => setRefusal(null)} />
       </div>

@@ -73,10 +73,10 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
   const rows = useMemo(() => rowsOf(messages, unreadFrom), [messages, unreadFrom]);
   const lastOwn = messages.findLast(({ author_id: author }) => author === me)?.id;
   const hit = target?.type === 'message' ? target.id : null;
-  const isSeen = reading.isAtEnd && unread > 0;
+  const seen = reading.isAtEnd && unread > 0 ? messages.at(-1)?.id : null;
   useEffect(() => {
-    if (isSeen && document.visibilityState === 'visible') Promise.resolve(markRead()).catch(() => {});
-  }, [isSeen, markRead]);
+    if (seen && document.visibilityState === 'visible') Promise.resolve(markRead()).catch(() => {});
+  }, [seen, unread, markRead]);
   useEffect(() => {
     if (!hit) return;
     const found = reading.box.current.querySelector(`[data-message="${CSS.escape(hit)}"]`);
@@ -107,7 +107,7 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
             <Row key={row.key} row={row} shared={shared} lastOwn={lastOwn} />
           ))}
         </ol>
-        {messages.length === 0 && !error && (
+        {messages.length === 0 && thread.isLoaded && (
           <Empty icon="chat" title="Nothing was said yet">
             Write to everybody in this project. An @ names somebody, who is told.
           </Empty>
@@ -119,7 +119,7 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
           {reading.fresh} new
         </button>
       )}
-      <ErrorLine error={error} what="The thread cannot be read." />
+      <ErrorLine error={thread.isLoaded ? null : error} what="The thread cannot be read." />
       <Typing resource={projectId && `project:${projectId}`} people={people} me={me} />
       <Composer thread={thread} roles={roles} people={people} me={me} projectId={projectId} sent={() => (forgetUnread(), reading.toEnd())} />
     </section>

@@ -63,13 +63,13 @@ export function Notifications({ news, projectId, lead }) {
           Mark all read
         </button>
       </header>
-      <ErrorLine error={refusal ?? error} />
+      <ErrorLine error={refusal ?? (news.isLoaded ? null : error)} />
       <ul className="talk-news-list" ref={list} tabIndex={-1} aria-label="Notifications, newest first">
         {items.map((item) => (
           <Item key={item.id} item={item} projectId={projectId} read={read} lead={lead} />
         ))}
       </ul>
-      {items.length === 0 && !error && (
+      {items.length === 0 && news.isLoaded && (
         <Empty icon="bell" title="Nothing new">
           Mentions, tasks given to you and news of your automations come here.
         </Empty>

@@ -35,13 +35,13 @@ export default function Talk({ person, projectId, versionId }) {
   ];
   const about = { me: me?.id, roles: me?.roles, people, projectId, versionId, target };
   return (
-    <aside className="talk" aria-label="Talk and tasks" ref={panel}>
+    <div className="talk" ref={panel}>
       <PresenceRow projectId={projectId} people={people} pane={panel} />
       <TalkTabs tabs={tabs} chosen={tab} choose={setTab}>
         {tab === 'messages' && <Messages key={projectId} thread={thread} {...about} />}
         {tab === 'tasks' && <Tasks key={projectId} list={list} {...about} />}
         {tab === 'news' && <Notifications news={news} projectId={projectId} lead={lead} />}
       </TalkTabs>
-    </aside>
+    </div>
   );
 }

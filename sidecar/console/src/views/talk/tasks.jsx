@@ -107,11 +107,11 @@ export function Tasks({ list, people, target }) {
         refusal={refusals.of('')}
         forget={() => refusals.forget('')}
       />
-      <ErrorLine error={error} what="The tasks cannot be read." />
+      <ErrorLine error={list.isLoaded ? null : error} what="The tasks cannot be read." />
       <ul className="talk-task-list" aria-label={`To do, ${open.length}`}>
         {open.map(line)}
       </ul>
-      {open.length === 0 && done.length === 0 && (
+      {list.isLoaded && open.length === 0 && done.length === 0 && (
         <Empty icon="task" title="Nothing to do">
           Tasks of this project appear here, those of its build included.
         </Empty>
