@@ -7,17 +7,17 @@ import { IconButton } from '../../parts/icon_button.jsx';
 import { asked } from './conflicts.js';
 import { CARD, nodesOf, placeOf } from './flow.js';
 
-const SIZE = { width: 320, height: 250 };
+const SIZE = { width: 320, height: 236 };
 const GAP = 12;
 
-// Below the node if there is room, else above it, and always in sight.
+// Above the node if there is room, because its properties are below; always in sight.
 export function placed({ transform: [dx, dy, zoom], width, height }, place) {
   const within = (at, size, room) => Math.min(Math.max(at, GAP), Math.max(room - size - GAP, GAP));
   if (!place) return { left: GAP, top: GAP };
   const left = within(place.x * zoom + dx, SIZE.width, width);
   const below = (place.y + CARD.height) * zoom + dy + GAP;
   const above = place.y * zoom + dy - GAP - SIZE.height;
-  return { left, top: below + SIZE.height < height || above < GAP ? within(below, SIZE.height, height) : above };
+  return { left, top: above >= GAP ? above : within(below, SIZE.height, height) };
 }
 
 function Side({ name, value, stands }) {

@@ -56,7 +56,7 @@ export function asked({ conflicts, node }, document, nameOf) {
   const both = isWhole ? 'brings back what was deleted' : 'theirs, and a copy with yours beside it';
   return {
     label,
-    who: nameOf(by),
+    who: nameOf(by, node),
     field: path.length > 2 ? fieldName(path.slice(2)) : kind === 'dangling_edge' ? 'a connection' : 'the node itself',
     ours: value(conflicts, 'ours'),
     theirs: value(conflicts, 'theirs'),

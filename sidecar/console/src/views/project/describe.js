@@ -26,12 +26,14 @@ function counted(items, one, say) {
   return items.length > 3 ? [`${items.length} ${one}s`] : items.map(say);
 }
 
+const connections = ({ length }) => (length > 1 ? [`${length} connections`] : Array(length).fill('a connection'));
+
 /**
  * What an event blueprint.updated says, as a sentence: "Ann added Read mail and moved Classify". before: the document
  * that has the labels of what is deleted.
  */
 export function sentence(who, { nodes = {}, edges = {} }, before) {
-  const known = labels(before);
+  const known = new Map([...labels(before), ...labels({ nodes: nodes.added })]);
   const name = (id) => known.get(String(id)) ?? String(id);
   const isMove = ({ set = [], unset = [] }) => unset.length === 0 && set.length > 0 && set.every(([[first]]) => first === 'position');
   const updated = nodes.updated ?? [];
@@ -41,11 +43,14 @@ export function sentence(who, { nodes = {}, edges = {} }, before) {
     ['changed', counted(updated.filter((change) => !isMove(change)), 'node', ({ id }) => name(id))],
     ['deleted', counted(nodes.deleted ?? [], 'node', name)],
     ['connected', counted(edges.added ?? [], 'pair', ({ source, target }) => `${name(source)} to ${name(target)}`)],
-    ['removed', counted(edges.deleted ?? [], 'connection', () => 'a connection')],
+    ['removed', connections(edges.deleted ?? [])],
   ];
   const said = parts.filter(([, what]) => what.length > 0).map(([verb, what]) => `${verb} ${what.join(', ')}`);
   return `${who} ${said.length > 0 ? said.join(' and ') : 'changed the blueprint'}.`;
 }
 
-/** Ids of the nodes that an event is about, those deleted left out. */
-export const touched = ({ nodes = {} }) => [...(nodes.added ?? []), ...(nodes.updated ?? [])].map(({ id }) => String(id));
+/** Ids of the nodes that an event is about; those deleted too, if it is asked for. */
+export function touched({ nodes: { added = [], updated = [], deleted = [] } = {} }, withDeleted = false) {
+  const ids = [...added, ...updated].map(({ id }) => id);
+  return [...ids, ...(withDeleted ? deleted : [])].map(String);
+}

@@ -54,8 +54,8 @@ function useWork(versionId, field) {
   const editor = useEditor({ document, edit, status, selection, announce });
   const [node] = selection.nodes;
   const { others, nameOf, cursors } = useOthers(versionId, { node, field });
-  const flashes = useNews(versionId, { document, nameOf, announce });
-  const conflicts = useConflicts({ blueprint, nameOf, announce });
+  const { flashes, editors } = useNews(versionId, { document, nameOf, announce });
+  const conflicts = useConflicts({ blueprint, editors, nameOf, announce });
   const marks = useMarks(others, conflicts.questions, flashes);
   const back = useStepsBack(blueprint, announce);
   return { announce, blueprint, lifecycle: { ...lifecycle, status }, selection, editor, cursors, nameOf, conflicts, marks, back };
@@ -63,7 +63,7 @@ function useWork(versionId, field) {
 
 // The canvas and what lies on it.
 function Board({ work, frame, setField, stem }) {
-  const { blueprint, editor, selection, cursors, conflicts, marks, nameOf, announce } = work;
+  const { blueprint, editor, selection, cursors, conflicts, marks, announce } = work;
   const { open, showNode } = conflicts;
   const latest = useRef(null);
   latest.current = showNode;
@@ -78,7 +78,7 @@ function Board({ work, frame, setField, stem }) {
             question={open}
             count={conflicts.questions.length}
             document={blueprint.document}
-            nameOf={nameOf}
+            nameOf={conflicts.nameOf}
             decide={conflicts.decide}
             later={conflicts.later}
           />
@@ -108,7 +108,7 @@ function Refusals({ blueprint, conflicts, back }) {
   );
 }
 
-export function Editor({ person, versionId, documents, choose, more }) {
+export function Editor({ person, versionId, documents, choose }) {
   const [field, setField] = useState(null);
   const work = useWork(versionId, field);
   const [shown, toggle] = useShown();
@@ -140,7 +140,6 @@ export function Editor({ person, versionId, documents, choose, more }) {
         frame={frame}
         shown={shown}
         toggle={toggle}
-        more={more}
         {...{ blueprint, editor, back, announce, conflicts }}
       />
       <StatusBar lifecycle={work.lifecycle} />

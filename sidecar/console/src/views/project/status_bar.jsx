@@ -3,6 +3,7 @@
 import { useState } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';
+import { Menu } from './menu.jsx';
 import { Refusal } from './refusal.jsx';
 import { StatusChip } from './status_chip.jsx';
 import { statuses } from './status_words.js';
@@ -30,32 +31,18 @@ function Reason({ step, go, cancel }) {
 
 function Force({ status, legal, force }) {
   const others = statuses.filter(({ code }) => code !== status && !legal.has(code));
-  const take = (event) => {
-    const details = event.currentTarget.closest('details');
-    details.open = false;
-    details.querySelector('summary').focus();
-    force(event.currentTarget.value);
-  };
-  const close = (event) => {
-    if (event.key !== 'Escape') return;
-    event.currentTarget.open = false;
-    event.currentTarget.querySelector('summary').focus();
-  };
   return (
-    <details className="menu status-force" onKeyDown={close}>
-      <summary className="button quiet small">
-        Another step
-        <Icon name="chevron_down" />
-      </summary>
-      <div className="menu-list" role="group" aria-label="Steps that are not open now">
-        <p className="menu-hint">Not open now. The database will say why.</p>
-        {others.map(({ code, label }) => (
-          <button key={code} type="button" className="menu-item" value={code} onClick={take}>
-            {label}
-          </button>
-        ))}
-      </div>
-    </details>
+    <div className="status-force">
+      <Menu label="Another step" title="Steps that are not open now" className="button quiet small" hint="Not open now. The database will say why.">
+        {(close) =>
+          others.map(({ code, label }) => (
+            <button key={code} type="button" className="menu-item" onClick={() => (close(), force(code))}>
+              {label}
+            </button>
+          ))
+        }
+      </Menu>
+    </div>
   );
 }
 

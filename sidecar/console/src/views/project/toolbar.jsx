@@ -3,6 +3,7 @@ import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
 import { AddNode } from './add_node.jsx';
 import { DocumentChooser } from './document_chooser.jsx';
+import { OpenExample } from './open_example.jsx';
 import { SaveState } from './save_state.jsx';
 
 function Toggle({ icon, label, isOn, toggle, controls }) {
@@ -14,7 +15,7 @@ function Toggle({ icon, label, isOn, toggle, controls }) {
   );
 }
 
-export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, shown, toggle, conflicts, more }) {
+export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, shown, toggle, conflicts }) {
   return (
     <div className="project-toolbar" role="toolbar" aria-label="Document">
       <DocumentChooser versions={documents.versions} chosen={chosen} choose={choose} />
@@ -29,7 +30,7 @@ export function Toolbar({ documents, chosen, choose, blueprint, editor, back, fr
       <IconButton icon="undo" label="Undo my last edit" onClick={back.undo} disabled={!blueprint.document} />
       <IconButton icon="redo" label="Redo my last edit" onClick={back.redo} disabled={!blueprint.document} />
       <AddNode editor={editor} frame={frame} announce={announce} />
-      {more}
+      <OpenExample choose={choose} refetch={documents.refetch} announce={announce} />
       <Toggle icon="list" label="List" isOn={shown.list} toggle={() => toggle('list')} />
       <Toggle icon="chat" label="Talk" isOn={shown.talk} toggle={() => toggle('talk')} />
     </div>

@@ -1,12 +1,14 @@
 // Which conflict is being asked about. The newest is shown by itself; who wants to decide later finds it on its node.
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
 import { asked, questions as asQuestions } from './conflicts.js';
 
 const CLOSED = Symbol('closed');
 
-export function useConflicts({ blueprint: { conflicts, document, resolve }, nameOf, announce }) {
+export function useConflicts({ blueprint: { conflicts, document, resolve }, editors, nameOf: named, announce }) {
   const questions = useMemo(() => asQuestions(conflicts, document), [conflicts, document]);
+  // who has overwritten others is not told whom; who was last at the node is seen
+  const nameOf = useCallback((by, node) => named(by ?? editors.get(node)), [named, editors]);
   const [chosen, setChosen] = useState(null); // key, null: the first, CLOSED
   const [error, setError] = useState(null);
   const known = useRef(new Set());
@@ -30,6 +32,7 @@ export function useConflicts({ blueprint: { conflicts, document, resolve }, name
   };
   return {
     questions,
+    nameOf,
     open,
     decide,
     error,
