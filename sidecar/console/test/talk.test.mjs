@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { hueOf, initials, typingSentence } from '../src/parts/people.js';
+import { groupComments } from '../src/views/talk/comment_groups.js';
 import { kindsFor } from '../src/views/talk/kinds.js';
 import { leadOf, placeOf } from '../src/views/talk/leads.js';
 import { nameBeingTyped, namedIn, splitAt, whoFits, withName } from '../src/views/talk/mentions.js';
@@ -110,6 +111,20 @@ test('a notification leads to what is on this screen only', () => {
   assert.deepEqual(leadOf(of('task'), 'p'), { type: 'task', id: 'x' });
   assert.equal(leadOf(of('quote'), 'p'), null);
   assert.equal(placeOf(of('quote')), 'a quote');
+  const comment = { resource_type: 'message', resource_id: 'x', payload: { automation_version_id: 'v' } };
+  assert.deepEqual(leadOf(comment, 'p', 'v'), { type: 'comment', id: 'x' });
+  assert.equal(leadOf(comment, 'p', 'w'), null);
+});
+
+test('comments stand by their node, the latest first, and stay when it is gone', () => {
+  const on = (node) => ({ anchor: node && { node } });
+  const messages = [message('a', 'ann', 0, on('n1')), message('b', 'ann', 1), message('c', 'ann', 2, on('n2')), message('d', 'ann', 3, on('n1')), message('e', 'ann', 4, on('n3'))];
+  const groups = groupComments(messages, new Map([['n1', 'Read'], ['n2', 'Write']]));
+  assert.deepEqual(
+    groups.map(({ title, comments }) => `${title}: ${comments.map(({ id }) => id).join(' ')}`),
+    ['A node that was removed: e', 'Read: a d', 'Write: c', 'The whole of it: b'],
+  );
+  assert.deepEqual(groups.map(({ isGone }) => isGone), [true, false, false, false]);
 });
 
 test('people are written the same everywhere', () => {

@@ -150,7 +150,7 @@ export function Editor({ person, versionId, documents, choose }) {
         {shown.talk && (
           <aside className="project-talk" aria-label="Talk">
             <Suspense fallback={<p className="waiting">One moment …</p>}>
-              <Talk person={person} projectId={person.projectId} versionId={versionId} />
+              <Talk person={person} projectId={person.projectId} versionId={versionId} node={[...selection.nodes][0]} showNode={chooseRow} />
             </Suspense>
           </aside>
         )}

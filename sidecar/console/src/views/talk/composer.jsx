@@ -10,7 +10,7 @@ import { namedIn } from './mentions.js';
 import { NameList } from './name_list.jsx';
 import { useNaming } from './use_naming.js';
 
-const drafts = new Map(); // project and person -> what was begun and not sent
+const drafts = new Map(); // thread and person -> what was begun and not sent
 const DRAFTS_MAX = 50;
 
 function keepDraft(key, text) {
@@ -34,14 +34,14 @@ function KindSwitch({ offered, chosen, choose }) {
   );
 }
 
-export function Composer({ thread, roles, people, me, projectId, sent }) {
+export function Composer({ thread, roles, people, me, resource, anchor = null, sent }) {
   const id = useId();
-  const draftKey = `${projectId} ${me}`;
+  const draftKey = `${resource} ${me}`;
   const [text, setText] = useState(drafts.get(draftKey) ?? '');
   const [chosen, setKind] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const field = useRef(null);
-  const { type, stop } = useTyping(projectId && `project:${projectId}`);
+  const { type, stop } = useTyping(resource);
   const offered = kindsFor(roles);
   const kind = offered.includes(chosen) ? chosen : offered[0];
   const others = people.list.filter((one) => one.id !== me);
@@ -59,7 +59,7 @@ export function Composer({ thread, roles, people, me, projectId, sent }) {
     const mentions = namedIn(body, others);
     setRefusal(null);
     // what is refused stays in the thread, marked; only what never got there is told here
-    Promise.resolve(thread.send(body, mentions.length > 0 ? { type: kind, mentions } : { type: kind })).catch((error) => {
+    Promise.resolve(thread.send(body, { type: kind, ...(mentions.length > 0 && { mentions }), ...(anchor && { anchor }) })).catch((error) => {
       if (error.code === 'queue_full' || error.code === 'too_large') setRefusal(error);
     });
     write('');
@@ -79,7 +79,7 @@ export function Composer({ thread, roles, people, me, projectId, sent }) {
         {naming.isOpen && <NameList id={`${id}-names`} people={naming.fits} active={naming.active} pick={naming.pick} />}
         <textarea
           ref={field}
-          aria-label="Message"
+          aria-label={anchor ? 'Comment' : 'Message'}
           placeholder={`Write to ${kinds[kind].title === 'Everyone' ? 'everyone' : kind === 'ops' ? 'the team' : 'operations'} ...`}
           rows={1}
           maxLength={20000}

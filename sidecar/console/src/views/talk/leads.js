@@ -1,10 +1,11 @@
-// Where a notification leads: to a message or a task of the project that is shown, or nowhere on this screen.
+// Where a notification leads: to a message, a comment or a task of the project that is shown, or nowhere on this screen.
 const icons = { mention: 'chat', chat: 'chat', conflict: 'alert', alert: 'alert', blocked: 'lock', build_complete: 'check', quote: 'note' };
 
 export const iconOf = (kind) => icons[kind] ?? 'bell';
 
-/** { type: 'message' | 'task' | 'project', id }, or null. */
-export function leadOf({ resource_type: type, resource_id: id, payload = {} }, projectId) {
+/** { type: 'message' | 'comment' | 'task' | 'project', id }, or null. */
+export function leadOf({ resource_type: type, resource_id: id, payload = {} }, projectId, versionId) {
+  if (type === 'message' && payload.automation_version_id) return payload.automation_version_id === versionId ? { type: 'comment', id } : null;
   if (type === 'message') return payload.project_id === projectId ? { type, id } : null;
   if (type === 'task') return (payload.project_id ?? projectId) === projectId ? { type, id } : null;
   if (type === 'project') return id === projectId ? { type, id } : null;

@@ -121,7 +121,7 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
       )}
       <ErrorLine error={thread.isLoaded ? null : error} what="The thread cannot be read." />
       <Typing resource={projectId && `project:${projectId}`} people={people} me={me} />
-      <Composer thread={thread} roles={roles} people={people} me={me} projectId={projectId} sent={() => (forgetUnread(), reading.toEnd())} />
+      <Composer thread={thread} roles={roles} people={people} me={me} resource={projectId && `project:${projectId}`} sent={() => (forgetUnread(), reading.toEnd())} />
     </section>
   );
 }

@@ -8,11 +8,11 @@ import { IconButton } from '../../parts/icon_button.jsx';
 import { Time } from '../../parts/time.jsx';
 import { iconOf, leadOf, placeOf } from './leads.js';
 
-const leadWords = { message: 'Show the message', task: 'Show the task', project: 'Show the thread' };
+const leadWords = { message: 'Show the message', comment: 'Show the comment', task: 'Show the task', project: 'Show the thread' };
 
-function Item({ item, projectId, read, lead }) {
+function Item({ item, projectId, versionId, read, lead }) {
   const { id, kind, title, payload, read_at: readAt } = item;
-  const target = leadOf(item, projectId);
+  const target = leadOf(item, projectId, versionId);
   const place = placeOf(item);
   const open = () => {
     if (!readAt) read(id);
@@ -45,7 +45,7 @@ function Item({ item, projectId, read, lead }) {
   );
 }
 
-export function Notifications({ news, projectId, lead }) {
+export function Notifications({ news, projectId, versionId, lead }) {
   const { items, unread, markRead, loadMore, error } = news;
   const [refusal, setRefusal] = useState(null);
   const list = useRef(null);
@@ -66,7 +66,7 @@ export function Notifications({ news, projectId, lead }) {
       <ErrorLine error={refusal ?? (news.isLoaded ? null : error)} />
       <ul className="talk-news-list" ref={list} tabIndex={-1} aria-label="Notifications, newest first">
         {items.map((item) => (
-          <Item key={item.id} item={item} projectId={projectId} read={read} lead={lead} />
+          <Item key={item.id} item={item} projectId={projectId} versionId={versionId} read={read} lead={lead} />
         ))}
       </ul>
       {items.length === 0 && news.isLoaded && (

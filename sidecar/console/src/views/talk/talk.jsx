@@ -1,10 +1,12 @@
-// Beside the canvas: who is there, what they say, what is to be done, and what one should know.
+// Beside the canvas: who is there, what they say, also of single nodes, what is to be done, and what one should know.
+// node: the one that is selected on the canvas; showNode('nodes', id) shows another one there.
 import '../../parts/parts.css';
 import './talk.css';
 import { useRef, useState } from 'react';
 
 import { useConnectionStatus, useMessages, useNotifications, useProjectRealtime, useRealtime, useTasks } from '@wrk-copilot/realtime/react';
 
+import { Comments } from './comments.jsx';
 import { Messages } from './messages.jsx';
 import { Notifications } from './notifications.jsx';
 import { usePeople } from './use_people.js';
@@ -12,7 +14,7 @@ import { PresenceRow } from './presence_row.jsx';
 import { TalkTabs } from './talk_tabs.jsx';
 import { Tasks } from './tasks.jsx';
 
-export default function Talk({ person, projectId, versionId }) {
+export default function Talk({ person, projectId, versionId, node = null, showNode = null }) {
   useConnectionStatus(); // who one is comes with the connection
   const me = useRealtime().user;
   const [tab, setTab] = useState('messages');
@@ -21,15 +23,17 @@ export default function Talk({ person, projectId, versionId }) {
   const { project } = useProjectRealtime(projectId);
   const people = usePeople(projectId, project, me?.id, person);
   const thread = useMessages(projectId);
+  const comments = useMessages(versionId && `automation_version:${versionId}`);
   const list = useTasks(projectId);
   const news = useNotifications();
   const open = list.tasks.filter(({ status }) => status !== 'done' && status !== 'cancelled').length;
   const lead = (to) => {
-    setTab(to.type === 'task' ? 'tasks' : 'messages');
+    setTab({ task: 'tasks', comment: 'comments' }[to.type] ?? 'messages');
     setTarget({ ...to });
   };
   const tabs = [
     { key: 'messages', title: 'Messages', icon: 'chat', count: thread.unread, counted: 'unread', isStrong: true },
+    { key: 'comments', title: 'Comments', icon: 'comment', count: comments.unread, counted: 'unread', isStrong: true },
     { key: 'tasks', title: 'Tasks', icon: 'task', count: open, counted: 'open' },
     { key: 'news', title: 'Notifications', icon: 'bell', count: news.unread, counted: 'unread', isStrong: true },
   ];
@@ -39,8 +43,9 @@ export default function Talk({ person, projectId, versionId }) {
       <PresenceRow projectId={projectId} people={people} pane={panel} />
       <TalkTabs tabs={tabs} chosen={tab} choose={setTab}>
         {tab === 'messages' && <Messages key={projectId} thread={thread} {...about} />}
+        {tab === 'comments' && <Comments key={versionId} thread={comments} node={node} showNode={showNode} {...about} />}
         {tab === 'tasks' && <Tasks key={projectId} list={list} {...about} />}
-        {tab === 'news' && <Notifications news={news} projectId={projectId} lead={lead} />}
+        {tab === 'news' && <Notifications news={news} projectId={projectId} versionId={versionId} lead={lead} />}
       </TalkTabs>
     </div>
   );
