@@ -204,7 +204,8 @@ export class Cache {
   async #readUntilFresh(life) {
     while (this.#isStale) {
       this.#isStale = false;
-      this.#held = [];
+      // what was heard before stays: what is read has it, but not whose doing it was
+      this.#held ??= [];
       const [read, error] = await Promise.resolve(this._read()).then((all) => [all], (why) => [null, why]);
       if (life !== this.#life) throw over();
       if (error && isPassing(error)) {
