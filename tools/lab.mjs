@@ -171,6 +171,7 @@ export class Gateway {
     this.port ??= await freePort();
     const env = { ...this.env, WRK_GATEWAY_PORT: String(this.port) };
     if (this.isOver) throw new Error('the lab is closed');
+    if (this.#child) throw new Error(`the gateway runs already, process ${this.pid}`);
     const stdio = ['ignore', 'pipe', 'pipe'];
     const child = spawn(this.binary, [], { env, stdio, detached: true });
     this.#child = child;

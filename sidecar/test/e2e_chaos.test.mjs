@@ -96,6 +96,7 @@ class Chaos {
   #damage = {
     'gateway killed': async (chance) => {
       const gateway = chance.pick(this.gateways);
+      if (!gateway.pid) return; // it is to be started already
       await gateway.stop('SIGKILL');
       this.#in(chance.below(3), () => gateway.start({ ready: false }));
     },
