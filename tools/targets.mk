@@ -37,7 +37,8 @@ endif
 # where man and systemd look, rather than below the server's version
 gateway_mandir ?= /usr/share/man/man1
 gateway_unitdir ?= /lib/systemd/system
-# the page, which "make console" has built or not; static_dir of a gateway that serves it
+# the page, which "make console" has built or not, and where it goes: static_dir of a gateway that serves it
+console_dist ?= sidecar/console/dist
 console_dir ?= $(datadir)/$(EXTENSION)/console
 
 install-gateway: gateway
@@ -46,10 +47,10 @@ install-gateway: gateway
 	$(MKDIR_P) '$(DESTDIR)$(gateway_mandir)' '$(DESTDIR)$(gateway_unitdir)'
 	$(INSTALL_DATA) sidecar/wrk_copilot_gateway.1 '$(DESTDIR)$(gateway_mandir)'
 	sed 's|@bindir@|$(bindir)|' sidecar/wrk_copilot_gateway.service >'$(DESTDIR)$(gateway_unitdir)/wrk_copilot_gateway.service'
-	if [ -f sidecar/console/dist/index.html ]; then \
+	if [ -f $(console_dist)/index.html ]; then \
 		rm -rf '$(DESTDIR)$(console_dir)' && $(MKDIR_P) '$(DESTDIR)$(console_dir)/assets' && \
-		$(INSTALL_DATA) sidecar/console/dist/index.html '$(DESTDIR)$(console_dir)' && \
-		$(INSTALL_DATA) sidecar/console/dist/assets/* '$(DESTDIR)$(console_dir)/assets'; \
+		$(INSTALL_DATA) $(console_dist)/index.html '$(DESTDIR)$(console_dir)' && \
+		$(INSTALL_DATA) $(console_dist)/assets/* '$(DESTDIR)$(console_dir)/assets'; \
 	fi
 
 uninstall-gateway:

@@ -10,11 +10,13 @@ import { fileURLToPath } from 'node:url';
 const top = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..');
 let dir;
 let unit;
+let make; // runs a target with that folder as the system's root
 
 before(() => {
   dir = fs.mkdtempSync(path.join(os.tmpdir(), 'wrk-install-'));
   const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...env } = process.env;
-  execFileSync('make', ['-s', '-C', top, 'install-gateway', `DESTDIR=${dir}`], { env, stdio: 'pipe' });
+  make = (target, ...more) => execFileSync('make', ['-s', '-C', top, target, `DESTDIR=${dir}`, ...more], { env, stdio: 'pipe' });
+  make('install-gateway', 'console_dist=/nowhere');
   unit = path.join(dir, 'lib/systemd/system/wrk_copilot_gateway.service');
 });
 
@@ -44,8 +46,26 @@ test('systemd finds the unit in order', (t) => {
   assert.deepEqual([status, stderr], [0, '']);
 });
 
+const found = (name) => execFileSync('find', [dir, '-path', `*/wrk_copilot/console/${name}`], { encoding: 'utf8' });
+
+test('the console is installed if it was built, and nothing of an older one stays', () => {
+  assert.equal(found('*'), '');
+  const dist = path.join(dir, 'dist');
+  const put = (...files) => {
+    fs.rmSync(dist, { recursive: true, force: true });
+    fs.mkdirSync(path.join(dist, 'assets'), { recursive: true });
+    for (const file of files) fs.writeFileSync(path.join(dist, file), file);
+    make('install-gateway', `console_dist=${dist}`);
+  };
+  put('index.html', 'assets/old.js');
+  put('index.html', 'assets/new.js');
+  assert.match(found('index.html'), /index\.html\n$/);
+  assert.match(found('assets/*'), /new\.js\n$/);
+  assert.equal(found('assets/old.js'), '');
+});
+
 test('what is installed is removed again', () => {
-  const { MAKEFLAGS, MAKELEVEL, MFLAGS, ...env } = process.env;
-  execFileSync('make', ['-s', '-C', top, 'uninstall-gateway', `DESTDIR=${dir}`], { env, stdio: 'pipe' });
+  make('uninstall-gateway');
+  assert.equal(found('*'), '');
   assert.equal(execFileSync('find', [dir, '-name', 'wrk_copilot_gateway*', '-path', '*lib*'], { encoding: 'utf8' }), '');
 });

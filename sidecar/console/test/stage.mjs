@@ -106,7 +106,7 @@ export class Stage {
 
 export const stateOf = (page, person) => page.evaluate((key) => window.wrk?.[key]?.state, person);
 
-export function connected(page, person, states = ['connected', 'polling'], timeout = 15000) {
+export function connected(page, person, states = ['connected', 'polling'], timeout = 30000) {
   return page.waitForFunction(([key, wanted]) => wanted.includes(window.wrk?.[key]?.state), [person, states], { timeout });
 }
 

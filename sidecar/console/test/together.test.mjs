@@ -11,7 +11,7 @@ import { Stage, cast, connected, northwind, pane, tally, until } from './stage.m
 const SLOW = 1500; // ms each way: what is done meanwhile is done at once
 const SAMPLES = 40;
 
-describe('two people and one blueprint', { timeout: 240000 }, () => {
+describe('two people and one blueprint', { timeout: 900000 }, () => {
   const stage = new Stage('console_together', { settings: { track_commit_timestamp: 'on' } });
   let original;
   let at; // person -> page
@@ -33,21 +33,21 @@ describe('two people and one blueprint', { timeout: 240000 }, () => {
   const card = (person, node) => pane(at[person], person).locator(`.react-flow__node[data-id="${node}"]`);
   const form = (person) => pane(at[person], person).getByRole('region', { name: /^Properties/ });
   const conflict = (person) => pane(at[person], person).locator('[data-conflict]');
-  const saved = (person) => pane(at[person], person).locator('[data-save="saved"]').waitFor({ timeout: 15000 });
+  const saved = (person) => pane(at[person], person).locator('[data-save="saved"]').waitFor({ timeout: 30000 });
 
   const choose = async (person, node) => {
     await card(person, node).click();
     await form(person).waitFor();
   };
   const type = (person, field, text) => form(person).getByLabel(field, { exact: true }).fill(text);
-  const shows = (person, node, text) => card(person, node).filter({ hasText: text }).waitFor({ timeout: 15000 });
+  const shows = (person, node, text) => card(person, node).filter({ hasText: text }).waitFor({ timeout: 30000 });
 
   // Both have saved, and have what the database has.
   const agree = async () => {
     for (const person of Object.keys(at)) await saved(person);
     const { document } = await stage.stored('clara');
     const wanted = createHash('sha256').update(canonical(document)).digest('hex');
-    for (const [person, page] of Object.entries(at)) await tally(page, person, ({ hash }) => hash === wanted, 15000);
+    for (const [person, page] of Object.entries(at)) await tally(page, person, ({ hash }) => hash === wanted);
     return new Map(document.nodes.map((node) => [node.id, node.data]));
   };
   const slow = (person, ms) => stage.chaos({ do: 'delay', pane: person, ms });
@@ -88,7 +88,7 @@ describe('two people and one blueprint', { timeout: 240000 }, () => {
     await choose('clara', 'book');
     await choose('bruno', 'book');
     await atOnce(() => type('clara', 'Label', 'Post it'), () => type('bruno', 'Label', 'Book it'));
-    for (const person of ['clara', 'bruno']) await conflict(person).waitFor({ timeout: 15000 });
+    for (const person of ['clara', 'bruno']) await conflict(person).waitFor({ timeout: 30000 });
     await shows('clara', 'book', 'Book it');
     assert.match(await conflict('clara').innerText(), /Yours\s+Post it[^]*Theirs \(Bruno\)\s+Book it/);
     assert.match(await conflict('bruno').innerText(), /Yours\s+Book it[^]*Theirs \((Clara|Somebody)\)\s+Post it/);
@@ -107,10 +107,10 @@ describe('two people and one blueprint', { timeout: 240000 }, () => {
       () => type('clara', 'Label', 'Monthly report'),
       () => form('bruno').getByRole('button', { name: 'Delete node' }).click(),
     );
-    for (const person of ['clara', 'bruno']) await conflict(person).waitFor({ timeout: 15000 });
+    for (const person of ['clara', 'bruno']) await conflict(person).waitFor({ timeout: 30000 });
     const before = await agree();
     await conflict('clara').getByRole('button', { name: before.has('report') ? 'Theirs' : 'Yours' }).click();
-    await until('the other side stands', async () => (await agree()).has('report') !== before.has('report'));
+    await until('the other side stands', async () => (await agree()).has('report') !== before.has('report'), { timeout: 30000 });
   });
 
   test('five edits offline and one by somebody else: merged into one version when the network is back', async () => {
@@ -189,7 +189,7 @@ describe('two people and one blueprint', { timeout: 240000 }, () => {
     for (let i = 0; i < SAMPLES; i++) {
       const xid = await stage.sql.query(`BEGIN; ${statement(`sample ${i};`)}; SELECT pg_current_xact_id()::xid; COMMIT`);
       const at = await stage.sql.query(`SELECT extract(epoch FROM pg_xact_commit_timestamp('${xid}')) * 1000`);
-      const seen = await page.waitForFunction((text) => window.seenAt[text], `sample ${i};`, { timeout: 15000 });
+      const seen = await page.waitForFunction((text) => window.seenAt[text], `sample ${i};`, { timeout: 30000 });
       times.push((await seen.jsonValue()) - Number(at));
     }
     times.sort((a, b) => a - b);

@@ -12,7 +12,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const views = ['project', 'history', 'inspector', 'isolation'];
 const GRAVE = ['serious', 'critical'];
 
-describe('the views', { timeout: 240000 }, () => {
+describe('the views', { timeout: 900000 }, () => {
   const stage = new Stage('console_views');
 
   before(() => stage.open());
@@ -29,7 +29,7 @@ describe('the views', { timeout: 240000 }, () => {
   };
   // nothing is still being read
   const settled = async (page) => {
-    await page.waitForFunction(() => !document.querySelector('.waiting'), null, { timeout: 10000 });
+    await page.waitForFunction(() => !document.querySelector('.waiting'), null, { timeout: 30000 });
     await page.waitForTimeout(400);
   };
 
