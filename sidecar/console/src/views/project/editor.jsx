@@ -26,6 +26,7 @@ import { useStepsBack } from './use_steps_back.js';
 
 const Talk = lazy(() => import('../talk/talk.jsx'));
 
+const ABOVE_SHEET = 0.62; // of the height of the canvas
 const WIDE = 1100; // px of a pane; narrower ones begin with the canvas alone
 
 // Marks that say the same as before are the same objects.
@@ -41,6 +42,22 @@ function useShown() {
     return { list: isWide, talk: isWide };
   });
   return [shown, useCallback((name) => setShown((before) => ({ ...before, [name]: !before[name] })), [])];
+}
+
+// Brings a node into sight, if it is not; what is in sight stays where it is.
+function useShowNode(frame) {
+  const { setCenter, getViewport } = useReactFlow();
+  return useCallback(
+    (node) => {
+      const { x: dx, y: dy, zoom } = getViewport();
+      const { width, height } = frame.current.getBoundingClientRect();
+      const { x, y } = placeOf(node);
+      const [left, top] = [x * zoom + dx, y * zoom + dy];
+      const isIn = left > 0 && top > 0 && left + CARD.width * zoom < width && top + CARD.height * zoom < height * ABOVE_SHEET;
+      if (!isIn) setCenter(x + CARD.width / 2, y + CARD.height / 2 + (height * (1 - ABOVE_SHEET)) / (2 * zoom), { zoom });
+    },
+    [frame, setCenter, getViewport],
+  );
 }
 
 // Everything that the parts of the view are about.
@@ -115,7 +132,7 @@ export function Editor({ person, versionId, documents, choose }) {
   const frame = useRef(null);
   const heading = useRef(null);
   const stem = useId();
-  const { setCenter, getZoom } = useReactFlow();
+  const show = useShowNode(frame);
   const { blueprint, editor, selection, marks, announce, conflicts, back } = work;
   const kept = useFocusKept({ document: blueprint.document, heading, announce });
   const now = useRef(null);
@@ -126,10 +143,9 @@ export function Editor({ person, versionId, documents, choose }) {
       only(kind, id);
       const node = kind === 'nodes' && nodesOf(now.current).find((other) => String(other.id) === id);
       if (!node) return;
-      const { x, y } = placeOf(node);
-      setCenter(x + CARD.width / 2, y + CARD.height / 2, { zoom: Math.max(getZoom(), 0.6) });
+      show(node);
     },
-    [only, setCenter, getZoom],
+    [only, show],
   );
   return (
     <div className="project" onKeyDown={back.onKeyDown}>
