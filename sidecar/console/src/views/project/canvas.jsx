@@ -12,6 +12,10 @@ const nodeTypes = { card: NodeCard };
 const MANY = 300; // nodes; past it only those in sight are in the page
 // above the sheet with the properties of what is selected
 const fit = { padding: { x: '28px', top: '36px', bottom: '190px' }, maxZoom: 1 };
+// of a large document what can be read; the overview has the rest
+const fitPart = { ...fit, minZoom: 0.4 };
+const overview = { width: 150, height: 96 };
+const plainEdges = { type: 'straight', interactionWidth: 0 };
 
 // Where dragged nodes are until they are let go; then it is an edit.
 function useDragging(move) {
@@ -70,14 +74,15 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
         deleteKeyCode={null}
         onlyRenderVisibleElements={isMany}
         fitView
-        fitViewOptions={fit}
+        fitViewOptions={isMany ? fitPart : fit}
+        defaultEdgeOptions={isMany ? plainEdges : undefined}
         minZoom={0.05}
         maxZoom={2}
         attributionPosition="bottom-left"
       >
         <Background gap={20} size={1.4} />
         <Controls showInteractive={false} fitViewOptions={fit} position="top-left" />
-        {nodes.length > 12 && <MiniMap pannable zoomable position="top-right" ariaLabel="Overview" />}
+        {nodes.length > 12 && <MiniMap pannable zoomable position="top-right" ariaLabel="Overview" style={overview} />}
         <Cursors cursors={cursors} />
         {children}
       </ReactFlow>

@@ -1,6 +1,6 @@
 // The selected node or connection as a form. What is typed is an edit at once; a text that is being typed is not
 // replaced under one's hands by what comes from others.
-import { useState } from 'react';
+import { memo, useState } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
@@ -33,8 +33,23 @@ function Field({ id, name, value, isLong, disabled, change, at }) {
   );
 }
 
+const isAlike = (a, b) => a.id === b.id && labelOf(a) === labelOf(b);
+
+// There may be a thousand: drawn again only when one has another name.
+const Targets = memo(
+  function Targets({ nodes, but }) {
+    return nodes
+      .filter(({ id }) => String(id) !== but)
+      .map((node) => (
+        <option key={node.id} value={String(node.id)}>
+          {labelOf(node)}
+        </option>
+      ));
+  },
+  (before, now) => before.but === now.but && before.nodes.length === now.nodes.length && before.nodes.every((node, i) => node === now.nodes[i] || isAlike(node, now.nodes[i])),
+);
+
 function Connect({ document, id, connect, announce }) {
-  const targets = nodesOf(document).filter((node) => String(node.id) !== id);
   const submit = (event) => {
     event.preventDefault();
     const target = new FormData(event.currentTarget).get('target');
@@ -48,11 +63,7 @@ function Connect({ document, id, connect, announce }) {
           <option value="" disabled>
             Choose a node
           </option>
-          {targets.map((node) => (
-            <option key={node.id} value={String(node.id)}>
-              {labelOf(node)}
-            </option>
-          ))}
+          <Targets nodes={nodesOf(document)} but={id} />
         </select>
       </label>
       <button type="submit" className="button quiet small">
