@@ -10,7 +10,7 @@ const hooks = `export const resolve = (name, context, next) =>
 register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 
 const { blamed, fieldsChanged, lastTouched, overlay, told, versionsOf } = await import('../src/views/history/timeline.js');
-const { filtersOf, summary, verdict } = await import('../src/views/history/audit_words.js');
+const { filtersOf, pretty, summary, verdict } = await import('../src/views/history/audit_words.js');
 
 const node = (id, label, x = 0) => ({ id, position: { x, y: 0 }, data: { label } });
 const before = { nodes: [node('a', 'A'), node('b', 'B'), node('c', 'C')], edges: [{ id: 'a-b', source: 'a', target: 'b' }, { id: 'b-c', source: 'b', target: 'c' }] };
@@ -78,7 +78,7 @@ test('blame names each field with its value, the newest first', () => {
   };
   assert.deepEqual(blamed(answer, node('b', 'Bee')).map(({ field, value, change }) => [field, value, change?.id]), [
     ['label', 'Bee', 9],
-    ['position › x', 0, undefined],
+    ['place', '0, 0', undefined],
   ]);
 });
 
@@ -101,6 +101,14 @@ test('filters leave out what is empty, and days are whole', () => {
 test('an entry says what of its row is other', () => {
   assert.equal(summary({ changes: { old: { status: 'open' }, new: { status: 'done' } } }), 'status: open → done');
   assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: {} } } } }), 'blueprint_json: nodes');
+  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: { added: [1, 2], updated: [3] } } } } }), 'blueprint_json: nodes 2 added, 1 updated');
   assert.equal(summary({ changes: { new: { id: 'x', project_id: 'y', tags: [], kind: 'todo', title: 'Call' } } }), 'title: Call; kind: todo');
   assert.equal(summary({ changes: null, metadata: { code: 'forbidden' } }), '{"code":"forbidden"}');
+});
+
+test('JSON that fits into a line is on one, and all of it is there', () => {
+  const value = { nodes: { updated: [{ id: 'n', set: [[['data', 'label'], 'x'.repeat(60)], [['position', 'x'], 4]] }] }, none: null };
+  assert.deepEqual(JSON.parse(pretty(value)), value);
+  assert.ok(pretty(value).split('\n').length < 10);
+  assert.equal(pretty({ a: [1, 2] }), '{"a":[1,2]}');
 });

@@ -4,7 +4,7 @@ import { Fragment, memo, useState } from 'react';
 import { Avatar } from '../../parts/avatar.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { Time } from '../../parts/time.jsx';
-import { opWord, summary } from './audit_words.js';
+import { opWord, pretty, summary } from './audit_words.js';
 
 const known = ['via', 'roles', 'request_id', 'session_id', 'db_user', 'actor', 'resource_id'];
 
@@ -23,7 +23,7 @@ function More({ entry }) {
             ))}
         </dl>
         <pre className="audit-json" tabIndex={0} aria-label="Changes">
-          {JSON.stringify({ changes: entry.changes, ...(entry.metadata && { metadata: entry.metadata }) }, null, 2)}
+          {pretty({ ...entry.changes, ...(entry.metadata && { metadata: entry.metadata }) })}
         </pre>
       </td>
     </tr>

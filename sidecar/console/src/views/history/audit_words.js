@@ -10,6 +10,25 @@ const plain = (value) => (typeof value === 'object' && value !== null ? JSON.str
 
 export const opWord = (op) => OPS[op] ?? op ?? '';
 
+// "nodes 2 added, 1 updated"
+function counts(diff) {
+  const of = ([collection, changes]) => {
+    const lists = ['added', 'updated', 'deleted'].filter((list) => changes?.[list]?.length > 0);
+    return [collection, lists.map((list) => `${changes[list].length} ${list}`).join(', ')].filter(Boolean).join(' ');
+  };
+  return Object.entries(diff).map(of).join('; ');
+}
+
+/** A value as JSON that can be read: what fits into a line stays on one. */
+export function pretty(value, indent = '', width = 100) {
+  const line = JSON.stringify(value);
+  if (line === undefined || typeof value !== 'object' || value === null || indent.length + line.length <= width) return line ?? '';
+  const isArray = Array.isArray(value);
+  const deeper = `${indent}  `;
+  const members = Object.entries(value).map(([name, member]) => `${deeper}${isArray ? '' : `${JSON.stringify(name)}: `}${pretty(member, deeper, width)}`);
+  return `${isArray ? '[' : '{'}\n${members.join(',\n')}\n${indent}${isArray ? ']' : '}'}`;
+}
+
 /** What of a row changed, on one line: "status: open → done". */
 export function summary({ changes, metadata }) {
   const { old = {}, new: now = {}, diff = {} } = changes ?? {};
@@ -17,7 +36,7 @@ export function summary({ changes, metadata }) {
   const all = [...new Set([...Object.keys(now ?? {}), ...Object.keys(diff ?? {})])];
   const names = [...all.filter((name) => FIRST.includes(name)), ...all.filter((name) => !FIRST.includes(name))].filter(isTold);
   const said = names.slice(0, 4).map((name) => {
-    if (diff?.[name] !== undefined) return `${name}: ${Object.keys(diff[name]).join(', ')}`;
+    if (diff?.[name] !== undefined) return `${name}: ${counts(diff[name])}`;
     return old?.[name] === undefined ? `${name}: ${short(now[name], 30)}` : `${name}: ${short(old[name], 24)} → ${short(now[name], 24)}`;
   });
   if (names.length > 4) said.push(`and ${names.length - 4} more`);

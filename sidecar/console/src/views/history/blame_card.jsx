@@ -58,7 +58,7 @@ export function BlameCard({ node, versionId, version, isCurrent, versions }) {
       <header className="blame-top">
         {last && <Avatar id={last.by ?? 'system'} name={who(last)} size="s" />}
         <div>
-          <h3>{labelOf(node)}</h3>
+          <h2>{labelOf(node)}</h2>
           <p>{last ? <Line change={last} versions={versions} /> : 'older than what is kept'}</p>
         </div>
       </header>

@@ -41,9 +41,9 @@ export function ChangeList({ versions, at, oldest, document, go, takeBack }) {
   const take = useRef((entry) => steady.current(entry));
   return (
     <section className="changes" aria-label="Versions">
-      <h3 className="list-heading">
+      <h2 className="list-heading">
         Versions <span className="badge">{versions.length}</span>
-      </h3>
+      </h2>
       <ol className="change-rows" reversed>
         {versions.map((entry) => (
           <Row key={entry.id} entry={entry} isHere={entry.version === at} document={document} go={go} takeBack={take.current} />

@@ -9,9 +9,9 @@ export function Differences({ drawing: { items, document }, title }) {
   const byId = new Map(nodesOf(document).map((node) => [String(node.id), node]));
   return (
     <section className="differences" aria-label="Differences">
-      <h3 className="list-heading">
+      <h2 className="list-heading">
         {title} <span className="badge">{items.length}</span>
-      </h3>
+      </h2>
       {items.length === 0 && <p className="changes-end">No difference.</p>}
       <ul className="difference-rows">
         {items.slice(0, MOST).map(({ kind, id, how, fields, element }) => (

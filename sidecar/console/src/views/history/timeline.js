@@ -80,9 +80,14 @@ function wholly(before, after, elementsOf) {
 export function blamed({ leaves, changes }, node) {
   const byId = new Map(changes.map((change) => [change.id, change]));
   const valueAt = (path) => path.reduce((at, name) => (at !== null && typeof at === 'object' ? at[name] : undefined), node);
-  return leaves
+  const fields = leaves
     .map(({ path, change }) => ({ path: path.slice(3), change: byId.get(change) ?? null }))
     .filter(({ path }) => path.length > 0 && path[0] !== 'id')
     .map(({ path, change }) => ({ field: path.join(' › ').replace(/^data › /, ''), value: valueAt(path), change }))
     .sort((a, b) => (b.change?.id ?? 0) - (a.change?.id ?? 0));
+  // two numbers are one place, and the later of them says whose it is
+  const isPlace = ({ field }) => field.startsWith('position › ');
+  const place = fields.find(isPlace);
+  const merged = { ...place, field: 'place', value: `${node.position?.x}, ${node.position?.y}` };
+  return fields.filter((field) => !isPlace(field) || field === place).map((field) => (field === place ? merged : field));
 }

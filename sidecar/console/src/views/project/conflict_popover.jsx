@@ -56,7 +56,7 @@ export function ConflictPopover({ question, count, document, nameOf, decide, lat
       <header className="conflict-top">
         <Icon name="alert" />
         <div>
-          <h3>{label}</h3>
+          <h2>{label}</h2>
           <p>
             You and {who} changed {field} at once
           </p>

@@ -81,18 +81,18 @@ export function ListView({ editor, selection, marks, headingRef, choose }) {
   const stop = byId.has(chosenNode) ? chosenNode : first;
   return (
     <section className="list-view" aria-label="Nodes and connections" ref={list} onKeyDown={(event) => onRowKey(event, { editor, selection })}>
-      <h3 className="list-heading" tabIndex={-1} ref={headingRef}>
+      <h2 className="list-heading" tabIndex={-1} ref={headingRef}>
         Nodes <span className="badge">{nodes.length}</span>
-      </h3>
+      </h2>
       <ul className="list-rows">
         {nodes.map((node) => {
           const id = String(node.id);
           return <NodeRow key={id} node={node} mark={marks.get(id)} isSelected={selection.nodes.has(id)} isStop={id === stop} choose={choose} />;
         })}
       </ul>
-      <h3 className="list-heading">
+      <h2 className="list-heading">
         Connections <span className="badge">{edges.length}</span>
-      </h3>
+      </h2>
       <ul className="list-rows">
         {edges.map((edge, i) => {
           const id = String(edge.id);

@@ -107,7 +107,7 @@ export function Properties({ editor, selection, at, announce, stem }) {
     <section className="properties" aria-label={`Properties: ${title}`} onKeyDown={({ key }) => key === 'Escape' && selection.clear()}>
       <header className="properties-top">
         <div>
-          <h3>{title}</h3>
+          <h2>{title}</h2>
           {count === 1 && <p className="properties-kind">{node ? kindOf(node).type : 'Connection'}</p>}
         </div>
         {canEdit && (
