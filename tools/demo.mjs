@@ -118,8 +118,9 @@ async function commit(sql) {
   return Number(await lab.sql.query(stamp));
 }
 
-// What arrived at a person since its first n events.
-const newsOf = ({ follower }, n) => follower.events.slice(n).filter((event) => !isFence(event));
+// What arrived at a person since its first n events. That a message was delivered is told when it has been.
+const newsOf = ({ follower }, n) =>
+  follower.events.slice(n).filter((event) => !isFence(event) && event.type !== 'message.delivered');
 
 // says: what the last column says, instead of the types of what arrived
 async function show(table, { what, sql, sees, rolledBack, says }) {
@@ -315,10 +316,12 @@ function gist({ data, changed, ...rest }) {
   return JSON.stringify(interesting).slice(0, 100);
 }
 
+// tasks of bursts that the page orders, which it counts itself
+const isOfBurst = ({ id }) => page?.isOfBurst(id);
+
 // where the page is, and who serves the rest of it; null when it was not built
 async function openConsole(gateway) {
   if (!existsSync(consoleDir)) return null;
-  await setScene(lab.sql);
   return new DemoServer({ lab, gateway, people: cast }).start();
 }
 
@@ -335,12 +338,14 @@ function invite(gateway, server) {
     `\n  For example: UPDATE copilot.projects SET name = 'Renamed' WHERE id = '${northwind.project}';`,
   );
   console.log(
-    dim('  What arrives is printed here. Ctrl-C ends the demo and removes the cluster.\n'),
+    dim('  What arrives is printed here, bursts apart. Ctrl-C ends the demo and removes the cluster.\n'),
   );
   const table = new Table([], [13, 7, 34, 0]);
   for (const { name, follower } of Object.values(people)) {
-    follower.onEvent = ({ type, payload, at }) =>
+    follower.onEvent = ({ type, payload, at }) => {
+      if (isOfBurst(payload)) return;
       table.row([new Date(at).toISOString().slice(11, 23), bold(name), type, dim(gist(payload))]);
+    };
   }
 }
 
@@ -358,6 +363,7 @@ async function main() {
   const version = await lab.sql.query(`SELECT split_part(version(), ' ', 2)`);
   await lab.sql.query('SELECT copilot.install()');
   await seed(lab.sql);
+  await setScene(lab.sql);
   console.log(
     `  PostgreSQL ${version} on port ${lab.env.PGPORT}, extension installed, tenants: ${northwind.name}, ${helios.name}`,
   );

@@ -73,6 +73,7 @@ const ofPane = {
 export class DemoServer {
   #bursts = [];
   #burstsBegun = 0;
+  #made = new Set(); // ids of the tasks of all bursts
   #short = new Map(); // pane -> seconds its next token lives
   #gatewayDeed = Promise.resolve();
   #writer = null;
@@ -91,6 +92,11 @@ export class DemoServer {
 
   get url() {
     return this.front.url;
+  }
+
+  // Is this a task that a burst made?
+  isOfBurst(id) {
+    return this.#made.has(id);
   }
 
   async close() {
@@ -227,6 +233,7 @@ export class DemoServer {
     const ids = Array.from({ length: n }, randomUUID);
     const burst = { n: ++this.#burstsBegun, project, ids, total: n, written: 0, failed: null };
     this.#bursts.push(burst);
+    for (const id of ids) this.#made.add(id);
     if (this.#bursts.length > BURSTS_KEPT) this.#bursts.shift();
     this.#write(burst, person.tenant.id, every).catch((error) => (burst.failed = error.message));
     return { burst };
