@@ -30,11 +30,13 @@ const NodeRow = memo(function NodeRow({ node, mark, isSelected, isStop, choose }
 const EdgeRow = memo(function EdgeRow({ id, from, to, isSelected, isStop, choose }) {
   return (
     <li>
-      <button type="button" className="list-row" data-edge={id} aria-label={`From ${from} to ${to}`} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
+      <button type="button" className="list-row" data-edge={id} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
         <Icon name="link" />
-        <span className="list-ends" aria-hidden="true">
+        <span className="list-ends">
+          <span className="unseen">From </span>
           <span className="list-label">{from}</span>
           <Icon name="chevron_right" />
+          <span className="unseen"> to </span>
           <span className="list-label">{to}</span>
         </span>
       </button>
