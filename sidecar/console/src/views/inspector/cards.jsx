@@ -11,10 +11,10 @@ const PING_MS = 5000;
 
 function Card({ title, note, children, tone }) {
   return (
-    <section className="inspector-card" data-tone={tone} aria-label={title} title={note}>
-      <h3>{title}</h3>
+    <div role="group" className="inspector-card" data-tone={tone} aria-label={title} title={note}>
+      <h2>{title}</h2>
       {children}
-    </section>
+    </div>
   );
 }
 

@@ -13,7 +13,7 @@ export function Channels({ recorder }) {
       </Empty>
     );
   return (
-    <div className="inspector-table-box" tabIndex={0} role="region" aria-label="Channels">
+    <div className="inspector-table-box" tabIndex={0} role="group" aria-label="Channels">
       <table className="inspector-table">
         <thead>
           <tr>

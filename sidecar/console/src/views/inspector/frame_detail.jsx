@@ -15,17 +15,17 @@ export function FrameDetail({ frame, close }) {
     setTimeout(() => setCopied(false), 1500);
   };
   return (
-    <section className="inspector-detail" aria-label={`Frame ${frame.n}`}>
+    <div role="group" className="inspector-detail" aria-label={`Frame ${frame.n}`}>
       <header>
-        <h3>
+        <h2>
           {frame.type} <span className="inspector-soft">{frame.direction === 'in' ? 'heard' : 'said'} at {stamp(frame.at)}, {sizeWords(frame.text.length)}</span>
-        </h3>
+        </h2>
         <IconButton icon={isCopied ? 'check' : 'copy'} label={isCopied ? 'Copied' : 'Copy'} onClick={copy} />
         <IconButton icon="close" label="Close" onClick={close} />
       </header>
       <pre className="mono" tabIndex={0} aria-label="The frame as JSON">
         {pretty.slice(0, SHOWN_MAX)}
       </pre>
-    </section>
+    </div>
   );
 }

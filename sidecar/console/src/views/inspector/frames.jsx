@@ -71,7 +71,7 @@ export function Frames({ recorder, person }) {
     download(exported(shown, about), `frames-${person.key ?? 'pane'}.json`);
   };
   return (
-    <section className="inspector-frames" aria-label="Frames">
+    <div role="group" className="inspector-frames" aria-label="Frames">
       <div className="inspector-tools">
         <Filter filter={filter} setFilter={setFilter} types={recorder.types} />
         <span className="inspector-soft inspector-count" data-figure="frames">
@@ -103,6 +103,6 @@ export function Frames({ recorder, person }) {
         )}
         {frame && <FrameDetail frame={frame} close={() => setChosen(null)} />}
       </div>
-    </section>
+    </div>
   );
 }

@@ -17,7 +17,7 @@ function Table({ points }) {
   const lines = charts.flatMap(({ key, title, unit, lines: of }) => of.map(({ name }) => ({ id: `${key} ${name}`, title: `${title}, ${name}`, unit })));
   const shown = points.slice(-ROWS).reverse();
   return (
-    <div className="inspector-table-box" tabIndex={0} role="region" aria-label="Metrics as a table">
+    <div className="inspector-table-box" tabIndex={0} role="group" aria-label="Metrics as a table">
       <table className="inspector-table">
         <thead>
           <tr>
@@ -50,7 +50,7 @@ export function Gateway() {
   const { points, error } = useMetrics();
   const [isTable, setTable] = useState(false);
   return (
-    <section className="inspector-gateway" aria-label="Gateway">
+    <div role="group" className="inspector-gateway" aria-label="Gateway">
       <div className="inspector-tools">
         <p className="inspector-soft">
           /metrics, every 2 seconds
@@ -64,7 +64,7 @@ export function Gateway() {
       {isTable ? (
         <Table points={points} />
       ) : (
-        <div className="inspector-charts">
+        <div className="inspector-charts" role="group" aria-label="Charts" tabIndex={0}>
           {charts.map(({ key, title, unit, least, isSwitch, lines }) => (
             <Chart
               key={key}
@@ -77,6 +77,6 @@ export function Gateway() {
           ))}
         </div>
       )}
-    </section>
+    </div>
   );
 }

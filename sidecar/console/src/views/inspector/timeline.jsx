@@ -30,7 +30,7 @@ export function Timeline({ states }) {
   const spans = spansOf(states, now);
   const last = states.at(-1);
   return (
-    <section className="inspector-timeline" aria-label="Connection">
+    <div role="group" className="inspector-timeline" aria-label="Connection">
       <p className="inspector-timeline-now" data-state={last.state}>
         <strong>{words[last.state]}</strong>
         <span className="inspector-soft">for {inMs(Math.max(now - last.at, 0))}</span>
@@ -53,6 +53,6 @@ export function Timeline({ states }) {
           </li>
         ))}
       </ol>
-    </section>
+    </div>
   );
 }

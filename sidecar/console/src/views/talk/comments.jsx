@@ -11,6 +11,7 @@ import { labelOf, nodesOf } from '../project/flow.js';
 import { groupComments } from './comment_groups.js';
 import { Composer } from './composer.jsx';
 import { Message } from './message.jsx';
+import { useMessageActions } from './use_message_actions.js';
 
 function NodeChoice({ titles, chosen, choose }) {
   return (
@@ -28,12 +29,12 @@ function NodeChoice({ titles, chosen, choose }) {
   );
 }
 
-function Group({ group, thread, me, roles, people, hit, showNode }) {
+function Group({ group, stateOf, actions, me, roles, people, hit, showNode }) {
   const { node, title, isGone, comments } = group;
   const canShow = node !== null && !isGone && showNode;
   return (
     <li className="talk-comment-group" data-comments-on={node ?? ''}>
-      <h3>
+      <h2>
         {canShow ? (
           <button type="button" className="talk-link" onClick={() => showNode('nodes', node)} title="Show it on the canvas">
             <Icon name="link" /> {title}
@@ -42,7 +43,7 @@ function Group({ group, thread, me, roles, people, hit, showNode }) {
           title
         )}
         <span className="badge">{comments.length}</span>
-      </h3>
+      </h2>
       <ol className="talk-messages">
         {comments.map((message) => (
           <Message
@@ -51,10 +52,10 @@ function Group({ group, thread, me, roles, people, hit, showNode }) {
             isFirst
             isOwn={message.author_id === me}
             isTarget={message.id === hit}
-            state={thread.stateOf(message)}
+            state={stateOf(message)}
             roles={roles}
             people={people}
-            thread={thread}
+            actions={actions}
           />
         ))}
       </ol>
@@ -63,7 +64,8 @@ function Group({ group, thread, me, roles, people, hit, showNode }) {
 }
 
 export function Comments({ thread, me, roles, people, versionId, target, node, showNode }) {
-  const { messages, unread, markRead, isLoaded, error, hasOlder, loadOlder } = thread;
+  const { messages, unread, markRead, isLoaded, error, hasOlder, loadOlder, stateOf } = thread;
+  const actions = useMessageActions(thread);
   const { document: blueprint } = useBlueprint(versionId);
   const titles = useMemo(() => new Map(nodesOf(blueprint).map((one) => [String(one.id), labelOf(one)])), [blueprint]);
   const groups = useMemo(() => groupComments(messages, titles), [messages, titles]);
@@ -84,11 +86,11 @@ export function Comments({ thread, me, roles, people, versionId, target, node, s
   const showMine = () =>
     requestAnimationFrame(() => box.current?.querySelector(`[data-comments-on="${CSS.escape(on)}"]`)?.scrollIntoView({ block: 'nearest' }));
   return (
-    <section className="talk-thread" aria-label="Comments">
+    <div role="group" className="talk-thread" aria-label="Comments">
       <div className="talk-scroll" ref={box} role="log" aria-label="Comments on the blueprint" tabIndex={0}>
         <ul className="talk-comment-groups">
           {groups.map((group) => (
-            <Group key={group.node ?? group.title} group={group} hit={hit} {...{ thread, me, roles, people, showNode }} />
+            <Group key={group.node ?? group.title} group={group} hit={hit} {...{ stateOf, actions, me, roles, people, showNode }} />
           ))}
         </ul>
         {hasOlder && (
@@ -107,6 +109,6 @@ export function Comments({ thread, me, roles, people, versionId, target, node, s
       <ErrorLine error={isLoaded ? null : error} what="The comments cannot be read." />
       <NodeChoice titles={titles} chosen={on} choose={setChosen} />
       <Composer thread={thread} roles={roles} people={people} me={me} resource={versionId && `automation_version:${versionId}`} anchor={on ? { node: on } : null} sent={showMine} />
-    </section>
+    </div>
   );
 }

@@ -88,7 +88,7 @@ function Actions({ canEdit, edit, canRemove, remove }) {
   );
 }
 
-export const Message = memo(function Message({ message, isFirst, isOwn, isLastOwn, isTarget, state, roles, people, thread }) {
+export const Message = memo(function Message({ message, isFirst, isOwn, isLastOwn, isTarget, state, roles, people, actions }) {
   const [isEdited, setEdited] = useState(false);
   const [refusal, setRefusal] = useState(null);
   const { note } = kinds[message.type] ?? kinds.client;
@@ -121,17 +121,17 @@ export const Message = memo(function Message({ message, isFirst, isOwn, isLastOw
           </p>
         )}
         {isEdited ? (
-          <Edit message={message} people={people} save={(change) => attempt(thread.edit(message.id, change))} close={() => setEdited(false)} />
+          <Edit message={message} people={people} save={(change) => attempt(actions.edit(message.id, change))} close={() => setEdited(false)} />
         ) : (
           <Body message={message} people={people} />
         )}
         {state === 'failed' && (
-          <ErrorLine error={message.error ?? { message: 'it did not reach the server' }} what="Not sent." again={() => attempt(thread.retry(message.id))} dismiss={() => thread.discard(message.id)} />
+          <ErrorLine error={message.error ?? { message: 'it did not reach the server' }} what="Not sent." again={() => attempt(actions.retry(message.id))} dismiss={() => actions.discard(message.id)} />
         )}
         <ErrorLine error={refusal} dismiss={() => setRefusal(null)} />
       </div>
       <span className="talk-message-side">{isOwn && !message.deleted_at && state !== 'failed' && <State state={state} isShown={isSaid} />}</span>
-      {!isEdited && <Actions canEdit={canEdit} edit={() => setEdited(true)} canRemove={canRemove} remove={() => attempt(thread.remove(message.id))} />}
+      {!isEdited && <Actions canEdit={canEdit} edit={() => setEdited(true)} canRemove={canRemove} remove={() => attempt(actions.remove(message.id))} />}
     </li>
   );
 });

@@ -12,6 +12,7 @@ import { Composer } from './composer.jsx';
 import { Dots } from './dots.jsx';
 import { Message } from './message.jsx';
 import { firstUnread, rowsOf } from './rows.js';
+import { useMessageActions } from './use_message_actions.js';
 import { useReading } from './use_reading.js';
 
 function Typing({ resource, people, me }) {
@@ -50,7 +51,7 @@ function Row({ row, shared, lastOwn }) {
       </li>
     );
   const { message } = row;
-  const { thread, me, roles, people, hit } = shared;
+  const { stateOf, actions, me, roles, people, hit } = shared;
   return (
     <Message
       message={message}
@@ -58,10 +59,10 @@ function Row({ row, shared, lastOwn }) {
       isOwn={message.author_id === me}
       isLastOwn={message.id === lastOwn}
       isTarget={message.id === hit}
-      state={thread.stateOf(message)}
+      state={stateOf(message)}
       roles={roles}
       people={people}
-      thread={thread}
+      actions={actions}
     />
   );
 }
@@ -83,9 +84,9 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
     found?.scrollIntoView({ block: 'center' });
     found?.focus();
   }, [hit, target, reading.box]);
-  const shared = { thread, me, roles, people, hit };
+  const shared = { stateOf: thread.stateOf, actions: useMessageActions(thread), me, roles, people, hit };
   return (
-    <section className="talk-thread" aria-label="Messages">
+    <div role="group" className="talk-thread" aria-label="Messages">
       <div
         className="talk-scroll"
         ref={reading.box}
@@ -122,6 +123,6 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
       <ErrorLine error={thread.isLoaded ? null : error} what="The thread cannot be read." />
       <Typing resource={projectId && `project:${projectId}`} people={people} me={me} />
       <Composer thread={thread} roles={roles} people={people} me={me} resource={projectId && `project:${projectId}`} sent={() => (forgetUnread(), reading.toEnd())} />
-    </section>
+    </div>
   );
 }

@@ -56,7 +56,7 @@ export function Notifications({ news, projectId, versionId, lead }) {
     Promise.resolve(markRead(what)).catch(setRefusal);
   };
   return (
-    <section className="talk-news" aria-label="Notifications">
+    <div role="group" className="talk-news" aria-label="Notifications">
       <header className="talk-news-top">
         <p>{unread > 0 ? `${unread} unread` : 'All read'}</p>
         <button type="button" className="button quiet small" disabled={unread === 0} onClick={() => read('all')}>
@@ -79,6 +79,6 @@ export function Notifications({ news, projectId, versionId, lead }) {
           Load older ones
         </button>
       )}
-    </section>
+    </div>
   );
 }

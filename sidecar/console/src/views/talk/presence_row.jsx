@@ -69,7 +69,7 @@ export function PresenceRow({ projectId, people, pane }) {
   const typing = new Set(typists.map(({ id }) => id));
   const names = typists.map(({ id, name }) => name ?? people.nameOf(id));
   return (
-    <section className="talk-presence" aria-label="Who is here">
+    <div role="group" className="talk-presence" aria-label="Who is here">
       <div className="talk-presence-row">
         <ul className="talk-avatars" aria-label="Avatars">
           {there.slice(0, SHOWN).map(({ id, name, status }) => (
@@ -95,6 +95,6 @@ export function PresenceRow({ projectId, people, pane }) {
         )}
       </div>
       {isOpen && <Everybody members={there} typing={typing} />}
-    </section>
+    </div>
   );
 }

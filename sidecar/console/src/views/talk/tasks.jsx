@@ -101,7 +101,7 @@ export function Tasks({ list, people, target }) {
     />
   );
   return (
-    <section className="talk-tasks" aria-label="Tasks" ref={box}>
+    <div role="group" className="talk-tasks" aria-label="Tasks" ref={box}>
       <AddTask
         create={(title) => refusals.attempt('', () => create({ title }))}
         refusal={refusals.of('')}
@@ -127,6 +127,6 @@ export function Tasks({ list, people, target }) {
           {done.map(line)}
         </ul>
       )}
-    </section>
+    </div>
   );
 }

@@ -5,7 +5,16 @@ import { useCallback, useLayoutEffect, useRef, useState } from 'react';
 import { newSince } from './rows.js';
 
 const NEAR = 48; // px from the end that still count as the end
+const SETTLE = 4; // frames until what came into view has its size
 const endOf = (box) => box.scrollHeight - box.scrollTop - box.clientHeight;
+
+// Keeps the marked message where it stood, also while what was put above it gets its size.
+function hold(box, mark, frames) {
+  const element = box.querySelector(`[data-message="${CSS.escape(mark.id)}"]`);
+  if (element) box.scrollTop += element.getBoundingClientRect().top - mark.top;
+  if (element && frames > 0) requestAnimationFrame(() => hold(box, mark, frames - 1));
+  else box.style.overflowAnchor = '';
+}
 
 export function useReading(messages, me, load) {
   const box = useRef(null);
@@ -31,9 +40,7 @@ export function useReading(messages, me, load) {
     const mark = kept.current;
     if (mark && mark.id !== first) {
       kept.current = null;
-      const element = box.current.querySelector(`[data-message="${CSS.escape(mark.id)}"]`);
-      if (element) box.current.scrollTop += element.getBoundingClientRect().top - mark.top;
-      box.current.style.overflowAnchor = '';
+      hold(box.current, mark, SETTLE);
     } else if (atEnd.current) toEnd();
   }, [first, last, messages.length, toEnd]);
 
