@@ -1,4 +1,6 @@
 // The audit log of the own tenant, for who may read it.
+import './audit.css';
+
 import { useState } from 'react';
 
 import { Empty } from '../../parts/empty.jsx';

@@ -1,5 +1,7 @@
 // The versions, newest first: who made each and what it did. A row shows its version; one change alone can be taken
 // back from here.
+import './change_list.css';
+
 import { memo, useEffect, useRef } from 'react';
 
 import { Avatar } from '../../parts/avatar.jsx';

@@ -1,7 +1,5 @@
 // The history view: the versions of a document, and the audit log with the light that says whether it is whole.
-import '@xyflow/react/dist/base.css';
 import '../project/project.css';
-import '../project/canvas.css';
 import './history.css';
 
 import { useState } from 'react';

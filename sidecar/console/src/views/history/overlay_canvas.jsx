@@ -1,4 +1,7 @@
 // A version as a picture, with what is other than in the one it is compared with. Nothing here can be edited.
+import '../project/canvas_look.js';
+import './overlay.css';
+
 import { useMemo, useState } from 'react';
 
 import { Background, Controls, ReactFlow, useStore } from '@xyflow/react';

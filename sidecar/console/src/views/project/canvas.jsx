@@ -1,5 +1,7 @@
 // The blueprint as a picture that can be worked on. The document is the editor's; here is only what a hand is doing
 // just now: which nodes are being dragged, and where to.
+import './canvas_look.js';
+
 import { useMemo, useState } from 'react';
 
 import { Background, Controls, MiniMap, ReactFlow, useStore } from '@xyflow/react';

@@ -1,5 +1,7 @@
 // A conflict, on the node that it is about: whose is what, and what becomes of it. It takes no focus by itself, and
 // what it says is announced; one gesture is one question, and one click decides it.
+import './conflict.css';
+
 import { useStore } from '@xyflow/react';
 
 import { Icon } from '../../parts/icon.jsx';

@@ -11,7 +11,8 @@ function grouped(versions) {
   return [...groups.values()];
 }
 
-export function DocumentChooser({ versions, chosen, choose }) {
+// status: of the chosen one, as it is now; the others have that of when they were listed
+export function DocumentChooser({ versions, chosen, choose, status }) {
   const isKnown = versions?.some(({ id }) => id === chosen);
   return (
     <label className="document-chooser">
@@ -22,7 +23,7 @@ export function DocumentChooser({ versions, chosen, choose }) {
           <optgroup key={id} label={name}>
             {own.map((version) => (
               <option key={version.id} value={version.id}>
-                {name}, version {version.number} ({statusOf(version.status).label})
+                {name}, version {version.number} ({statusOf((version.id === chosen && status) || version.status).label})
               </option>
             ))}
           </optgroup>

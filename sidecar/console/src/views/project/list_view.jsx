@@ -1,5 +1,7 @@
 // The same document as a list: every node and connection is a control, so that all that can be done on the canvas can
 // be done by key. One stop for Tab; arrows go from row to row, Alt with an arrow moves the node, Delete deletes.
+import './list_view.css';
+
 import { memo, useRef } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';
@@ -35,6 +37,7 @@ const EdgeRow = memo(function EdgeRow({ id, from, to, isSelected, isStop, choose
         <span className="list-ends">
           <span className="unseen">From </span>
           <span className="list-label">{from}</span>
+          <span className="unseen"> to </span>
           <Icon name="chevron_right" />
           <span className="unseen"> to </span>
           <span className="list-label">{to}</span>

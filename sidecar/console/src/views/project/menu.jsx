@@ -1,4 +1,6 @@
 // A button that opens a short list of buttons; Escape and going elsewhere close it, and the focus comes back.
+import './menu.css';
+
 import { useRef } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';

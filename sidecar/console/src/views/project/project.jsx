@@ -1,7 +1,5 @@
 // The project view: one blueprint that several people work on, its status, and the talk beside it.
-import '@xyflow/react/dist/base.css';
 import './project.css';
-import './canvas.css';
 
 import { ReactFlowProvider } from '@xyflow/react';
 

@@ -1,5 +1,7 @@
 // The selected node or connection as a form. What is typed is an edit at once; a text that is being typed is not
 // replaced under one's hands by what comes from others.
+import './properties.css';
+
 import { memo, useState } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';

@@ -24,8 +24,9 @@ export function SaveState({ blueprint: { error, pending, document }, canEdit }) 
   );
 }
 
-export function SaveRefusal({ blueprint: { store, error } }) {
+export function SaveRefusal({ blueprint: { store, error, document } }) {
   if (!error) return null;
+  if (!store?.pending) return <ErrorLine error={error} what={document ? 'The document is followed no more.' : 'The document cannot be read.'} />;
   return (
     <div className="save-refusal">
       <ErrorLine error={error} what="Your edit is not saved." again={() => store.flush()} />

@@ -18,7 +18,7 @@ function Toggle({ icon, label, isOn, toggle, controls }) {
 export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, shown, toggle, conflicts }) {
   return (
     <div className="project-toolbar" role="toolbar" aria-label="Document">
-      <DocumentChooser versions={documents.versions} chosen={chosen} choose={choose} />
+      <DocumentChooser versions={documents.versions} chosen={chosen} choose={choose} status={blueprint.status} />
       <SaveState blueprint={blueprint} canEdit={editor.canEdit} />
       {conflicts.questions.length > 0 && (
         <button type="button" className="button small conflict-count" onClick={() => conflicts.show(null)}>
