@@ -1,6 +1,6 @@
 // What the console's page shows at first: who may be played, a blueprint as React Flow has it, some talk.
 
-import { helios, northwind } from './demo_data.mjs';
+import { as, helios, northwind } from './demo_data.mjs';
 import { quote } from './lab.mjs';
 
 const id = (n) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
@@ -75,16 +75,22 @@ const version = (tenant, key, number, document) => `INSERT INTO copilot.automati
     (tenant_id, id, automation_id, number, status, intake_progress, blueprint_json)
   VALUES ('${tenant.id}', '${key}', '${tenant.automation}', ${number}, 'build_in_progress', 100, ${quote(document)})`;
 
-const says = (tenant, author, type, body) => `INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body)
-  VALUES ('${tenant.id}', '${tenant.project}', '${author.id}', '${type}', ${quote(body)})`;
+// what somebody does, as their own doing: the audit log says so
+const by = ({ tenant, roles, ...person }, statement) => `BEGIN; ${as(tenant, person, roles[0], statement)}; COMMIT`;
 
-const todo = (tenant, title, { assignee, priority = 'normal' } = {}) => `INSERT INTO copilot.tasks
-    (tenant_id, project_id, title, priority, assignee_id)
-  VALUES ('${tenant.id}', '${tenant.project}', ${quote(title)}, '${priority}', ${quote(assignee?.id)})`;
+const says = (person, type, body) =>
+  by(person, `INSERT INTO copilot.messages (project_id, type, body) VALUES ('${person.tenant.project}', '${type}', ${quote(body)})`);
+
+const asks = (person, title, { assignee, priority = 'normal' } = {}) =>
+  by(
+    person,
+    `INSERT INTO copilot.tasks (project_id, title, priority, assignee_id)
+  VALUES ('${person.tenant.project}', ${quote(title)}, '${priority}', ${quote(assignee?.id)})`,
+  );
 
 // Fills in what the page shows; the companies themselves are demo_data.mjs's.
 export async function setScene(sql) {
-  const { clara, oskar, bruno, quinn } = northwind;
+  const { clara, oskar, bruno, quinn, bea } = cast;
   const statements = [
     'BEGIN; SELECT wrk.status_import() \\g /dev/null',
     version(northwind, drawn.northwind, 3, freightInvoices),
@@ -94,16 +100,16 @@ export async function setScene(sql) {
       ([name, { id: tenant, project }]) =>
         `UPDATE copilot.projects SET automation_version_id = '${drawn[name]}' WHERE tenant_id = '${tenant}' AND id = '${project}'`,
     ),
-    says(northwind, clara, 'client', 'The carriers send more and more PDFs that are scans. Does the reading step cope?'),
-    says(northwind, bruno, 'client', 'It does above 200 dpi. What is worse goes to a person, see "Ask the carrier".'),
-    says(northwind, oskar, 'internal_note', 'Rate tolerance is 2 % in the contract, page 4.'),
-    says(northwind, quinn, 'client', 'I test with the invoices of March, all 214 of them.'),
-    todo(northwind, 'Sample invoices of three carriers', { assignee: clara }),
-    todo(northwind, 'Service account for SAP', { assignee: oskar, priority: 'high' }),
-    todo(northwind, 'Rate table as CSV', { assignee: clara }),
-    todo(northwind, 'Test with the invoices of March', { assignee: quinn }),
-    says(helios, helios.bea, 'client', 'Urgent ones must be called on the same day.'),
-    todo(helios, 'List of urgent diagnoses', { assignee: helios.bea }),
+    says(clara, 'client', 'The carriers send more and more PDFs that are scans. Does the reading step cope?'),
+    says(oskar, 'client', 'It does above 200 dpi. What is worse goes to a person, see "Ask the carrier".'),
+    says(oskar, 'internal_note', 'Rate tolerance is 2 % in the contract, page 4.'),
+    says(quinn, 'ops', 'I test with the invoices of March, all 214 of them.'),
+    asks(oskar, 'Sample invoices of three carriers', { assignee: clara }),
+    asks(bruno, 'Service account for SAP', { assignee: oskar, priority: 'high' }),
+    asks(oskar, 'Rate table as CSV', { assignee: clara }),
+    asks(bruno, 'Test with the invoices of March', { assignee: quinn }),
+    says(bea, 'client', 'Urgent ones must be called on the same day.'),
+    'SELECT wrk.seal() \\g /dev/null',
   ];
   await sql.query(statements.join(';\n'));
 }

@@ -23,9 +23,9 @@ const EXPECTED = /Failed to load resource|WebSocket connection to|net::ERR_|ERR_
 export class Stage {
   #contexts = [];
 
-  constructor(name, { options = {}, settings = {} } = {}) {
+  constructor(name, { options = {}, ...world } = {}) {
     const static_dir = path.join(top, 'sidecar/console/dist');
-    this.world = new World(name, { settings, options: { static_dir, ...options } });
+    this.world = new World(name, { ...world, options: { static_dir, ...options } });
   }
 
   async open() {
