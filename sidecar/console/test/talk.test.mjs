@@ -7,7 +7,7 @@ import { groupComments } from '../src/views/talk/comment_groups.js';
 import { kindsFor } from '../src/views/talk/kinds.js';
 import { leadOf, placeOf } from '../src/views/talk/leads.js';
 import { nameBeingTyped, namedIn, splitAt, whoFits, withName } from '../src/views/talk/mentions.js';
-import { firstUnread, newSince, rowsOf } from '../src/views/talk/rows.js';
+import { chunksOf, firstUnread, isSameRow, newSince, rowsOf } from '../src/views/talk/rows.js';
 import { dueWords, groupTasks } from '../src/views/talk/task_groups.js';
 
 const noon = new Date(2026, 2, 3, 12).getTime();
@@ -28,6 +28,15 @@ test('a message keeps its line when its id comes', () => {
   const [, before] = rowsOf([message('t_1', 'ann', 0, { key: 'k' })]);
   const [, after] = rowsOf([message('real', 'ann', 0, { key: 'k' })]);
   assert.equal(before.key, after.key);
+});
+
+test('what comes at either end changes no piece of the thread but the one there', () => {
+  const messages = Array.from({ length: 2000 }, (_, i) => message(`m${i * 7919}`, 'ann', i * 10));
+  const middle = chunksOf(rowsOf(messages.slice(500, 1500)));
+  const all = new Map(chunksOf(rowsOf(messages)).map((chunk) => [chunk.key, chunk]));
+  const isKept = ({ key, rows }) => all.get(key)?.rows.length === rows.length && rows.every((row, i) => isSameRow(row, all.get(key).rows[i]));
+  assert.ok(middle.length > 10 && middle.every(({ rows }) => rows.length <= 128));
+  assert.deepEqual(middle.slice(2, -1).filter((chunk) => !isKept(chunk)), []);
 });
 
 test('the unread begins at the count of messages of others', () => {

@@ -7,11 +7,10 @@ import { Empty } from '../../parts/empty.jsx';
 import { ErrorLine } from '../../parts/error_line.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { typingSentence } from '../../parts/people.js';
-import { dayName } from '../../parts/time.jsx';
 import { Composer } from './composer.jsx';
 import { Dots } from './dots.jsx';
-import { Message } from './message.jsx';
-import { firstUnread, rowsOf } from './rows.js';
+import { Piece } from './piece.jsx';
+import { chunksOf, firstUnread, rowsOf } from './rows.js';
 import { useMessageActions } from './use_message_actions.js';
 import { useReading } from './use_reading.js';
 
@@ -42,36 +41,11 @@ function useUnreadFrom(messages, me, unread) {
   return [from, () => setFrom(null)];
 }
 
-function Row({ row, shared, lastOwn }) {
-  if (row.kind === 'day') return <li className="talk-day">{dayName(new Date(row.at))}</li>;
-  if (row.kind === 'unread')
-    return (
-      <li className="talk-unread">
-        <span>New</span>
-      </li>
-    );
-  const { message } = row;
-  const { stateOf, actions, me, roles, people, hit } = shared;
-  return (
-    <Message
-      message={message}
-      isFirst={row.isFirst}
-      isOwn={message.author_id === me}
-      isLastOwn={message.id === lastOwn}
-      isTarget={message.id === hit}
-      state={stateOf(message)}
-      roles={roles}
-      people={people}
-      actions={actions}
-    />
-  );
-}
-
 export function Messages({ thread, me, roles, people, projectId, target }) {
   const { messages, error, hasOlder, unread, markRead } = thread;
   const reading = useReading(messages, me, thread.loadOlder);
   const [unreadFrom, forgetUnread] = useUnreadFrom(messages, me, unread);
-  const rows = useMemo(() => rowsOf(messages, unreadFrom), [messages, unreadFrom]);
+  const chunks = useMemo(() => chunksOf(rowsOf(messages, unreadFrom)), [messages, unreadFrom]);
   const lastOwn = messages.findLast(({ author_id: author }) => author === me)?.id;
   const hit = target?.type === 'message' ? target.id : null;
   const seen = reading.isAtEnd && unread > 0 ? messages.at(-1)?.id : null;
@@ -84,7 +58,7 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
     found?.scrollIntoView({ block: 'center' });
     found?.focus();
   }, [hit, target, reading.box]);
-  const shared = { stateOf: thread.stateOf, actions: useMessageActions(thread), me, roles, people, hit };
+  const shared = { stateOf: thread.stateOf, actions: useMessageActions(thread), me, roles, people, hit, lastOwn };
   return (
     <div role="group" className="talk-thread" aria-label="Messages">
       <div
@@ -96,18 +70,18 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
         tabIndex={0}
         onScroll={reading.onScroll}
       >
-        <ol className="talk-messages">
+        <div className="talk-pieces">
           {hasOlder && (
-            <li className="talk-older">
+            <p className="talk-older">
               <button type="button" className="button quiet small" disabled={reading.isLoading} onClick={reading.loadOlder}>
                 {reading.isLoading ? 'Loading ...' : 'Load older messages'}
               </button>
-            </li>
+            </p>
           )}
-          {rows.map((row) => (
-            <Row key={row.key} row={row} shared={shared} lastOwn={lastOwn} />
+          {chunks.map(({ key, rows }) => (
+            <Piece key={key} rows={rows} {...shared} />
           ))}
-        </ol>
+        </div>
         {messages.length === 0 && thread.isLoaded && (
           <Empty icon="chat" title="Nothing was said yet">
             Write to everybody in this project. An @ names somebody, who is told.
