@@ -4,8 +4,9 @@ import './overlay.css';
 
 import { useMemo, useState } from 'react';
 
-import { Background, Controls, ReactFlow, useStore } from '@xyflow/react';
+import { Background, Controls, ReactFlow } from '@xyflow/react';
 
+import { useFar } from '../project/far.js';
 import { FlowEdges, FlowNodes, nodesOf } from '../project/flow.js';
 import { NodeCard } from '../project/node_card.jsx';
 import { BlameCard } from './blame_card.jsx';
@@ -13,7 +14,6 @@ import { BlameCard } from './blame_card.jsx';
 const nodeTypes = { card: NodeCard };
 const fit = { padding: { x: '28px', top: '36px', bottom: '60px' }, maxZoom: 1 };
 const MANY = 300;
-const isFar = ({ transform }) => transform[2] < 0.62;
 
 export function OverlayCanvas({ drawing, ...about }) {
   const [flow] = useState(() => ({ nodes: new FlowNodes(), edges: new FlowEdges() }));
@@ -21,11 +21,11 @@ export function OverlayCanvas({ drawing, ...about }) {
   const marks = useMemo(() => new Map([...drawing.nodes].map(([id, diff]) => [id, MARKS[diff]])), [drawing.nodes]);
   const nodes = useMemo(() => flow.nodes.of(drawing.document, { marks }), [flow, drawing.document, marks]);
   const edges = useMemo(() => flow.edges.of(drawing.document, { marks: drawing.edges }), [flow, drawing]);
-  const far = useStore(isFar);
+  const far = useFar();
   const node = pointed !== null && nodesOf(drawing.document).find(({ id }) => String(id) === pointed);
   const focused = ({ target }) => setPointed(target.closest('.react-flow__node')?.dataset.id ?? null);
   return (
-    <div className="canvas" data-far={far || undefined} onFocus={focused} onBlur={() => setPointed(null)} onKeyDown={({ key }) => key === 'Escape' && setPointed(null)}>
+    <div className="canvas" data-far={far} onFocus={focused} onBlur={() => setPointed(null)} onKeyDown={({ key }) => key === 'Escape' && setPointed(null)}>
       <ReactFlow
         nodes={nodes}
         edges={edges}

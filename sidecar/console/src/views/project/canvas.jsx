@@ -4,9 +4,10 @@ import './canvas_look.js';
 
 import { useMemo, useState } from 'react';
 
-import { Background, Controls, MiniMap, ReactFlow, useStore } from '@xyflow/react';
+import { Background, Controls, MiniMap, ReactFlow } from '@xyflow/react';
 
 import { Cursors, usePointer } from './cursors.jsx';
+import { useFar } from './far.js';
 import { FlowEdges, FlowNodes } from './flow.js';
 import { NodeCard } from './node_card.jsx';
 
@@ -33,10 +34,6 @@ function useDragging(move) {
   return [places, take];
 }
 
-// From afar cards have their label alone, larger.
-const FAR = 0.62;
-const isFar = ({ transform }) => transform[2] < FAR;
-
 const choices = (changes) => changes.filter(({ type }) => type === 'select');
 
 export function Canvas({ editor, selection, marks, cursors, children }) {
@@ -50,7 +47,7 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
   );
   const edges = useMemo(() => flow.edges.of(document, { selected: selection.edges }), [flow, document, selection.edges]);
   const pointer = usePointer(cursors);
-  const far = useStore(isFar);
+  const far = useFar();
   const onNodesChange = (changes) => {
     drag(changes);
     selection.take('nodes', choices(changes));
@@ -62,7 +59,7 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
   };
   const isMany = nodes.length > MANY;
   return (
-    <div className="canvas" data-far={far || undefined} onKeyDown={onKeyDown} {...pointer}>
+    <div className="canvas" data-far={far} onKeyDown={onKeyDown} {...pointer}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
