@@ -325,6 +325,8 @@ export class PresenceManager implements Cache<PresenceState> {
   readonly state: PresenceState;
   /** Be there, until leave(). Who enters more than once is there until all have left; their metas are laid over one another. */
   enter(me?: Me): { update(me: Me): void; leave(): void };
+  /** Who has left, as far as it is known. */
+  on(event: 'leave', fn: (users: Member[]) => void): () => void;
   /** When somebody who is not there (any more) was last seen, ms; null if that is not known. */
   lastSeen(id: string): number | null;
   open(): Promise<void>;
@@ -371,7 +373,7 @@ export class Cursors<Data extends Record<string, any> = Record<string, any>> imp
     options?: CacheOptions & { presence?: PresenceManager; type?: string; expiry?: number },
   );
   readonly state: CursorsState<Data>;
-  /** Call it at every movement: sent once a frame at most, and at most every 50 ms, the last one always. */
+  /** Call it at every movement: sent at most every 50 ms, the last one always. */
   move(data: Data & { x: number; y: number }): void;
   /** The others do not see it any more. */
   hide(): void;

@@ -17,7 +17,7 @@ const run = (file, ...args) => execFileSync(process.execPath, [file, ...args], {
 describe('package', () => {
   before(() => console.log(run('build.mjs')));
 
-  test('the core weighs at most 6 KB, everything at most 10 KB, compressed', () => {
+  test('the core weighs at most 6 KB, all connections 10 KB, documents 9 KB, the caches 11 KB, the hooks 4 KB, compressed', () => {
     run('build.mjs', '--sizes'); // throws when one is too large
   });
 
@@ -44,13 +44,70 @@ describe('package', () => {
     for (const all of [module, common, page.all]) for (const name of names) assert.equal(typeof all[name], 'function', name);
   });
 
+  const pack = (...how) => {
+    // what a user has in ~/.npmrc is no matter here
+    const printed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', ...how], { cwd: here, encoding: 'utf8', stdio: 'pipe' });
+    return [JSON.parse(printed)].flat()[0]?.files ? [JSON.parse(printed)].flat()[0] : Object.values(JSON.parse(printed))[0];
+  };
+
   test('what is made for publication is what is meant, and nothing else', () => {
-    const printed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: here, encoding: 'utf8', stdio: 'pipe' });
-    const files = [JSON.parse(printed)].flat()[0]?.files ?? Object.values(JSON.parse(printed))[0].files;
-    const paths = files.map((file) => file.path).sort();
-    for (const file of paths) assert.match(file, /^(dist|src|react)\/[\w.-]+$|^(index|documents|react)\.d\.ts$|^README\.md$|^package\.json$/);
-    for (const needed of ['README.md', 'index.d.ts', 'dist/index.mjs', 'dist/index.cjs', 'dist/index.iife.js', 'dist/index.d.cts'])
-      assert.ok(paths.includes(needed), needed);
+    const paths = pack('--dry-run').files.map((file) => file.path).sort();
+    const entries = ['core', 'index', 'documents', 'app', 'react'];
+    const built = entries.flatMap((name) => ['mjs', 'mjs.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((kind) => `dist/${name}.${kind}`));
+    const sources = (dir) => readdirSync(path.join(here, dir), { recursive: true }).filter((file) => file.endsWith('.js')).map((file) => `${dir}/${file}`);
+    const types = ['index', 'documents', 'app', 'react'].map((name) => `${name}.d.ts`);
+    const rest = ['package.json', 'README.md', 'dist/index.iife.js', 'dist/index.iife.js.map'];
+    assert.deepEqual(paths, [...built, ...sources('src'), ...sources('react'), ...types, ...rest].sort());
+  });
+
+  test('publint finds nothing', () => {
+    run('node_modules/publint/src/cli.js', 'run', '.', '--strict', '--pack', 'false');
+  });
+
+  test('the types are not wrong, from either kind of module and for bundlers', () => {
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'wrk-pack-'));
+    try {
+      const { filename } = pack('--pack-destination', dir);
+      // node16 and bundler; older resolutions know no exports
+      const tarball = path.join(dir, filename);
+      run('node_modules/@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'node16', '--no-definitely-typed', '--format', 'ascii');
+    } catch (error) {
+      assert.fail(error.stdout || error);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  test('what one entry has, another does not have again', () => {
+    const text = (name) => readFileSync(path.join(here, 'dist', name), 'utf8');
+    for (const kind of ['mjs', 'cjs']) {
+      const react = text(`react.${kind}`);
+      const taken = [...react.matchAll(/(?:from|require\()"([^"]+)"/g)].map(([, name]) => name);
+      assert.deepEqual([...new Set(taken)].sort(), ['@wrk-copilot/realtime/app', '@wrk-copilot/realtime/documents', 'react']);
+      // of no other entry, so that a page has each class once
+      for (const sign of ['message.list', 'blueprint.apply', 'wrk.v1']) assert.ok(!react.includes(sign), sign);
+      for (const name of ['app', 'documents']) assert.ok(!text(`${name}.${kind}`).includes('wrk.v1'), name);
+    }
+  });
+
+  test('nothing of one entry is called by a name that is another in the next', () => {
+    // names that begin with _ are shortened for each entry by itself
+    for (const name of ['core', 'index', 'documents', 'app', 'react'])
+      for (const kind of ['mjs', 'cjs']) assert.doesNotMatch(readFileSync(path.join(here, 'dist', `${name}.${kind}`), 'utf8'), /\._[a-z]/i, name);
+    // so what the application's entries use of a client must be public
+    const publicly = /(?:client|Client|channel|[Pp]resence)\s*\._[a-z]/;
+    for (const file of [...readdirSync(path.join(here, 'react')).map((name) => `react/${name}`), ...readdirSync(path.join(here, 'src/app')).map((name) => `src/app/${name}`)])
+      assert.doesNotMatch(readFileSync(path.join(here, file), 'utf8').replaceAll('this._client.', 'client.'), publicly, file);
+  });
+
+  test('what is built of the hooks does what the sources do', () => {
+    const env = { ...process.env, WRK_DIST: '1' };
+    delete env.NODE_TEST_CONTEXT;
+    try {
+      execFileSync(process.execPath, ['--test', '--test-name-pattern', 'useMessages|useTasks|useBlueprint|usePresence|useTyping', 'test/react_app.test.mjs'], { cwd: here, env, encoding: 'utf8', stdio: 'pipe' });
+    } catch (error) {
+      assert.fail(error.stdout);
+    }
   });
 
   test('the types are those of an application that uses everything', () => {
@@ -82,6 +139,19 @@ describe('package', () => {
         writeFileSync(file, `import { createRealtimeClient } from '@wrk-copilot/realtime';
           import { BlueprintStore } from '@wrk-copilot/realtime/documents';
           export const store = new BlueprintStore(createRealtimeClient({ url: 'ws://x', getToken: () => null }), 'V');`);
+        files.push(file);
+      }
+      mkdirSync(path.join(dir, 'node_modules/@types'), { recursive: true });
+      for (const name of ['@types/react', 'csstype']) symlinkSync(path.join(here, 'node_modules', name), path.join(dir, 'node_modules', name));
+      for (const kind of ['.mts', '.cts']) {
+        const file = path.join(dir, `hooks${kind}`);
+        writeFileSync(file, `import { createRealtimeClient } from '@wrk-copilot/realtime';
+          import { MessageThread } from '@wrk-copilot/realtime/app';
+          import { RealtimeProvider, useMessages } from '@wrk-copilot/realtime/react';
+          const client = createRealtimeClient({ url: 'ws://x', getToken: () => null });
+          export const element = RealtimeProvider({ client });
+          export const thread = new MessageThread(client, 'project:1');
+          export const bodies = (): string[] => useMessages('1').messages.map(({ body }) => body);`);
         files.push(file);
       }
       const options = ['--noEmit', '--strict', '--lib', 'es2022,dom,dom.iterable', '--module', 'nodenext', '--preserveSymlinks'];

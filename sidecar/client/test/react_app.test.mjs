@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 
-import { ReactWorld, calm, pause, until } from './react_world.mjs';
-import {
+import { ReactWorld, calm, hooks, pause, until } from './react_world.mjs';
+
+const {
   useAutomationVersion,
   useBlueprint,
   useCursors,
@@ -15,7 +16,7 @@ import {
   useTasks,
   useTyping,
   useUnread,
-} from '../react/index.js';
+} = hooks;
 
 const LINGER = 700; // ms, more than a store is kept for
 const CHANNEL = 'project:1';
@@ -206,11 +207,12 @@ describe('hooks of the application', { timeout: 60000 }, () => {
   test('usePresence: who is there, oneself first; me may be a new object each time', async () => {
     const probe = world.mount(client, usePresence, CHANNEL, { meta: { colour: 'red' } });
     await until('joined', () => world.sent('presence:join').length === 1);
+    await calm(world, probe);
     gateway.ephemeral('presence:project/1', 'presence:sync', { users: [member('A'), member('U'), member('B', { status: 'idle' })] });
     await until('three', () => probe.now.count === 3);
     assert.deepEqual([probe.now.members.map(({ id }) => id), probe.now.self.id], [['U', 'A', 'B'], 'U']);
     for (let i = 0; i < 3; i++) probe.render(CHANNEL, { meta: { colour: 'red' } });
-    await pause(150);
+    await pause(150); // longer than one lingers
     assert.deepEqual([world.sent('presence:update').length, world.sent('presence:leave').length], [0, 0]);
     probe.render(CHANNEL, { meta: { colour: 'blue' } });
     await until('said', () => world.sent('presence:update').length === 1);

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 
-import { ReactWorld, pause, until } from './react_world.mjs';
-import { useCall, useChannel, useConnectionStatus, useEvent, useRealtime } from '../react/index.js';
+import { ReactWorld, hooks, pause, until } from './react_world.mjs';
+
+const { useCall, useChannel, useConnectionStatus, useEvent, useRealtime } = hooks;
 
 const LINGER = 700; // ms, more than a store is kept for
 

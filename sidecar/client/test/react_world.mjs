@@ -11,8 +11,11 @@ for (const [name, value] of Object.entries({ window: page, document: page.docume
 // after the page: React looks for it when it is loaded
 const { StrictMode, createElement } = await import('react');
 const { createRoot } = await import('react-dom/client');
-const { RealtimeProvider } = await import('../react/index.js');
-const { createRealtimeClient } = await import('../src/index.js');
+// the sources, or what is built of them
+const isBuilt = Boolean(process.env.WRK_DIST);
+export const hooks = await import(isBuilt ? '@wrk-copilot/realtime/react' : '../react/index.js');
+const { RealtimeProvider } = hooks;
+const { createRealtimeClient } = await import(isBuilt ? '@wrk-copilot/realtime' : '../src/index.js');
 const { FakeGateway } = await import('./fake_gateway.mjs');
 
 const clock = {

@@ -1,6 +1,7 @@
 import { Emitter } from '../emitter.js';
 import { Timers, environment } from '../env.js';
 import { failure } from '../tree.js';
+import { News } from './news.js';
 
 const PAUSE = 3000; // ms until what could not be read is tried again
 const MOST_HELD = 1000; // events that wait for what is being read; past it that is read anew
@@ -27,7 +28,8 @@ export const quiet = (promise) => {
  *
  * What must stay true: it is read after all channels were subscribed to, and again after a resync; events that come while
  * it is read are heard after it is filled, so that none is missed, whether what was read has it or not; `change` is
- * told once for all of that. Nothing is told before open() and after close().
+ * told once for all of that, and at most once a frame for what is heard. The state is always that of now. Nothing is
+ * told before open() and after close().
  */
 export class Cache {
   _isLoaded = false;
@@ -42,14 +44,15 @@ export class Cache {
   #reading = null;
   #isStale = false;
   #held = null; // what was heard while it is read
-  #isSilent = false;
   #wake = null;
+  #news;
 
   constructor(client, { env, onError } = {}) {
     this._client = client;
     this._env = environment(env);
     this._timers = new Timers(this._env);
     this.#emitter = new Emitter(onError);
+    this.#news = new News(this._env, this._timers, () => this._tell('change', this.state));
   }
 
   get state() {
@@ -77,6 +80,7 @@ export class Cache {
     this.#unlisten();
     this.#leave();
     this._timers._clearAll();
+    this.#news.stop();
     this.#wake?.();
   }
 
@@ -98,7 +102,7 @@ export class Cache {
   /** The state is another one. */
   _changed() {
     this.#state = null;
-    if (this.#life && !this.#isSilent) this.#emitter.emit('change', this.state);
+    this.#news.changed();
   }
 
   _tell(event, ...values) {
@@ -177,7 +181,10 @@ export class Cache {
   }
 
   #hear(listener, event) {
-    if (!this.#held) return listener(event);
+    if (!this.#held) {
+      this.#news.silently(() => listener(event));
+      return this.#news.soon();
+    }
     this.#held.push(() => listener(event));
     if (this.#held.length <= MOST_HELD) return;
     this.#held = [];
@@ -220,15 +227,15 @@ export class Cache {
   #take(read, error) {
     const held = this.#held;
     this.#held = null;
-    this.#isSilent = true;
-    if (!error) {
-      this._error = null;
-      this._isLoaded = true;
-      this._fill(read);
-    }
-    // what is there already goes on without what could not be read
-    if (this._isLoaded) for (const listener of held) listener();
-    this.#isSilent = false;
+    this.#news.silently(() => {
+      if (!error) {
+        this._error = null;
+        this._isLoaded = true;
+        this._fill(read);
+      }
+      // what is there already goes on without what could not be read
+      if (this._isLoaded) for (const listener of held) listener();
+    });
     if (error) this._fail(error);
     else {
       this._filled?.();

@@ -1,7 +1,6 @@
 import { Cache } from './cache.js';
 import { memberOf } from './typing.js';
 
-const FRAME = 16; // ms: what comes within one is told at once
 const EXPIRY = 10000; // ms
 const MOST = 200; // cursors
 
@@ -14,7 +13,6 @@ export class Cursors extends Cache {
   #all = new Map(); // id -> { data, at }, the one heard of last at the end
   #views = new Map(); // id -> { one, user, view }
   #isShown = false; // is ours?
-  #soon = null;
   #sweep = null;
   #unlisten = [];
 
@@ -59,7 +57,7 @@ export class Cursors extends Cache {
 
   _opened() {
     const gone = (users) => users.forEach(({ id }) => this.#remove(id));
-    const named = () => this.#all.size > 0 && this.#tell();
+    const named = () => this.#all.size > 0 && this._changed();
     this.#unlisten = this.#presence ? [this.#presence.on('leave', gone), this.#presence.on('change', named)] : [];
   }
 
@@ -67,7 +65,7 @@ export class Cursors extends Cache {
     for (const stop of this.#unlisten.splice(0)) stop();
     this.hide();
     this.#all.clear();
-    this.#soon = this.#sweep = null;
+    this.#sweep = null;
     this._changed();
   }
 
@@ -80,18 +78,11 @@ export class Cursors extends Cache {
     this.#all.set(id, { data, at: this._env.now() });
     if (this.#all.size > MOST) this.#all.delete(this.#all.keys().next().value);
     this.#watch();
-    this.#tell();
+    this._changed();
   }
 
   #remove(id) {
-    if (this.#all.delete(id)) this.#tell();
-  }
-
-  #tell() {
-    this.#soon ??= this._timers._set(FRAME, () => {
-      this.#soon = null;
-      this._changed();
-    });
+    if (this.#all.delete(id)) this._changed();
   }
 
   // The first one is the one that goes first.

@@ -2,16 +2,14 @@ import { unique } from '../env.js';
 import { OptimisticManager } from '../optimistic.js';
 import { failure } from '../tree.js';
 import { Cache, quiet } from './cache.js';
-import { Outbox } from './outbox.js';
-import { Receipts } from './receipts.js';
+import { Keys } from './keys.js';
+import { MessageViews } from './message_views.js';
+import { EMPTY, Outbox, draft } from './outbox.js';
+import { Pages } from './pages.js';
+import { Reading } from './reading.js';
 import { later, parts, place } from './rows.js';
 
-const MARK_DELAY = 300; // ms in which marks are gathered
 const MOST_PAGES = 5; // that are read for one loadOlder(), when none of them has a message of the type
-const REMEMBERED = 1000; // keys of messages that were sent from here
-
-const EMPTY = { body: '', attachments: [], tags: [], mentions: [] };
-const BARE = { ...EMPTY, anchor: null, edited_at: null, deleted_at: null };
 
 const isRoom = (kind) => kind === 'chat' || kind === 'workspace';
 
@@ -31,17 +29,12 @@ export class MessageThread extends Cache {
   #most;
   #all;
   #outbox;
-  #receipts = new Receipts();
+  #reading;
   #places = new WeakMap(); // row -> place
-  #keys = new Map(); // id -> key, of those that were sent from here
-  #views = new Map(); // key -> { row, view } of what is shown
-  #next = null; // of the page before
-  #floor = ''; // place of the oldest that was read
+  #keys = new Keys(); // of those that were sent from here
+  #views = new MessageViews();
+  #pages = new Pages();
   #older = null; // reading of the page before
-  #beyond = new Map(); // id -> row heard of meanwhile
-  #arrivals = 0; // of others' messages
-  #mark = null; // { id } that is to be told
-  #marking = null; // timer
 
   constructor(client, resource, { type, page = 50, most = 2000, ...options } = {}) {
     super(client, options);
@@ -55,6 +48,16 @@ export class MessageThread extends Cache {
     this.#all.on('change', () => this._changed());
     this.#all.on('error', (error) => this._fail(error));
     this.#all.on('stale', () => this._isOpen && quiet(this.refetch()));
+    this.#reading = new Reading({
+      resource,
+      about: this.#about,
+      timers: this._timers,
+      call: (...all) => this._call(...all),
+      failed: (error) => this._fail(error),
+      me: () => this.#me,
+      rows: () => this.#rows(),
+      placeOf: (row) => this.#placeOf(row),
+    });
     this.#outbox = new Outbox(
       (params, key) => this._call('message.send', params, { key, order: resource }),
       { changed: () => this._changed(), arrived: (key, row) => this.#arrived(key, row), failed: (error) => this._fail(error) },
@@ -65,10 +68,7 @@ export class MessageThread extends Cache {
 
   send(body, options = {}) {
     const key = 'm_' + unique(this._env);
-    const type = options.type ?? this.#type;
-    const params = { ...this.#about, body, ...options, ...(type && { type }) };
-    const created_at = new Date(this._env.now()).toISOString();
-    const row = { ...BARE, type: 'room_id' in this.#about ? 'chat' : 'client', ...params, created_at };
+    const { params, row } = draft(this.#about, body, { type: this.#type, ...options }, this.#now());
     if (this.#outbox.isFull) return quiet(Promise.reject(failure('queue_full', 0, 'too many messages wait', {})));
     this._error = null;
     return this.#outbox.add(key, params, row);
@@ -87,20 +87,17 @@ export class MessageThread extends Cache {
 
   edit(id, change) {
     const fields = typeof change === 'string' ? { body: change } : change;
-    return this.#do(id, { ...fields, edited_at: new Date(this._env.now()).toISOString() }, 'message.edit', fields);
+    return this.#do(id, { ...fields, edited_at: this.#now() }, 'message.edit', fields);
   }
 
   remove(id) {
     if (this.#outbox.get(id)?.state === 'failed') return Promise.resolve(this.discard(id));
-    return this.#do(id, { ...EMPTY, deleted_at: new Date(this._env.now()).toISOString() }, 'message.delete');
+    return this.#do(id, { ...EMPTY, deleted_at: this.#now() }, 'message.delete');
   }
 
   markRead(id) {
-    const row = id === undefined ? this.#rows().at(-1) : this.#all.get(this.#idOf(id));
-    if (!row || !this.#receipts.mark(this.#placeOf(row))) return;
-    this.#mark = row.id;
-    this.#marking ??= this._timers._set(MARK_DELAY, () => this.#tellMark());
-    this._changed();
+    const row = id === undefined ? this.#rows().at(-1) : this.#all.get(this.#keys.idOf(id));
+    if (row && this.#reading.mark(row)) this._changed();
   }
 
   stateOf(message) {
@@ -110,7 +107,7 @@ export class MessageThread extends Cache {
 
   loadOlder() {
     if (!this.#hasOlder || !this._isOpen) return Promise.resolve();
-    this.#older ??= quiet(this.#readOlder().finally(() => this.#olderRead()));
+    this.#older ??= this.#begun(this.#readOlder());
     this._changed();
     return this.#older;
   }
@@ -118,28 +115,18 @@ export class MessageThread extends Cache {
   // ---------- what is shown ----------
 
   get #hasOlder() {
-    return this.#next !== null && this.#all.items.length < this.#most;
+    return this.#pages.next !== null && this.#all.items.length < this.#most;
   }
 
   _view() {
     const isShown = ({ type }) => !this.#type || type === this.#type;
     const rows = this.#rows().filter(isShown);
-    const before = this.#views;
-    this.#views = new Map();
-    const show = (key, row, state, more) => {
-      const known = before.get(key);
-      const isPending = !more && this.#all.isPending(row.id);
-      const isSame = known?.row === row && known.view.state === state && known.view.isPending === isPending;
-      const view = isSame ? known.view : { ...row, key, state, isPending, isOwn: this.#isOwn(row), ...more };
-      this.#views.set(key, { row, view });
-      return view;
-    };
-    const messages = rows.map((row) => show(this.#keys.get(row.id) ?? row.id, row, this.#stateOf(row)));
-    for (const { key, row, state, error } of this.#outbox.all)
-      if (isShown(row)) messages.push(show(key, row, state, { id: key, author_id: this.#me, isOwn: true, ...(error && { error }) }));
+    this.#views.begin();
+    const messages = rows.map((row) => this.#view(row));
+    for (const one of this.#outbox.all) if (isShown(one.row)) messages.push(this.#unsent(one));
     return {
       messages,
-      unread: this.#receipts.unread(this.#placesOfOthers(rows), !this.#type),
+      unread: this.#reading.unread(rows, !this.#type),
       hasOlder: this.#hasOlder,
       isLoadingOlder: this.#older !== null,
       isLoaded: this._isLoaded,
@@ -147,12 +134,19 @@ export class MessageThread extends Cache {
     };
   }
 
-  get #me() {
-    return this._client.user?.id ?? null;
+  #view(row) {
+    const isOwn = this.#reading.isOwn(row);
+    const state = this.#reading.stateOf(row);
+    return this.#views.view(row, { key: this.#keys.of(row.id), state, isPending: this.#all.isPending(row.id), isOwn });
   }
 
-  #isOwn({ author_id }) {
-    return author_id !== null && author_id === this.#me;
+  #unsent({ key, row, state, error }) {
+    const about = { id: key, key, state, isPending: false, isOwn: true, author_id: this.#me };
+    return this.#views.view(row, error ? { ...about, error } : about);
+  }
+
+  get #me() {
+    return this._client.user?.id ?? null;
   }
 
   #placeOf(row) {
@@ -163,19 +157,6 @@ export class MessageThread extends Cache {
   // Oldest first.
   #rows() {
     return [...this.#all.items].sort((a, b) => (this.#placeOf(a) < this.#placeOf(b) ? -1 : 1));
-  }
-
-  #placesOfOthers(rows) {
-    return rows.filter((row) => !row.deleted_at && !this.#isOwn(row)).map((row) => this.#placeOf(row));
-  }
-
-  #stateOf(row) {
-    return this.#receipts.stateOf(this.#isOwn(row), this.#placeOf(row));
-  }
-
-  #idOf(id) {
-    for (const [real, key] of this.#keys) if (key === id) return real;
-    return id;
   }
 
   // ---------- following ----------
@@ -190,20 +171,21 @@ export class MessageThread extends Cache {
   }
 
   _fill({ messages, next, answers }) {
-    this.#next = next;
-    this.#floor = next ? this.#placeOf(messages.at(-1)) : '';
-    this.#beyond.clear();
+    this.#pages.begin(messages, next);
     this.#all.load(messages, answers);
   }
 
   _filled() {
-    const told = this._while(() => this._changed());
-    // what cannot be had is not worth an error: it comes with the next message that is read
-    Promise.allSettled([this.#count(), this.#askReceipts()]).then(told);
+    const reading = this.#reading;
+    this.#ask(reading.count(), reading.ask());
   }
 
   _ended() {
-    this.#tellMark();
+    this.#reading.flush();
+  }
+
+  #ask(...asked) {
+    Promise.allSettled(asked).then(this._while(() => this._changed()));
   }
 
   #list(after) {
@@ -215,89 +197,61 @@ export class MessageThread extends Cache {
     const { id, data } = payload;
     const what = type.slice(8);
     if (what === 'read' || what === 'delivered') {
-      const row = this.#all.get(id);
-      this.#receipts.take(what, payload.user_id === this.#me, row && this.#placeOf(row));
+      this.#reading.reached(what, payload.user_id, this.#all.get(id));
       return this._changed();
     }
     if (what === 'created' && data) {
-      if (key && this.#outbox.remove(key, id)) this.#remember(id, key);
-      if (!this.#isOwn(data)) this.#arrivals++;
+      if (key && this.#outbox.remove(key, id)) this.#keys.learn(id, key);
+      this.#reading.came(data);
       if (this.#all.items.length >= this.#most) quiet(this.refetch());
     }
-    const isBeyond = data && this.#floor && place(data) < this.#floor;
-    if (isBeyond) this.#beyond.set(id, data);
-    if (this.#beyond.size > this.#most) this.#beyond.clear();
+    const isBeyond = data && this.#pages.keeps(data);
     this.#all.take(isBeyond ? { ...event, payload: { id } } : event);
   }
 
   // The answer to a message that was sent. What is there already may be later than the answer.
   #arrived(key, row) {
-    if (this.#outbox.remove(key, row.id)) this.#remember(row.id, key);
+    if (this.#outbox.remove(key, row.id)) this.#keys.learn(row.id, key);
     if (!this.#all.get(row.id)) this.#all.add([row]);
     else this._changed();
   }
 
-  #remember(id, key) {
-    this.#keys.set(id, key);
-    if (this.#keys.size > REMEMBERED) this.#keys.delete(this.#keys.keys().next().value);
-  }
-
-  // ---------- older ones, what is unread, how far others have read ----------
+  // ---------- older ones ----------
 
   async #readOlder() {
     const current = this._while((page) => page);
     for (let pages = 0; this.#hasOlder && pages < MOST_PAGES; pages++) {
-      const from = this.#next;
-      const page = current(await this.#list(from));
+      const { next } = this.#pages;
+      const page = current(await this.#list(next));
       // closed, or begun anew meanwhile
-      if (!page || from !== this.#next) return;
-      const rows = page.messages.map((row) => later(this.#beyond.get(row.id), row));
-      for (const { id } of rows) this.#beyond.delete(id);
-      this.#next = page.next;
-      this.#floor = page.next ? this.#placeOf(page.messages.at(-1)) : '';
+      if (!page || next !== this.#pages.next) return;
+      const rows = this.#pages.add(page.messages, page.next);
       this.#all.add(rows);
       if (!this.#type || rows.some(({ type }) => type === this.#type)) return;
     }
   }
 
-  #olderRead() {
-    this.#older = null;
-    this._changed();
-    this.#askReceipts().then(this._while(() => this._changed()), () => {});
+  #begun(reading) {
+    const failed = this._while((error) => this._fail(error));
+    const read = this._while(() => {
+      this._changed();
+      this.#ask(this.#reading.ask());
+    });
+    reading.catch(failed);
+    return quiet(
+      reading.finally(() => {
+        this.#older = null;
+        read();
+      }),
+    );
   }
 
-  async #count() {
-    const [began, { own }] = [this.#arrivals, this.#receipts];
-    const current = this._while((answer) => answer);
-    const { kind, id } = parts(this.#resource);
-    const answer = current(await this._call('message.unread'));
-    const unread = answer?.threads.find((thread) => thread.kind === kind && thread.id === id)?.unread ?? 0;
-    // those that came while it was counted may be in it or not: rather one too many
-    if (answer && own === this.#receipts.own) this.#receipts.count(unread + this.#arrivals - began, this.#placesOfOthers(this.#rows()));
-    // of what comes as an event the gateway says that it has arrived, of what was read from here nobody else does
-    if (answer && unread > 0) quiet(this._call('message.mark_delivered', this.#about));
-  }
-
-  #askReceipts() {
-    const mine = this.#rows().filter((row) => this.#isOwn(row) && !row.deleted_at);
-    const statesOf = async (id) => {
-      const { receipts } = await this._call('message.receipts', { id });
-      return receipts.filter(({ user_id }) => user_id !== this.#me).map(({ state }) => state);
-    };
-    return this.#receipts.ask(mine.map((row) => ({ id: row.id, at: this.#placeOf(row) })), statesOf);
-  }
-
-  #tellMark() {
-    const id = this.#mark;
-    this._timers._clear(this.#marking);
-    this.#mark = this.#marking = null;
-    if (!id) return;
-    const failed = (error) => error.code !== 'closed' && this._fail(error);
-    this._call('message.mark_read', { id }, { order: `read ${this.#resource}` }).catch(failed);
+  #now() {
+    return new Date(this._env.now()).toISOString();
   }
 
   #do(given, change, method, params) {
-    const id = this.#idOf(given);
+    const id = this.#keys.idOf(given);
     if (!this.#all.get(id)) return quiet(Promise.reject(failure('not_found', 404, 'there is no such message here (yet)', {})));
     this._error = null;
     return quiet(this.#all.update(id, change, method, { id, ...params }).done.then(() => {}));

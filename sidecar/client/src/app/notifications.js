@@ -41,7 +41,10 @@ export class Notifications extends Cache {
 
   loadMore() {
     if (!this.#hasMore || !this._isOpen) return Promise.resolve();
-    this.#older ??= quiet(this.#readOlder(this.#next).finally(() => (this.#older = null)));
+    if (this.#older) return this.#older;
+    const reading = this.#readOlder(this.#next);
+    reading.catch(this._while((error) => this._fail(error)));
+    this.#older = quiet(reading.finally(() => (this.#older = null)));
     return this.#older;
   }
 

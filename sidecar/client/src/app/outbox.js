@@ -1,5 +1,15 @@
 import { quiet } from './cache.js';
 
+/** What a message has that says nothing but its body. */
+export const EMPTY = { body: '', attachments: [], tags: [], mentions: [] };
+
+/** Parameters of a message to be sent, and the row that they will be. */
+export function draft(about, body, { type, ...options }, now) {
+  const params = { ...about, body, ...options, ...(type && { type }) };
+  const usual = 'room_id' in about ? 'chat' : 'client';
+  return { params, row: { ...EMPTY, anchor: null, edited_at: null, deleted_at: null, type: usual, ...params, created_at: now } };
+}
+
 /**
  * Messages that are on their way, or did not get through; each has a key of its own, with which it is tried again, so
  * that it cannot be there twice.

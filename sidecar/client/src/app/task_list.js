@@ -1,9 +1,9 @@
 import { OptimisticManager } from '../optimistic.js';
 import { Cache, quiet } from './cache.js';
+import { Keys } from './keys.js';
 import { later, parts, place } from './rows.js';
 
 const PAGE = 200; // the most that a call answers
-const REMEMBERED = 1000; // keys of tasks that were made here
 const NEW = { status: 'open', kind: 'general_todo', priority: 'normal', description: null, assignee_id: null, due_at: null };
 
 /**
@@ -18,7 +18,7 @@ export class TaskList extends Cache {
   #most;
   #isCancelledShown;
   #hasMore = false;
-  #keys = new Map(); // id -> key, of those that had another id before
+  #keys = new Keys(); // of those that were made here
   #shown = new WeakMap(); // row -> task
 
   constructor(client, resource, { cancelled = false, most = 1000, ...options } = {}) {
@@ -32,7 +32,7 @@ export class TaskList extends Cache {
     this.#all.on('change', () => this._changed());
     this.#all.on('error', (error) => this._fail(error));
     this.#all.on('stale', () => this._isOpen && quiet(this.refetch()));
-    this.#all.on('id', (temporary, id) => this.#learn(temporary, id));
+    this.#all.on('id', (temporary, id) => this.#keys.learn(id, temporary));
   }
 
   create({ status, ...fields }) {
@@ -107,14 +107,9 @@ export class TaskList extends Cache {
     return quiet(begin().done.then(() => {}));
   }
 
-  #learn(temporary, id) {
-    this.#keys.set(id, temporary);
-    if (this.#keys.size > REMEMBERED) this.#keys.delete(this.#keys.keys().next().value);
-  }
-
   // The same object for the same row.
   #task(row) {
-    if (!this.#shown.has(row)) this.#shown.set(row, { ...row, key: this.#keys.get(row.id) ?? row.id });
+    if (!this.#shown.has(row)) this.#shown.set(row, { ...row, key: this.#keys.of(row.id) });
     return this.#shown.get(row);
   }
 }
