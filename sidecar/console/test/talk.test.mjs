@@ -102,7 +102,7 @@ test('tasks stand by weight, done ones apart, cancelled ones not at all', () => 
     { id: 'f', status: 'in_progress', priority: 'normal', created_at: '1' },
   ];
   const { open, done } = groupTasks(tasks);
-  assert.deepEqual(open.map(({ id }) => id), ['b', 'f', 'a']);
+  assert.deepEqual(open.map(({ id }) => id), ['b', 'a', 'f']);
   assert.deepEqual(done.map(({ id }) => id), ['e', 'd']);
 });
 

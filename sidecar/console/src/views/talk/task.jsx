@@ -23,7 +23,7 @@ function Title({ task, rename }) {
   };
   if (!isEdited)
     return (
-      <button ref={button} type="button" className="talk-task-title" title="Rename" onClick={() => setEdited(true)}>
+      <button ref={button} type="button" className="talk-task-title" data-focus="title" title="Rename" onClick={() => setEdited(true)}>
         {task.title}
       </button>
     );
@@ -46,7 +46,7 @@ function Assignee({ task, people, assign }) {
   return (
     <label className="talk-assignee" title={name ? `Assigned to ${name}` : 'Assigned to nobody'}>
       {name ? <Avatar id={task.assignee_id} name={name} size="s" /> : <span className="talk-nobody"><Icon name="user" /></span>}
-      <select aria-label={`Assignee of ${task.title}`} value={task.assignee_id ?? ''} onChange={({ target }) => assign(target.value || null)}>
+      <select data-focus="assignee" aria-label={`Assignee of ${task.title}`} value={task.assignee_id ?? ''} onChange={({ target }) => assign(target.value || null)}>
         <option value="">Nobody</option>
         {task.assignee_id && !people.get(task.assignee_id) && <option value={task.assignee_id}>{name}</option>}
         {people.list.map(({ id, name: each }) => (
@@ -81,14 +81,14 @@ function Facts({ task }) {
   );
 }
 
-export const Task = memo(function Task({ task, list, people, attempt, refusal, forget, leave }) {
+export const Task = memo(function Task({ task, isPending, actions, people, attempt, refusal, forget }) {
   const { id, title } = task;
-  const isPending = list.isPending(id);
-  const change = (what) => attempt(id, () => list.update(id, what));
+  const { update, toggle, remove, leave } = actions;
+  const change = (what) => attempt(id, () => update(id, what));
   return (
     <li className="talk-task" data-task={id} data-status={task.status} data-pending={isPending || undefined} aria-busy={isPending || undefined}>
       <div className="talk-task-line">
-        <input type="checkbox" className="talk-check" aria-label={title} checked={isDone(task)} onChange={() => attempt(id, () => list.toggle(id))} />
+        <input type="checkbox" className="talk-check" aria-label={title} checked={isDone(task)} onChange={() => attempt(id, () => toggle(id))} data-focus="check" />
         <div className="talk-task-main">
           <Title task={task} rename={(wanted) => change({ title: wanted })} />
           <Facts task={task} />
@@ -99,11 +99,11 @@ export const Task = memo(function Task({ task, list, people, attempt, refusal, f
           label={`Remove ${title}`}
           onClick={({ currentTarget }) => {
             leave(currentTarget);
-            attempt(id, () => list.remove(id));
+            attempt(id, () => remove(id));
           }}
         />
       </div>
-      <ErrorLine error={refusal} what="Refused, and taken back." dismiss={forget} />
+      <ErrorLine error={refusal} what="Refused, and taken back." dismiss={() => forget(id)} />
     </li>
   );
 });

@@ -1,14 +1,15 @@
-// Tasks as they are listed: what is to be done, the most urgent first, and what was done, the latest first. Those
-// that were called off are not shown.
+// Tasks as they are listed: what is to be done, the most urgent first and of those the newest, as the server has them;
+// and what was done, the latest first. Those that were called off are not shown.
 const weights = { urgent: 0, high: 1, normal: 2, low: 3 };
 
 export const isDone = ({ status }) => status === 'done';
 
 export function groupTasks(tasks) {
   const kept = tasks.filter(({ status }) => status !== 'cancelled');
-  const byWeight = (a, b) =>
-    (weights[a.priority] ?? 2) - (weights[b.priority] ?? 2) || String(a.created_at ?? '~').localeCompare(String(b.created_at ?? '~'));
-  const byEnd = (a, b) => String(b.completed_at ?? '~').localeCompare(String(a.completed_at ?? '~'));
+  const byWeight = (a, b) => (weights[a.priority] ?? 2) - (weights[b.priority] ?? 2);
+  // one that is being ticked off has no time yet: it is the latest
+  const endOf = ({ completed_at: at }) => at ?? '~';
+  const byEnd = (a, b) => (endOf(a) < endOf(b) ? 1 : endOf(a) > endOf(b) ? -1 : 0);
   return { open: kept.filter((task) => !isDone(task)).sort(byWeight), done: kept.filter(isDone).sort(byEnd) };
 }
 

@@ -7,8 +7,10 @@ import { ErrorLine } from '../../parts/error_line.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { Task } from './task.jsx';
 import { groupTasks } from './task_groups.js';
+import { useFocusKept } from './use_focus_kept.js';
 
 const REFUSALS_MAX = 50;
+const STEP = 100; // tasks of a group that are drawn at first, and more each time
 
 // What was refused, by task; '' is what was to be added.
 function useRefusals() {
@@ -16,6 +18,7 @@ function useRefusals() {
   const put = useCallback(
     (id, error) =>
       setRefusals((before) => {
+        if (!error && !before.has(id)) return before;
         const after = new Map(before);
         after.delete(id);
         if (error) after.set(id, error);
@@ -35,7 +38,7 @@ function useRefusals() {
     },
     [put],
   );
-  return { of: (id) => refusals.get(id), attempt, forget: (id) => put(id, null) };
+  return { of: (id) => refusals.get(id), attempt, forget: useCallback((id) => put(id, null), [put]) };
 }
 
 function AddTask({ create, refusal, forget }) {
@@ -80,6 +83,8 @@ export function Tasks({ list, people, target }) {
   const { tasks, create, error } = list;
   const { open, done } = useMemo(() => groupTasks(tasks), [tasks]);
   const [showsDone, setShowsDone] = useState(true);
+  const [most, setMost] = useState(STEP); // of each group
+  const left = Math.max(open.length - most, 0) + (showsDone ? Math.max(done.length - most, 0) : 0);
   const refusals = useRefusals();
   const box = useRef(null);
   useEffect(() => {
@@ -88,16 +93,19 @@ export function Tasks({ list, people, target }) {
     found?.scrollIntoView({ block: 'center' });
     found?.querySelector('input')?.focus();
   }, [target]);
+  const { update, toggle, remove, isPending } = list;
+  const actions = useMemo(() => ({ update, toggle, remove, leave: keepFocus }), [update, toggle, remove]);
+  useFocusKept(box);
   const line = (task) => (
     <Task
       key={task.key ?? task.id}
       task={task}
-      list={list}
+      isPending={isPending(task.id)}
+      actions={actions}
       people={people}
       attempt={refusals.attempt}
       refusal={refusals.of(task.id)}
-      forget={() => refusals.forget(task.id)}
-      leave={keepFocus}
+      forget={refusals.forget}
     />
   );
   return (
@@ -109,7 +117,7 @@ export function Tasks({ list, people, target }) {
       />
       <ErrorLine error={list.isLoaded ? null : error} what="The tasks cannot be read." />
       <ul className="talk-task-list" aria-label={`To do, ${open.length}`}>
-        {open.map(line)}
+        {open.slice(0, most).map(line)}
       </ul>
       {list.isLoaded && open.length === 0 && done.length === 0 && (
         <Empty icon="task" title="Nothing to do">
@@ -124,8 +132,13 @@ export function Tasks({ list, people, target }) {
       )}
       {showsDone && done.length > 0 && (
         <ul className="talk-task-list" aria-label={`Done, ${done.length}`}>
-          {done.map(line)}
+          {done.slice(0, most).map(line)}
         </ul>
+      )}
+      {left > 0 && (
+        <button type="button" className="button quiet small talk-more" onClick={() => setMost(most + STEP)}>
+          Show more, {left} are left
+        </button>
       )}
     </div>
   );
