@@ -1,16 +1,24 @@
-// The people of a project, by id: its members, and whoever else is there, as operations staff are.
-import { useMemo } from 'react';
+// The people of a project, by id: its members, and whoever else is or was there, as clients and operations staff are,
+// who are no members. Nothing else says their names.
+import { useMemo, useRef } from 'react';
 
 import { usePresence } from '@wrk-copilot/realtime/react';
 
+const SEEN_MAX = 500;
+
 export function usePeople(projectId, project, me, person) {
   const { members: present } = usePresence(projectId && `project:${projectId}`, null);
+  const seen = useRef(new Map()); // id -> name of those who were there while this was open
+  const key = present.map(({ id, name }) => `${id} ${name}`).join('\n');
   return useMemo(() => {
     const byId = new Map();
     for (const { user_id: id, name, role } of project?.members ?? []) byId.set(id, { id, name, role });
-    for (const { id, name } of present) if (name && !byId.has(id)) byId.set(id, { id, name });
+    for (const { id, name } of present) if (name) seen.current.set(id, name);
+    while (seen.current.size > SEEN_MAX) seen.current.delete(seen.current.keys().next().value);
+    for (const [id, name] of seen.current) if (!byId.has(id)) byId.set(id, { id, name });
     if (me && !byId.has(me)) byId.set(me, { id: me, name: person.name, role: person.role });
     const list = [...byId.values()].sort((a, b) => (a.name ?? '').localeCompare(b.name ?? ''));
     return { list, get: (id) => byId.get(id), nameOf: (id) => byId.get(id)?.name ?? (id ? 'Somebody' : 'System') };
-  }, [project, present, me, person]);
+    // who is there counts, not whether they are active
+  }, [project?.members, key, me, person]);
 }
