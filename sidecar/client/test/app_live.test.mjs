@@ -94,19 +94,34 @@ describe('PresenceManager', () => {
     const two = manager.enter({ meta: { b: 2 } });
     assert.deepEqual(last(), ['join', 'active', { a: 1, b: 2 }]);
     one.leave();
+    await clock.advance(1000);
     assert.deepEqual(last(), ['join', 'active', { b: 2 }]);
+    one.leave();
+    manager.enter({ meta: { a: 2 } }).leave();
+    two.update({ meta: { b: 2 } });
     two.leave();
     two.leave();
     const three = manager.enter({ meta: { b: 2 } });
     await clock.advance(1000);
-    assert.equal(said().length, 3);
+    assert.deepEqual([last(), said().length], [['join', 'active', { b: 2 }], 5]);
     three.update({ meta: { c: 3 } });
     assert.deepEqual(last(), ['join', 'active', { c: 3 }]);
     three.leave();
     await clock.advance(1000);
     assert.deepEqual([last()[0], clock.pending], ['leave', 0]);
     window.dispatchEvent(new Event('keydown'));
-    assert.equal(said().length, 5);
+    assert.equal(said().length, 7);
+  });
+
+  test('who says something else by leaving and entering again says it once, also beside another', async () => {
+    await begin();
+    manager.enter({ meta: { a: 1 } });
+    const place = manager.enter({ meta: { b: 1 } });
+    const before = said().length;
+    place.leave();
+    manager.enter({ meta: { b: 2 } });
+    await clock.advance(1000);
+    assert.deepEqual(said().slice(before), [['join', 'active', { a: 1, b: 2 }]]);
   });
 
   test('what is entered before it is open is said then; closed, one has left and nothing waits', async () => {

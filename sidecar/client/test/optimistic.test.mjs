@@ -144,6 +144,35 @@ describe('OptimisticManager', () => {
     assert.deepEqual(titles(), ['mine']);
   });
 
+  test('an older page is added to what is there, under what is under way', () => {
+    tasks.update('1', { title: 'mine' }, 'task.update');
+    tasks.add([{ id: '0', title: 'zero' }, { id: '1', title: 'one, again' }]);
+    assert.deepEqual(titles(), ['mine', 'two', 'zero']);
+  });
+
+  test('the later state of an entity is kept, where that can be told', () => {
+    const later = (known, heard) => (known?.n > heard.n ? known : heard);
+    const versions = new OptimisticManager(client, { env: client.env, later });
+    versions.follow(channel, 'task');
+    versions.load([{ id: '1', n: 5 }]);
+    happen('updated', { id: '1', n: 4 });
+    assert.equal(versions.get('1').n, 5);
+    happen('updated', { id: '1', n: 6 });
+    versions.add([{ id: '1', n: 3 }]);
+    assert.equal(versions.get('1').n, 6);
+  });
+
+  test('an operation whose event was missed ends with what is read after its answer, not with what was read before', async () => {
+    const { done } = tasks.update('1', { title: 'mine' }, 'task.update');
+    const before = tasks.answers;
+    client.calls[0].answer({}, '9000');
+    await done;
+    tasks.load([{ id: '1', title: 'read before' }], before);
+    assert.deepEqual([titles(), tasks.pending], [['mine'], 1]);
+    tasks.load([{ id: '1', title: 'read after' }], tasks.answers);
+    assert.deepEqual([titles(), tasks.pending], [['read after'], 0]);
+  });
+
   test('more than may wait are refused, and not shown', async () => {
     const few = new OptimisticManager(client, { limit: 1, env: client.env });
     few.load([{ id: '1', title: 'one' }]);

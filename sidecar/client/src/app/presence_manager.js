@@ -40,7 +40,9 @@ export class PresenceManager extends Cache {
       },
       leave: () => {
         this.#places = this.#places.filter((other) => other !== place);
-        this.#say();
+        // not at once: who says something else leaves and enters again
+        this._timers._clear(this.#leaving);
+        if (this._isOpen) this.#leaving = this._timers._set(LINGER, () => this.#say());
       },
     };
   }
@@ -105,12 +107,9 @@ export class PresenceManager extends Cache {
   // ---------- oneself ----------
 
   #say() {
-    const isThere = this._isOpen && this.#places.length > 0;
     this._timers._clear(this.#leaving);
-    if (!isThere) {
-      if (this.#said !== null) this.#leaving = this._timers._set(LINGER, () => this.#leave());
-      return;
-    }
+    if (!this._isOpen) return;
+    if (this.#places.length === 0) return this.#leave();
     if (!this.#isActing) {
       this.#isActing = true;
       this.#activity.start();
