@@ -2,12 +2,15 @@
 // what it says is announced; one gesture is one question, and one click decides it.
 import './conflict.css';
 
+import { useEffect, useRef } from 'react';
+
 import { useStore } from '@xyflow/react';
 
 import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
 import { asked } from './conflicts.js';
 import { CARD, nodesOf, placeOf } from './flow.js';
+import { useFocusReturn } from './use_focus_return.js';
 
 const SIZE = { width: 320, height: 236 };
 const GAP = 12;
@@ -39,7 +42,13 @@ function Side({ name, value, stands }) {
   );
 }
 
-export function ConflictPopover({ question, count, document, nameOf, decide, later }) {
+export function ConflictPopover({ question, count, document, nameOf, decide, later, turn, back }) {
+  const choicesRef = useRef(null);
+  const focus = useFocusReturn(() => back(question.node ?? undefined));
+  // who asked to see it is led to it; who did not is left where they are
+  useEffect(() => {
+    if (turn > 0) choicesRef.current.querySelector('button').focus();
+  }, [turn]);
   const node = nodesOf(document).find(({ id }) => String(id) === question.node);
   const { left, top } = useStore(
     (view) => placed(view, node && placeOf(node)),
@@ -54,6 +63,7 @@ export function ConflictPopover({ question, count, document, nameOf, decide, lat
       aria-label={`Conflict about ${field} of ${label}`}
       style={{ left, top }}
       onKeyDown={({ key }) => key === 'Escape' && later()}
+      {...focus}
     >
       <header className="conflict-top">
         <Icon name="alert" />
@@ -70,7 +80,7 @@ export function ConflictPopover({ question, count, document, nameOf, decide, lat
         <Side name="Yours" value={ours} stands={won === 'ours'} />
         <Side name={`Theirs (${who})`} value={theirs} stands={won === 'theirs'} />
       </dl>
-      <div className="conflict-choices">
+      <div className="conflict-choices" ref={choicesRef}>
         {choices.map(({ choice, name }) => (
           <button key={choice} type="button" className={`button small${choice === won ? '' : ' quiet'}`} onClick={() => decide(question, choice)}>
             {name}

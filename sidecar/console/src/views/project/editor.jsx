@@ -79,12 +79,17 @@ function useWork(versionId, field) {
 }
 
 // The canvas and what lies on it.
-function Board({ work, frame, setField, stem }) {
+function Board({ work, frame, setField, stem, heading }) {
   const { blueprint, editor, selection, cursors, conflicts, marks, announce } = work;
   const { open, showNode } = conflicts;
   const latest = useRef(null);
   latest.current = showNode;
   const actions = useMemo(() => ({ openConflict: (id) => latest.current(id) }), []);
+  // to the node that it was about, if that is still there
+  const back = (id) => {
+    const node = id !== undefined && frame.current?.querySelector(`.react-flow__node[data-id="${CSS.escape(id)}"]`);
+    (node || heading.current)?.focus();
+  };
   if (!blueprint.document) return <div className="board waiting">{blueprint.error ? null : 'Reading the document …'}</div>;
   return (
     <CanvasActions value={actions}>
@@ -98,9 +103,11 @@ function Board({ work, frame, setField, stem }) {
             nameOf={conflicts.nameOf}
             decide={conflicts.decide}
             later={conflicts.later}
+            turn={conflicts.turn}
+            back={back}
           />
         )}
-        <Properties editor={editor} selection={selection} at={setField} announce={announce} stem={stem} />
+        <Properties {...{ editor, selection, announce, stem, back }} at={setField} />
       </div>
     </CanvasActions>
   );
@@ -162,7 +169,7 @@ export function Editor({ person, versionId, documents, choose }) {
       <Refusals blueprint={blueprint} conflicts={conflicts} back={back} />
       <div className="project-body" data-list={shown.list} data-talk={shown.talk} {...kept}>
         <ListView editor={editor} selection={selection} marks={marks} headingRef={heading} choose={chooseRow} />
-        <Board work={work} frame={frame} setField={setField} stem={stem} />
+        <Board {...{ work, frame, setField, stem, heading }} />
         {shown.talk && (
           <aside className="project-talk" aria-label="Talk">
             <Suspense fallback={<p className="waiting">One moment …</p>}>

@@ -8,6 +8,7 @@ import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
 import { fieldsOf } from './edits.js';
 import { edgeName, edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
+import { useFocusReturn } from './use_focus_return.js';
 
 function Field({ id, name, value, isLong, disabled, change, at }) {
   const [draft, setDraft] = useState(null);
@@ -95,18 +96,24 @@ function NodeForm({ editor, node, at, announce, idStem }) {
   );
 }
 
-export function Properties({ editor, selection, at, announce, stem }) {
-  const { document, canEdit } = editor;
+// what the sheet is about: one node, one connection, or how many
+function chosenOf({ document }, selection) {
   const [nodeId] = selection.nodes;
   const [edgeId] = selection.edges;
   const count = selection.nodes.size + selection.edges.size;
   const node = nodeId !== undefined && nodesOf(document).find(({ id }) => String(id) === nodeId);
   const edge = !node && edgeId !== undefined && edgesOf(document).find(({ id }) => String(id) === edgeId);
-  if (!node && !edge) return null;
-  const names = new Map(nodesOf(document).map((other) => [String(other.id), other]));
-  const title = count > 1 ? `${count} selected` : node ? labelOf(node) : edgeName(edge, names);
+  return node || edge ? { nodeId, node, edge, count } : null;
+}
+
+function Sheet({ chosen: { nodeId, node, edge, count }, editor, selection, at, announce, stem, back }) {
+  const { document, canEdit } = editor;
+  const focus = useFocusReturn(() => back(nodeId));
+  const names = () => new Map(nodesOf(document).map((other) => [String(other.id), other]));
+  const title = count > 1 ? `${count} selected` : node ? labelOf(node) : edgeName(edge, names());
+  const what = count > 1 ? 'all of these' : node ? 'node' : 'connection';
   return (
-    <section className="properties" aria-label={`Properties: ${title}`} onKeyDown={({ key }) => key === 'Escape' && selection.clear()}>
+    <section className="properties" aria-label={`Properties: ${title}`} onKeyDown={({ key }) => key === 'Escape' && selection.clear()} {...focus}>
       <header className="properties-top">
         <div>
           <h2>{title}</h2>
@@ -115,7 +122,7 @@ export function Properties({ editor, selection, at, announce, stem }) {
         {canEdit && (
           <button type="button" className="button quiet small properties-delete" onClick={editor.removeSelected}>
             <Icon name="trash" />
-            {count > 1 ? 'Delete all of these' : node ? 'Delete node' : 'Delete connection'}
+            Delete {what}
           </button>
         )}
         <IconButton icon="close" label="Close properties" onClick={selection.clear} />
@@ -123,4 +130,9 @@ export function Properties({ editor, selection, at, announce, stem }) {
       {count === 1 && node && <NodeForm key={nodeId} editor={editor} node={node} at={at} announce={announce} idStem={`${stem}-${nodeId}`} />}
     </section>
   );
+}
+
+export function Properties(props) {
+  const chosen = chosenOf(props.editor, props.selection);
+  return chosen && <Sheet chosen={chosen} {...props} />;
 }

@@ -10,11 +10,13 @@ export function useConflicts({ blueprint: { conflicts, document, resolve }, edit
   // who has overwritten others is not told whom; who was last at the node is seen
   const nameOf = useCallback((by, node) => named(by ?? editors.get(node)), [named, editors]);
   const [chosen, setChosen] = useState(null); // key, null: the first, CLOSED
+  const [turn, setTurn] = useState(0); // how often somebody has asked to see it since it was closed
   const [error, setError] = useState(null);
   const known = useRef(new Set());
   useEffect(() => {
     const fresh = questions.filter(({ key }) => !known.current.has(key));
     known.current = new Set(questions.map(({ key }) => key));
+    if (questions.length === 0) setTurn(0);
     if (fresh.length === 0) return;
     const { label, who, field } = asked(fresh[0], document, nameOf);
     announce(`Conflict: you and ${who} changed ${field} of ${label} at once.`);
@@ -36,8 +38,18 @@ export function useConflicts({ blueprint: { conflicts, document, resolve }, edit
     open,
     decide,
     error,
-    later: () => setChosen(CLOSED),
-    show: (key) => setChosen(key),
-    showNode: (id) => setChosen(questions.find(({ node }) => node === id)?.key ?? null),
+    later: () => {
+      setChosen(CLOSED);
+      setTurn(0);
+    },
+    turn,
+    show: (key) => {
+      setChosen(key);
+      setTurn((n) => n + 1);
+    },
+    showNode: (id) => {
+      setChosen(questions.find(({ node }) => node === id)?.key ?? null);
+      setTurn((n) => n + 1);
+    },
   };
 }
