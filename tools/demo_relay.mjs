@@ -2,11 +2,11 @@
 //
 // A Line is one TCP connection of the browser's with one to the gateway behind it, a Way all lines of one name and
 // what is wrong with them. Bytes are passed on as they are; of what they say a line knows no more than where the
-// server's WebSocket frames begin, and that only to lose an answer.
+// server's WebSocket frames begin, and of what type they are, and that only to lose one.
 //
 // What must stay true: in each direction bytes keep their order, whatever the delay and however it changes; a line
-// reads no more ahead than AHEAD bytes; the end of one side is the end of the other, after what came before it; a line
-// that is cut is reset on both sides, and nothing of it is passed on after that.
+// reads no more ahead than AHEAD bytes; the end of one side is the end of the other, after what came before it; of a line
+// that is cut nothing is passed on any more, and the gateway always sees a reset.
 
 import net from 'node:net';
 
@@ -14,17 +14,19 @@ const AHEAD = 256 * 1024; // bytes of a direction that may wait in here
 const LINES_MAX = 512; // of a way
 const REFUSED = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 const ACCEPTED = 'HTTP/1.1 101';
-const RESULT = '{"type":"result"';
+const TYPE = /^\{"type":"([a-z_:.]+)"/;
+const PEEK = 40; // bytes of a frame's text that its type is within
 
-// Finds the beginning of the next `result` in what the server sends over a WebSocket, its answer to the upgrade first.
-export class ResultFinder {
+// Finds the beginning of the next frame of a type in what the server sends over a WebSocket, its answer to the upgrade first.
+export class FrameFinder {
   #isHead = true;
   #isOther = false; // than an accepted upgrade: there are no frames
   #skip = 0; // bytes of a payload that still come
   #kept = Buffer.alloc(0); // too little to tell what it is
 
-  // Returns { bytes: what may be passed on, isFound }. Once found, what came with it and after it is nobody's.
-  take(chunk, isWanted) {
+  // wanted: a type, or null. Returns { bytes: what may be passed on, isFound }. Once found, what came with it and after it
+  // is nobody's.
+  take(chunk, wanted) {
     const all = this.#kept.length > 0 ? Buffer.concat([this.#kept, chunk]) : chunk;
     let at = this.#isHead ? this.#endOfHead(all) : 0;
     if (at < 0) return this.#pass(all, 0);
@@ -36,7 +38,7 @@ export class ResultFinder {
       if (this.#skip > 0 || at === all.length) return this.#pass(all, at);
       const frame = frameAt(all, at);
       if (!frame) return this.#pass(all, at);
-      if (isWanted && frame.isResult) return { bytes: all.subarray(0, at), isFound: true };
+      if (wanted && frame.type === wanted) return { bytes: all.subarray(0, at), isFound: true };
       this.#skip = frame.size;
     }
   }
@@ -55,21 +57,22 @@ export class ResultFinder {
   }
 }
 
-// { size: of the whole frame, isResult } of the server's frame that begins at `at`, null when more must come first
+// { size: of the whole frame, type } of the server's frame that begins at `at`, null when more must come first
 function frameAt(all, at) {
   if (all.length < at + 2) return null;
   const short = all[at + 1] & 127;
   const head = short === 127 ? 10 : short === 126 ? 4 : 2;
   if (all.length < at + head) return null;
   const length = short === 127 ? Number(all.readBigUInt64BE(at + 2)) : short === 126 ? all.readUInt16BE(at + 2) : short;
-  if (all.length < at + head + Math.min(length, RESULT.length)) return null;
-  const isResult = all.toString('latin1', at + head, at + head + RESULT.length) === RESULT;
-  return { size: head + length, isResult };
+  const peek = Math.min(length, PEEK);
+  if (all.length < at + head + peek) return null;
+  const [, type] = TYPE.exec(all.toString('latin1', at + head, at + head + peek)) ?? [];
+  return { size: head + length, type };
 }
 
 // One direction of a line.
 class Direction {
-  #waiting = []; // { at, chunk }, chunk null for the end
+  #waiting = []; // { at, chunk }: not before `at`, nor before those in front; chunk null for the end
   #bytes = 0;
   #timer = null;
   #isHeld = false;
@@ -103,8 +106,7 @@ class Direction {
   }
 
   #put(chunk) {
-    const at = Math.max(performance.now() + this.way.delay, this.#waiting.at(-1)?.at ?? 0);
-    this.#waiting.push({ at, chunk });
+    this.#waiting.push({ at: performance.now() + this.way.delay, chunk });
     this.#bytes += chunk?.length ?? 0;
     if (this.#waiting.length === 1) this.#pass();
     else this.flow();
@@ -130,7 +132,7 @@ class Line {
   // about: { kind: 'websocket' | 'sse' | 'poll' | 'rpc' | 'other' }
   constructor(way, browser, gateway, about) {
     Object.assign(this, { way, browser, gateway }, about);
-    const finder = this.kind === 'websocket' ? new ResultFinder() : null;
+    const finder = this.kind === 'websocket' ? new FrameFinder() : null;
     this.up = new Direction(browser, gateway, way);
     this.down = new Direction(gateway, browser, way, (chunk) => way.alter(this, finder, chunk));
     for (const socket of [browser, gateway]) {
@@ -141,13 +143,16 @@ class Line {
     this.down.hold(way.isStalled);
   }
 
-  // Both ends are told by a reset.
-  cut() {
+  // Both ends are told by a reset. With last words for the browser it gets those, and an end.
+  cut(lastWords = null) {
     if (this.isOver) return;
     this.isOver = true;
-    for (const direction of [this.up, this.down]) direction.stop();
-    for (const socket of [this.browser, this.gateway]) socket.resetAndDestroy();
     this.way.lines.delete(this);
+    for (const direction of [this.up, this.down]) direction.stop();
+    this.gateway.resetAndDestroy();
+    if (lastWords === null) return void this.browser.resetAndDestroy();
+    this.browser.write(lastWords);
+    this.browser.destroySoon();
   }
 
   // The gateway's orderly end reaches the browser behind what came before it; for a browser that has gone there is
@@ -165,7 +170,7 @@ export class Way {
   blocked = { websocket: false, sse: false }; // refused, or with isSilent never answered
   isSilent = false;
   left = null; // bytes from the gateway until all lines are cut; null: none are
-  losesAnswer = false;
+  loses = null; // type of the frame before which a line is cut, once: result, position
 
   // port: function that gives the gateway's
   constructor(port) {
@@ -207,7 +212,7 @@ export class Way {
   }
 
   heal() {
-    Object.assign(this, { delay: 0, isOffline: false, left: null, losesAnswer: false });
+    Object.assign(this, { delay: 0, isOffline: false, left: null, loses: null });
     this.blocked = { websocket: false, sse: false };
     this.stall(false);
   }
@@ -216,24 +221,25 @@ export class Way {
   alter(line, finder, chunk) {
     let bytes = chunk;
     if (finder) {
-      const { bytes: passed, isFound } = finder.take(chunk, this.losesAnswer);
-      if (isFound) return this.#lose(line);
+      const { bytes: passed, isFound } = finder.take(chunk, this.loses);
+      if (isFound) return this.#lose(line, passed);
       bytes = passed;
-    } else if (line.kind === 'rpc' && this.losesAnswer) return this.#lose(line);
-    return this.left === null ? bytes : this.#count(bytes);
+    } else if (line.kind === 'rpc' && this.loses === 'result') return this.#lose(line, null);
+    return this.left === null ? bytes : this.#count(line, bytes);
   }
 
-  #lose(line) {
-    this.losesAnswer = false;
-    line.cut();
+  #lose(line, lastWords) {
+    this.loses = null;
+    line.cut(lastWords);
     return null;
   }
 
-  #count(bytes) {
+  #count(line, bytes) {
     if (bytes.length < this.left) {
       this.left -= bytes.length;
       return bytes;
     }
+    line.cut(bytes.subarray(0, this.left));
     this.left = null;
     this.drop();
     return null;
@@ -241,7 +247,7 @@ export class Way {
 
   // what is wrong with it, for the page
   get state() {
-    const { delay, isStalled, isOffline, blocked, left, losesAnswer, lines } = this;
-    return { delay, stall: isStalled, offline: isOffline, block: blocked, cut: left, lose_answer: losesAnswer, lines: lines.size };
+    const { delay, isStalled, isOffline, blocked, left, loses, lines } = this;
+    return { delay, stall: isStalled, offline: isOffline, block: blocked, cut: left, loses, lines: lines.size };
   }
 }

@@ -7,6 +7,7 @@
 //   GET  /demo/counts?burst=N            one of them, with ids: the tasks it makes, in their order
 //   POST /demo/chaos {do, pane?, ...}    what was done; of a pane: { way: what is wrong with it }
 //     of a pane   drop; delay {ms}; cut {bytes}; stall {on}; block {on, sse?, silent?}; offline {on}; lose_answer;
+//                 lose_position: cut before the next one, so that what came is sent again;
 //                 expire {seconds?}: its next token lives that long (5), and it is dropped so that it asks for one
 //     of all      heal; kill_gateway; kill_backend; burst {n?, person?, every?}; sweep: takes the tasks of bursts away
 //
@@ -67,7 +68,8 @@ const ofPane = {
   stall: [{ on: flag() }, (way, { on }) => way.stall(on)],
   block: [{ on: flag(), sse: flag(false), silent: flag(false) }, (way, { on, sse, silent }) => way.block(on, sse, silent)],
   offline: [{ on: flag() }, (way, { on }) => way.offline(on)],
-  lose_answer: [{}, (way) => (way.losesAnswer = true)],
+  lose_answer: [{}, (way) => (way.loses = 'result')],
+  lose_position: [{}, (way) => (way.loses = 'position')],
 };
 
 export class DemoServer {
