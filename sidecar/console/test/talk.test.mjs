@@ -7,7 +7,7 @@ import { groupComments } from '../src/views/talk/comment_groups.js';
 import { kindsFor } from '../src/views/talk/kinds.js';
 import { leadOf, placeOf } from '../src/views/talk/leads.js';
 import { nameBeingTyped, namedIn, splitAt, whoFits, withName } from '../src/views/talk/mentions.js';
-import { chunksOf, firstUnread, isSameRow, newSince, rowsOf } from '../src/views/talk/rows.js';
+import { chunksOf, firstUnread, isSameRow, newSince, rowsOf, strangersIn } from '../src/views/talk/rows.js';
 import { dueWords, groupTasks } from '../src/views/talk/task_groups.js';
 
 const noon = new Date(2026, 2, 3, 12).getTime();
@@ -51,6 +51,11 @@ test('only what others wrote behind the last one seen is new', () => {
   const messages = [message('a', 'bob', 0), message('b', 'ann', 1), message('c', 'bob', 2)];
   assert.equal(newSince(messages, 'a', 'ann'), 1);
   assert.equal(newSince(messages, 'c', 'ann'), 0);
+});
+
+test('authors of whom nothing is known are named once each', () => {
+  const messages = [message('a', 'bob', 0), message('b', 'ann', 1), message('c', 'bob', 2), message('d', null, 3), message('e', 'amy', 4)];
+  assert.deepEqual(strangersIn(messages, (id) => id === 'ann'), ['amy', 'bob']);
 });
 
 test('a name is being typed behind an @ that begins a word', () => {

@@ -6,6 +6,7 @@ import { useRef, useState } from 'react';
 import { useRealtime } from '@wrk-copilot/realtime/react';
 
 import { useAnnounce } from '../../parts/announce.jsx';
+import { Empty } from '../../parts/empty.jsx';
 import { ErrorLine } from '../../parts/error_line.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { AttemptRow } from './attempt_row.jsx';
@@ -89,7 +90,9 @@ export default function Isolation({ person, demo }) {
         found.close();
       }
     });
-  const all = possible({ task: true, user: true, position: true, session: Boolean(demo), key: Boolean(demo), ...given });
+  // what a look round will tell, where there can be one
+  const toCome = demo && other ? { user: true, task: true, position: true, session: true, key: true } : {};
+  const all = possible({ ...toCome, ...given });
   const list = [...results.values()];
   return (
     <div className="isolation">
@@ -105,7 +108,7 @@ export default function Isolation({ person, demo }) {
           </p>
         </div>
         <div className="isolation-go">
-          <button type="button" className="button" disabled={Boolean(busy)} onClick={() => go('trying everything', possible)}>
+          <button type="button" className="button" disabled={Boolean(busy) || all.length === 0} onClick={() => go('trying everything', possible)}>
             {busy ? 'Trying ...' : 'Try everything'}
           </button>
           {list.length > 0 && (
@@ -118,6 +121,11 @@ export default function Isolation({ person, demo }) {
       </header>
       <ErrorLine error={error} what="Not tried." dismiss={() => setError(null)} />
       <Verdict results={list} leaks={leaks} />
+      {all.length === 0 && (
+        <Empty icon="shield" title="Whose things?">
+          Put in ids of another tenant: a project, an automation version.
+        </Empty>
+      )}
       <ul className="isolation-list" aria-label="Attempts">
         {all.map((one) => (
           <AttemptRow
