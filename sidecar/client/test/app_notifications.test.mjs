@@ -111,6 +111,11 @@ describe('Notifications', () => {
     me.signal('resync');
     await settle();
     assert.deepEqual([ids(), list.state.unread], ['n3 n2*', 1]);
+    // and does not keep the server's number from being taken
+    count = 7;
+    come(4);
+    await clock.advance(300);
+    assert.equal(list.state.unread, 7);
   });
 
   test('the newest are kept, and closing tells what is marked and stops everything', async () => {
