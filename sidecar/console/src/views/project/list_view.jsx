@@ -21,7 +21,7 @@ const NodeRow = memo(function NodeRow({ node, mark, isSelected, isStop, choose }
           <Icon name={icon} />
         </span>
         <span className="list-label">{labelOf(node)}</span>
-        <span className="list-type">{type}</span>
+        {!mark?.people && !mark?.conflicts && <span className="list-type">{type}</span>}
         {people && <span className="list-people">{people} here</span>}
         {mark?.conflicts && <span className="list-conflict">conflict</span>}
       </button>

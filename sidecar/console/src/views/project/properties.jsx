@@ -1,5 +1,5 @@
-// The selected node or connection as a form. What is typed is an edit at once; a text that is being typed is not
-// replaced under one's hands by what comes from others.
+// The selected node or connection as a form. What is typed is an edit at once, and what others make of the same is
+// shown at once.
 import './properties.css';
 
 import { memo, useState } from 'react';
@@ -11,6 +11,7 @@ import { edgeName, edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js'
 import { useFocusReturn } from './use_focus_return.js';
 
 function Field({ id, name, value, isLong, disabled, change, at }) {
+  // what was typed, and the value that it made: where that is another now, somebody else's stands
   const [draft, setDraft] = useState(null);
   const shared = { id, disabled, onFocus: () => at(name), onBlur: () => (setDraft(null), at(null)) };
   if (typeof value === 'boolean') {
@@ -23,15 +24,17 @@ function Field({ id, name, value, isLong, disabled, change, at }) {
   }
   const isNumber = typeof value === 'number';
   const type = ({ target }) => {
-    setDraft(target.value);
-    if (!isNumber) change(target.value);
-    else if (target.value.trim() !== '' && Number.isFinite(Number(target.value))) change(Number(target.value));
+    const text = target.value;
+    const isOne = !isNumber || (text.trim() !== '' && Number.isFinite(Number(text)));
+    const made = isOne ? (isNumber ? Number(text) : text) : value;
+    setDraft({ text, made });
+    if (isOne) change(made);
   };
   const Input = isLong ? 'textarea' : 'input';
   return (
     <div className="field">
       <label htmlFor={id}>{name}</label>
-      <Input {...shared} value={draft ?? value} rows={isLong ? 4 : undefined} inputMode={isNumber ? 'decimal' : undefined} onChange={type} spellCheck="false" />
+      <Input {...shared} value={draft && draft.made === value ? draft.text : value} rows={isLong ? 4 : undefined} inputMode={isNumber ? 'decimal' : undefined} onChange={type} spellCheck="false" />
     </div>
   );
 }
