@@ -147,6 +147,7 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     await edit('Post it');
     await edit('Post it twice');
     await page.getByRole('link', { name: 'History' }).click();
+    await page.locator('[data-history]').waitFor();
     await card(page, 'book').focus();
     await page.locator('[data-blame="book"]').filter({ hasText: /label\s*Post it twice\s*Oskar/ }).waitFor();
     await page.locator('.change-main').nth(1).click();
