@@ -119,6 +119,19 @@ is_doubtful(const Pending *pending, const PgAnswer *answer)
 	return answer->status == PG_ROWS && own_sub(pending)->doubted;
 }
 
+/* The right was lost while it was replayed: the words for one that never was. */
+static void
+deny(Pending *pending)
+{
+	Buf message = {0};
+
+	buf_printf(&message, "no channel \"%s\"", pending->channel);
+	reply_error(pending->conn, pending->id, pending->channel, &error_not_found,
+				buf_cstr(&message));
+	buf_free(&message);
+	hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
+}
+
 /* The database has replayed, or says that it cannot. */
 static void
 on_replayed(void *arg, const PgAnswer *answer)
@@ -134,12 +147,7 @@ on_replayed(void *arg, const PgAnswer *answer)
 		reply_error(pending->conn, pending->id, pending->channel, &error_conflict,
 					"overtaken by a later request for this channel");
 	else if (own_sub(pending)->denied)
-	{
-		/* the right was lost while it was replayed */
-		reply_error(pending->conn, pending->id, pending->channel, &error_not_found,
-					"access to this channel has ended");
-		hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
-	}
+		deny(pending);
 	else if (is_doubtful(pending, answer) && pending->replays < REPLAYS_MAX)
 	{
 		replay(pending); /* with the rights of now */

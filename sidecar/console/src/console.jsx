@@ -33,7 +33,7 @@ function Top({ demo, shown, setShown }) {
   const free = demo.people.find((person) => !shown.includes(person));
   const add = () => setShown([...shown, free]);
   return (
-    <nav className="top-people" aria-label="People shown">
+    <nav className="bar-people" aria-label="People shown">
       {shown.length < PANES_MAX && free && (
         <button type="button" className="button quiet" onClick={add}>
           Add a person beside
@@ -51,8 +51,8 @@ export function Console({ demo }) {
   const setShown = (people) => go({ people: people.map(({ key }) => key) });
   return (
     <Announcer>
-      <header className="top">
-        <h1 className="top-name">wrk_copilot</h1>
+      <header className="bar">
+        <h1 className="bar-name">wrk_copilot</h1>
         {demo && <Top demo={demo} shown={shown} setShown={setShown} />}
         <ThemeSwitch />
       </header>

@@ -171,7 +171,7 @@ export function Editor({ person, versionId, documents, choose }) {
         <ListView editor={editor} selection={selection} marks={marks} headingRef={heading} choose={chooseRow} />
         <Board {...{ work, frame, setField, stem, heading }} />
         {shown.talk && (
-          <aside className="project-talk" aria-label="Talk">
+          <aside className="project-talk" aria-label={`Talk of ${person.name}`}>
             <Suspense fallback={<p className="waiting">One moment …</p>}>
               <Talk person={person} projectId={person.projectId} versionId={versionId} node={[...selection.nodes][0]} showNode={chooseRow} />
             </Suspense>
