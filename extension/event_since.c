@@ -17,7 +17,10 @@
  *
  * Control events (access.c) are for gateways only: they are left out unless asked
  * for, and then come all at once and before any other, so that what was committed
- * behind a loss of rights is never handed out before the loss is known.
+ * behind a loss of rights is never handed out before the loss is known.  A commit
+ * is visible a little before other backends are told to forget what they have in
+ * their caches, rights and keys among it, so we wait for that, too: whoever asks
+ * about rights because of a control event gets an answer that knows of the change.
  *
  * Must stay true: the slots are locked before anything is decided, and a
  * snapshot that misses a thrown-away event is an error, never a shorter answer.
@@ -29,11 +32,14 @@
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -62,6 +68,7 @@ typedef struct Fetch
 	const char *channel;      /* NULL = all; otherwise the only one asked for */
 	int64 looked_at;          /* for the channel */
 	Tuplestorestate *control; /* takes control events, NULL = they are left out */
+	uint64 settled;           /* transaction of the last of them */
 	Relation slots[EVENT_SLOTS];
 	Tuplesortstate *sort; /* by id */
 	TupleTableSlot *input;
@@ -141,6 +148,36 @@ is_control(HeapTuple tuple, TupleDesc desc)
 	return DatumGetChar(fastgetattr(tuple, EVENT_CLASS, desc, &isnull)) == EVENT_CONTROL;
 }
 
+/*
+ * Waits until a transaction that is visible has sent its invalidations: it keeps the
+ * lock on its id longer than that, but runs nobody's code any more.
+ */
+static void
+settle(uint64 xid)
+{
+	uint64 next = U64FromFullTransactionId(ReadNextFullTransactionId());
+	TransactionId id = (TransactionId) xid;
+
+	/* too old to be at its end, and its number perhaps another's */
+	if (next - xid > PG_INT32_MAX || TransactionIdIsCurrentTransactionId(id) ||
+		RecoveryInProgress())
+		return;
+	XactLockTableWait(id, NULL, NULL, XLTW_None);
+}
+
+static void
+take_control(Fetch *fetch, HeapTuple tuple, TupleDesc desc)
+{
+	uint64 xid = tuple_xid(tuple, desc);
+
+	if (fetch->control == NULL)
+		return;
+	if (xid != fetch->settled)
+		settle(xid);
+	fetch->settled = xid;
+	tuplestore_puttuple(fetch->control, tuple);
+}
+
 /* whether it counts as one of the events asked for */
 static bool
 take(Fetch *fetch, HeapTuple tuple)
@@ -149,8 +186,7 @@ take(Fetch *fetch, HeapTuple tuple)
 
 	if (is_control(tuple, desc))
 	{
-		if (fetch->control != NULL)
-			tuplestore_puttuple(fetch->control, tuple);
+		take_control(fetch, tuple, desc);
 		return false;
 	}
 	if (fetch->channel != NULL && !goes_to_channel(tuple, desc, fetch->channel))
