@@ -292,6 +292,7 @@ describe('isolation', { timeout: 120000 + EVENTS * 8 }, () => {
     assert.deepEqual([...words], ['no channel "NAME"'], 'refusals are all alike');
     for (const code of codes) assert.ok(['not_found', 'session_revoked', 'forbidden'].includes(code), code);
     assert.ok(judge.figures.arrived > EVENTS, 'there was something to see');
+    assert.ok(judge.figures.unrecovered <= judge.figures.stretches / 500, `${judge.figures.unrecovered} were told to read anew`);
   });
 
   // not to the microsecond: whoever listens at the other end of a network must not be able to tell

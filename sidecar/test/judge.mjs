@@ -40,7 +40,7 @@ const constant = {
 export class Judge {
   complaints = [];
   counts = {}; // of complaints, by kind
-  figures = { arrived: 0, replayed: 0, expected: 0, again: 0, inversions: 0, stretches: 0 };
+  figures = { arrived: 0, replayed: 0, expected: 0, again: 0, inversions: 0, stretches: 0, unrecovered: 0 };
   #channels = new Map(); // name -> its events by xid
   #byId = new Map();
   #positions = [];
@@ -72,8 +72,10 @@ export class Judge {
   // channels: canonical names of those the person may join in the end; null: rights change, so what a
   // channel must have brought altogether is left to its stretches
   check(report, person, channels = null) {
-    for (const kind of ['strays', 'late', 'unrecovered'])
-      for (const what of report[kind]) this.#complain(kind, report, JSON.stringify(what));
+    // one whose rights change under every replay is told to read anew, now and then
+    const kinds = this.rights === constant ? ['strays', 'late', 'unrecovered'] : ['strays', 'late'];
+    for (const kind of kinds) for (const what of report[kind]) this.#complain(kind, report, JSON.stringify(what));
+    this.figures.unrecovered += report.unrecovered.length;
     for (const stretch of report.stretches) this.#checkStretch(report, person, stretch);
     this.#checkChain(report);
     for (const channel of channels ?? []) this.#checkChannel(report, person, channel);
@@ -105,13 +107,14 @@ export class Judge {
   }
 
   // A subscription goes on where the one before it on the channel left off: no client's mistake may hide
-  // a gateway's.
+  // a gateway's. Unless it was told that what was between cannot be had.
   #checkChain(report) {
     const last = new Map();
+    const isTold = ({ channel, start }) => report.unrecovered.some((told) => told.channel === channel && told.position === start);
     for (const stretch of report.stretches) {
       const { channel, start, claims } = stretch;
       if (claims.length === 0) continue;
-      if (last.has(channel) && comparePositions(start, last.get(channel)) > 0)
+      if (last.has(channel) && comparePositions(start, last.get(channel)) > 0 && !isTold(stretch))
         this.#complain('a hole between subscriptions', report, `after ${last.get(channel)} ${this.#where(stretch)}`);
       last.set(channel, claims.at(-1).position);
     }

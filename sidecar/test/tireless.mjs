@@ -191,11 +191,11 @@ export class Tireless {
   }
 
   // What is to be subscribed by a request. An event stream has one position, the earliest: it does without
-  // what was lost long ago, or all the rest would come again.
+  // what was lost long ago, or all the rest would come again. Channels that everybody has come unasked.
   #wanted(way) {
     const states = [...this.#states.values()];
     let list = states.map(({ asked, position }) => ({ channel: asked, since: position }));
-    const held = states.filter(({ position, refused }) => position !== null && !refused).map(({ position }) => position);
+    const held = states.filter(({ position, refused, isOwn }) => position !== null && (isOwn || !refused)).map(({ position }) => position);
     if (way === 'sse') {
       const since = earliest(held) ?? earliest(states.map(({ position }) => position).filter(Boolean)) ?? null;
       const isBehind = (position) => position !== null && (since === null || comparePositions(position, since) < 0);
@@ -299,6 +299,7 @@ export class Tireless {
       const state = this.#find(name) ?? this.#addState(name);
       const isNew = state.position === null;
       state.canonical = name;
+      state.isOwn = true;
       this.#begin(state, position, clock());
       state.answered = isNew;
       if (isNew) this.#claim(state, position);
