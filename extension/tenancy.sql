@@ -188,6 +188,9 @@ AS $$
 DECLARE
 	-- the sub-select runs once a query, not once a row, and its result can be an index key
 	mine text := format('(%I = (SELECT wrk.tenant_id()%s))', tenant_column, type_cast);
+	-- all of them; but it names a function of ours, so that DROP EXTENSION does not leave this
+	-- policy without the one that narrows it. The planner makes it true.
+	all_rows CONSTANT text := '((SELECT wrk.tenant_id()) IS NOT NULL OR true)';
 BEGIN
 	EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', rel);
 	PERFORM wrk.tenancy_drop_policies(rel);
@@ -196,7 +199,7 @@ BEGIN
 	EXECUTE format('COMMENT ON POLICY wrk_tenancy ON %s IS %L', rel,
 				   'no role sees or writes a row of another tenant');
 	EXECUTE format('CREATE POLICY wrk_tenancy_base ON %s TO wrk_member'
-				   ' USING (true) WITH CHECK (true)', rel);
+				   ' USING %s WITH CHECK %2$s', rel, all_rows);
 	EXECUTE format('COMMENT ON POLICY wrk_tenancy_base ON %s IS %L', rel,
 				   'members start from all rows of their tenant; restrictive policies narrow it');
 END

@@ -50,7 +50,7 @@ INSERT INTO regress.example VALUES
 	('binding.transition', '{"id": "<binding>", "to": "inactive", "reason": "r"}'),
 	('blueprint.apply', '{"id": "<intake_in_progress>", "version": 1, "diff": {"nodes": {"added": [{"id": "n9"}]}}}'),
 	('blueprint.get', '{"id": "<live>"}'),
-	('blueprint.import', '{"document": {"nodes": [{"id": "n1"}]}}'),
+	('blueprint.import', '{"document": {"nodes": [{"id": "n1"}], "edges": []}, "format": "react_flow"}'),
 	('blueprint.redo', '{"id": "<intake_in_progress>"}'),
 	('blueprint.replace', '{"id": "<intake_in_progress>", "version": 1, "document": {"nodes": [{"id": "n9"}]}}'),
 	('blueprint.undo', '{"id": "<intake_in_progress>"}'),

@@ -343,7 +343,8 @@ retry_of(int code)
 {
 	if (code == 4401)
 		return "refresh";
-	return code >= 4500 ? "no" : "backoff";
+	/* broken framing and too large a message are faults of the client that come again */
+	return code >= 4500 || code == 1002 || code == 1009 ? "no" : "backoff";
 }
 
 /* The last words to a WebSocket: bye, and the close frame behind it. */

@@ -275,7 +275,9 @@ describe('the database goes away', { timeout: 120000 }, () => {
   });
 
   test('SIGTERM says good-bye with 1012', async () => {
-    const client = await world.client(clara);
+    let client;
+    // a pooler notices one by one that its connections to the server are gone
+    await until('a connection', async () => (client = await world.client(clara).catch(({ code }) => assert.equal(code, 'unavailable'))));
     const [exit, closed] = await Promise.all([world.gateway.stop('SIGTERM'), client.waitClosed()]);
     assert.deepEqual([exit.code, exit.signal, closed.code], [0, null, 1012]);
   });

@@ -64,6 +64,10 @@ async function closesWith(code, send, options = { token }) {
   await send(c);
   const info = await c.waitClosed();
   assert.equal(info.code, code, JSON.stringify(info));
+  // who is told that it was their own fault is not told to come back and do it again
+  const bye = c.all(({ type }) => type === 'bye').at(-1);
+  if (bye && (code === 1002 || code === 1009)) assert.equal(bye.payload.retry, 'no');
+  if (bye && code === 4400) assert.equal(bye.payload.retry, 'backoff');
 }
 
 describe('framing', () => {

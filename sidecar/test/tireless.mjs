@@ -387,7 +387,8 @@ export class Tireless {
       if (payload.status === 401) this.#comesAsNext = true;
       else line.cut();
     } else if (requestId === 'auth') this.#auth = null;
-    else if (asked) this.#refuse(line, asked.state, payload, clock() - asked.at);
+    // a later request for the channel has its own answer
+    else if (asked && (code !== 'conflict' || asked.at === asked.state.asking)) this.#refuse(line, asked.state, payload, clock() - asked.at);
   }
 
   #refuse(line, state, { code, message, retry }, took = 0) {

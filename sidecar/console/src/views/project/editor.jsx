@@ -6,6 +6,7 @@ import { useAutomationVersion, useBlueprint } from '@wrk-copilot/realtime/react'
 
 import { useAnnounce } from '../../parts/announce.jsx';
 import { ErrorLine } from '../../parts/error_line.jsx';
+import { IconButton } from '../../parts/icon_button.jsx';
 import { Canvas } from './canvas.jsx';
 import { CanvasActions } from './canvas_actions.jsx';
 import { ConflictPopover } from './conflict_popover.jsx';
@@ -172,6 +173,9 @@ export function Editor({ person, versionId, documents, choose }) {
         <Board {...{ work, frame, setField, stem, heading }} />
         {shown.talk && (
           <aside className="project-talk" aria-label={`Talk of ${person.name}`}>
+            <span className="project-talk-close">
+              <IconButton icon="close" label="Close Talk" onClick={() => toggle('talk')} />
+            </span>
             <Suspense fallback={<p className="waiting">One moment …</p>}>
               <Talk person={person} projectId={person.projectId} versionId={versionId} node={[...selection.nodes][0]} showNode={chooseRow} />
             </Suspense>

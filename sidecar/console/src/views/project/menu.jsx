@@ -1,7 +1,7 @@
 // A button that opens a short list of buttons; Escape and going elsewhere close it, and the focus comes back.
 import './menu.css';
 
-import { useRef } from 'react';
+import { useEffect, useRef } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';
 
@@ -11,6 +11,14 @@ export function Menu({ icon, label, title, hint, className = 'button small', dis
     details.current.open = false;
     details.current.querySelector('summary').focus();
   };
+  // what is pressed need not take the focus, a canvas for one
+  useEffect(() => {
+    const onPress = ({ target }) => {
+      if (details.current && !details.current.contains(target)) details.current.open = false;
+    };
+    document.addEventListener('pointerdown', onPress, true);
+    return () => document.removeEventListener('pointerdown', onPress, true);
+  }, []);
   const onKeyDown = (event) => {
     if (event.key !== 'Escape' || !details.current.open) return;
     event.stopPropagation();
