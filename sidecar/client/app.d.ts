@@ -215,6 +215,8 @@ export type MessagesState = Loaded & {
   messages: readonly Message[];
   /** Others' messages that this user has not read; with `type` only of that. */
   unread: number;
+  /** Is that the server's number? Until it has been asked, all that is there counts as unread. */
+  isCounted: boolean;
   hasOlder: boolean;
   isLoadingOlder: boolean;
 };

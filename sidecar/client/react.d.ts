@@ -157,6 +157,8 @@ export function useMessages(
   /** Oldest first. Use `key` for lists: it stays when the id comes. */
   messages: readonly Message[];
   unread: number;
+  /** Is that the server's number yet? */
+  isCounted: boolean;
   hasOlder: boolean;
   isLoadingOlder: boolean;
   isLoaded: boolean;

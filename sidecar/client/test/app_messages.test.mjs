@@ -177,6 +177,16 @@ describe('MessageThread', () => {
     assert.ok(calls('message.receipts').length <= 8, `${calls('message.receipts').length} calls`);
   });
 
+  test('whether that is known yet is said, or all would be taken for unread by who looks too early', async () => {
+    rows = [row(1), row(2)];
+    delete client.methods['message.unread']; // it is asked, and takes its time
+    await begin();
+    assert.deepEqual([bodies(), thread.state.unread, thread.state.isCounted], ['b1 b2', 2, false]);
+    calls('message.unread').at(-1).answer({ total: 0, threads: [] });
+    await settle();
+    assert.deepEqual([thread.state.unread, thread.state.isCounted], [0, true]);
+  });
+
   test('what is unread is the number of the server with what comes, of others', async () => {
     rows = [row(1), row(2), own(3)];
     unread = 7; // five of them are older than this page

@@ -127,6 +127,7 @@ export class MessageThread extends Cache {
     return {
       messages,
       unread: this.#reading.unread(rows, !this.#type),
+      isCounted: this.#reading.isCounted,
       hasOlder: this.#hasOlder,
       isLoadingOlder: this.#older !== null,
       isLoaded: this._isLoaded,

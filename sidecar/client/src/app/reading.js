@@ -11,6 +11,7 @@ export class Reading {
   #receipts = new Receipts();
   #arrivals = 0; // of others' messages
   #marks;
+  isCounted = false; // has the server said how many are unread, or that it will not?
 
   /**
    * @param thread { resource, about: parameters that name it, timers, call(method, params, options), failed(error),
@@ -57,7 +58,11 @@ export class Reading {
   }
 
   /** Asks the server how many are unread. */
-  async count() {
+  count() {
+    return this.#count().finally(() => (this.isCounted = true));
+  }
+
+  async #count() {
     const { resource, about, rows, call } = this.#thread;
     const [began, { own }] = [this.#arrivals, this.#receipts];
     const { kind, id } = parts(resource);

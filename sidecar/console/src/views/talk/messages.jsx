@@ -30,25 +30,25 @@ function Typing({ resource, people, me }) {
 }
 
 // The line above the unread is drawn where the reader stopped, and stays there while the thread is open.
-function useUnreadFrom(messages, me, unread) {
+function useUnreadFrom(messages, me, { unread, isCounted }) {
   const [from, setFrom] = useState(null);
   const isKnown = useRef(false);
   useEffect(() => {
-    if (isKnown.current || !me || messages.length === 0) return;
+    if (isKnown.current || !me || !isCounted || messages.length === 0) return;
     isKnown.current = true;
     if (unread > 0) setFrom(firstUnread(messages, me, unread));
-  }, [messages, me, unread]);
+  }, [messages, me, unread, isCounted]);
   return [from, () => setFrom(null)];
 }
 
 export function Messages({ thread, me, roles, people, projectId, target }) {
-  const { messages, error, hasOlder, unread, markRead } = thread;
+  const { messages, error, hasOlder, unread, isCounted, markRead } = thread;
   const reading = useReading(messages, me, thread.loadOlder);
-  const [unreadFrom, forgetUnread] = useUnreadFrom(messages, me, unread);
+  const [unreadFrom, forgetUnread] = useUnreadFrom(messages, me, thread);
   const chunks = useMemo(() => chunksOf(rowsOf(messages, unreadFrom)), [messages, unreadFrom]);
   const lastOwn = messages.findLast(({ author_id: author }) => author === me)?.id;
   const hit = target?.type === 'message' ? target.id : null;
-  const seen = reading.isAtEnd && unread > 0 ? messages.at(-1)?.id : null;
+  const seen = reading.isAtEnd && isCounted && unread > 0 ? messages.at(-1)?.id : null;
   useEffect(() => {
     if (seen && document.visibilityState === 'visible') Promise.resolve(markRead()).catch(() => {});
   }, [seen, unread, markRead]);
