@@ -79,7 +79,9 @@ export class Channel {
   }
 
   presence() {
-    return (this.#presence ??= new this.#client._core._parts._Presence(this.#client, this.name));
+    const { _Presence } = this.#client._core._parts;
+    if (!_Presence) throw new RealtimeError({ code: 'no_presence' });
+    return (this.#presence ??= new _Presence(this.#client, this.name));
   }
 
   // ---------- for the client ----------

@@ -1,6 +1,6 @@
 /**
  * Why something was refused or did not happen, in the words of the protocol. Codes of the client's own:
- * `offline`, `timeout`, `expired`, `lost`, `closed`, `queue_full`, `aborted`; see README.md.
+ * `offline`, `timeout`, `expired`, `lost`, `closed`, `queue_full`, `aborted`, `no_presence`; see README.md.
  */
 export class RealtimeError extends Error {
   name = 'RealtimeError';

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { createRealtimeClient as createCoreClient } from '../src/core.js';
 import { createRealtimeClient } from '../src/index.js';
 import { FakeClock } from './fake.mjs';
 import { FakeGateway, canonical } from './fake_gateway.mjs';
@@ -412,6 +413,11 @@ describe('limits', () => {
     await assert.rejects(w.join('project:1'), { code: 'limit_exceeded' });
     w.gateway.limit = () => null;
     assert.equal((await w.join('project:1')).recovered, true);
+  });
+
+  test('a client of the core alone says that it has no presence', () => {
+    const client = createCoreClient({ url: 'ws://gateway.test', getToken: () => null });
+    assert.throws(() => client.channel('project:1').presence(), { name: 'RealtimeError', code: 'no_presence' });
   });
 
   test('what is said of oneself one time too many is said again, the last of it', async () => {
