@@ -17,6 +17,7 @@ import { Properties } from './properties.jsx';
 import { SaveRefusal } from './save_state.jsx';
 import { StatusBar } from './status_bar.jsx';
 import { Toolbar } from './toolbar.jsx';
+import { useBeingThere } from '../talk/use_being_there.js';
 import { useConflicts } from './use_conflicts.js';
 import { useEditor } from './use_editor.js';
 import { useFocusKept } from './use_focus_kept.js';
@@ -139,7 +140,9 @@ export function Editor({ person, versionId, documents, choose }) {
   const [shown, toggle] = useShown();
   const frame = useRef(null);
   const heading = useRef(null);
+  const root = useRef(null);
   const stem = useId();
+  useBeingThere(person.projectId, root);
   const show = useShowNode(frame);
   const { blueprint, editor, selection, marks, announce, conflicts, back } = work;
   const kept = useFocusKept({ document: blueprint.document, heading, announce });
@@ -156,7 +159,7 @@ export function Editor({ person, versionId, documents, choose }) {
     [only, show],
   );
   return (
-    <div className="project" onKeyDown={back.onKeyDown}>
+    <div className="project" ref={root} onKeyDown={back.onKeyDown}>
       <Toolbar
         documents={documents}
         chosen={versionId}

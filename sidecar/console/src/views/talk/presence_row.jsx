@@ -1,6 +1,5 @@
-// Who is there: discs with a shape for active, idle or away, how many, and all of them by name on request. One is
-// active oneself while something happens in one's pane, idle after a minute without, away when the page is hidden.
-import { useEffect, useState } from 'react';
+// Who is there: discs with a shape for active, idle or away, how many, and all of them by name on request.
+import { useState } from 'react';
 
 import { usePresence, useTyping } from '@wrk-copilot/realtime/react';
 
@@ -11,35 +10,7 @@ import { StatusShape } from '../../parts/status_shape.jsx';
 import { Dots } from './dots.jsx';
 
 const SHOWN = 4;
-const IDLE_MS = 60000;
-const ME = { status: 'active' };
-const signs = ['pointermove', 'pointerdown', 'keydown', 'wheel', 'focusin'];
 const order = ['active', 'idle', 'away'];
-
-function useOwnStatus(pane, update) {
-  useEffect(() => {
-    const root = pane.current?.closest('.pane') ?? document.body;
-    let said = 'active';
-    let timer = null;
-    const say = (status) => {
-      if (status !== said) update({ status: (said = status) });
-    };
-    const wake = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => say('idle'), IDLE_MS);
-      say('active');
-    };
-    const seen = () => (document.visibilityState === 'hidden' ? say('away') : wake());
-    wake();
-    signs.forEach((sign) => root.addEventListener(sign, wake, { passive: true }));
-    document.addEventListener('visibilitychange', seen);
-    return () => {
-      clearTimeout(timer);
-      signs.forEach((sign) => root.removeEventListener(sign, wake));
-      document.removeEventListener('visibilitychange', seen);
-    };
-  }, [pane, update]);
-}
 
 function Everybody({ members, typing }) {
   return (
@@ -59,12 +30,11 @@ function Everybody({ members, typing }) {
   );
 }
 
-export function PresenceRow({ projectId, people, pane }) {
+export function PresenceRow({ projectId, people }) {
   const resource = projectId && `project:${projectId}`;
-  const { members, update } = usePresence(resource, ME);
+  const { members } = usePresence(resource, null);
   const { typists } = useTyping(resource);
   const [isOpen, setOpen] = useState(false);
-  useOwnStatus(pane, update);
   const there = [...members].sort((a, b) => order.indexOf(a.status) - order.indexOf(b.status));
   const typing = new Set(typists.map(({ id }) => id));
   const names = typists.map(({ id, name }) => name ?? people.nameOf(id));

@@ -2,7 +2,7 @@
 // node: the one that is selected on the canvas; showNode('nodes', id) shows another one there.
 import '../../parts/parts.css';
 import './talk.css';
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 
 import { useConnectionStatus, useMessages, useNotifications, useProjectRealtime, useRealtime, useTasks } from '@wrk-copilot/realtime/react';
 
@@ -19,7 +19,6 @@ export default function Talk({ person, projectId, versionId, node = null, showNo
   const me = useRealtime().user;
   const [tab, setTab] = useState('messages');
   const [target, setTarget] = useState(null); // what a notification leads to: { type, id }
-  const panel = useRef(null);
   const { project } = useProjectRealtime(projectId);
   const thread = useMessages(projectId);
   const people = usePeople({ projectId, project, messages: thread.messages, me: me?.id, person });
@@ -39,8 +38,8 @@ export default function Talk({ person, projectId, versionId, node = null, showNo
   ];
   const about = { me: me?.id, roles: me?.roles, people, projectId, versionId, target };
   return (
-    <div className="talk" ref={panel}>
-      <PresenceRow projectId={projectId} people={people} pane={panel} />
+    <div className="talk">
+      <PresenceRow projectId={projectId} people={people} />
       <TalkTabs tabs={tabs} chosen={tab} choose={setTab}>
         {tab === 'messages' && <Messages key={projectId} thread={thread} {...about} />}
         {tab === 'comments' && <Comments key={versionId} thread={comments} node={node} showNode={showNode} {...about} />}
