@@ -86,8 +86,17 @@ like($said, qr/no consistency proof links seal 3/, 'as it says');
 
 # ---------- what is not proven ----------
 
+# one character of a text becomes another one
+sub turn
+{
+	my ($at) = @_;
+
+	substr($_[1], $at, 1) = substr($_[1], $at, 1) eq 'A' ? 'B' : 'A';
+	return;
+}
+
 my %wrong = (
-	leaf => sub { substr($_[0]{leaf}, 60, 1) =~ tr/A-Za-z/B-ZAb-za/ },
+	leaf => sub { turn(60, $_[0]{leaf}) },
 	'leaf cut' => sub { substr($_[0]{leaf}, -8) = '' },
 	'no leaf' => sub { delete $_[0]{leaf} },
 	index => sub { $_[0]{index}++ },
@@ -105,7 +114,7 @@ my %wrong = (
 	'rows of the seal' => sub { $_[0]{seal}{rows} = '0' x 64 },
 	time => sub { $_[0]{seal}{sealed_at}++ },
 	kid => sub { $_[0]{seal}{kid} .= 'x' },
-	signature => sub { substr($_[0]{seal}{signature}, 5, 1) =~ tr/A-Za-z/B-ZAb-za/ },
+	signature => sub { turn(5, $_[0]{seal}{signature}) },
 	'no signature' => sub { delete $_[0]{seal}{signature} },
 	'no seal' => sub { $_[0]{seal} = undef },
 	format => sub { $_[0]{format} = 'x' });
@@ -113,7 +122,7 @@ for my $what (sort keys %wrong)
 {
 	my $proof = $json->decode($json->encode($proofs[6]));
 	$wrong{$what}->($proof);
-	next if $what =~ /^(leaf|signature)$/ && $json->encode($proof) eq $json->encode($proofs[6]) && die 'nothing was changed';
+	die "$what: nothing was changed" if $json->encode($proof) eq $json->encode($proofs[6]);
 	($status, $said) = check($proof, '--key', $keys);
 	is($status, 1, "not proven: another $what") or diag($said);
 }

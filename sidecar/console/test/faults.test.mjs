@@ -250,7 +250,10 @@ describe('faults', { timeout: 900000 }, () => {
     const tabs = [await open(), await open()];
     await stage.chaos({ do: 'offline', pane: 'tabs', on: false });
     await until('five tasks', async () => (await countTasks('Queued')) === 5, { timeout: 30000 });
-    for (const tab of tabs) await tab.waitForFunction(() => window.tab.state === 'connected' && window.tab.sync.pending === 0);
+    const stateOf = (tab) => tab.evaluate(() => [window.tab.state, window.tab.sync.pending, window.sent.length]);
+    const isDone = async () => (await Promise.all(tabs.map(stateOf))).every(([state, waiting]) => ['connected', 'polling'].includes(state) && waiting === 0);
+    await until('both connected, one way or another, and nothing to send', isDone, { timeout: 30000 }).catch(async () =>
+      assert.fail(JSON.stringify(await Promise.all(tabs.map(stateOf)))));
     const sent = await Promise.all(tabs.map((tab) => tab.evaluate(() => window.sent)));
     assert.deepEqual(sent.map(({ length }) => length).sort(), [0, 5], JSON.stringify(sent));
     assert.equal(await countTasks('Queued'), 5);
