@@ -264,6 +264,7 @@ note_refusal(Exchange *exchange, const Buf *json)
 
 	if (wire_member(json->data, json->len, "payload", &text, &len))
 		buf_append(&payload, text, len);
+	(void) buf_cstr(&payload); /* numbers in it are read as text */
 	if (wire_member(payload.data, payload.len, "status", &text, &len))
 		status = atoi(text);
 	exchange->news = true;
@@ -276,7 +277,6 @@ note_refusal(Exchange *exchange, const Buf *json)
 			buf_free(&exchange->error);
 			exchange->error = payload;
 			payload = (Buf){0};
-			(void) buf_cstr(&exchange->error);
 			exchange->status = status;
 			if (wire_member(exchange->error.data, exchange->error.len, "retryAfter",
 							&text, &len))
