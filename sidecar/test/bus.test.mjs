@@ -56,7 +56,7 @@ describe('the bus', { timeout: 60000 }, () => {
   });
 
   test('gateways that hear each other again after the database was away need not be told who they are', async () => {
-    cluster.down('immediate');
+    cluster.crash();
     await until(async () => (await first.get('/readyz')).status === 503);
     cluster.up();
     await Promise.all(gateways.map((gateway) => gateway.ready()));

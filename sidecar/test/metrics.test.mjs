@@ -140,7 +140,7 @@ describe('/readyz tells the truth', () => {
   test('when the database is stopped', async () => {
     const mine = await Gateway.start(cluster, quick);
     assert.equal((await state(mine)).status, 200);
-    cluster.down('immediate');
+    cluster.crash();
     const down = await until(async () => (await state(mine)).status === 503 && state(mine));
     assert.deepEqual([down.ready, down.why, down.database], [false, 'database down', 'down']);
     cluster.up();

@@ -24,7 +24,7 @@ describe('the database goes away', () => {
   test('clients stay, are told, and get what was written meanwhile', async () => {
     const a = await connect(gateway.url, { token: alice });
     await a.subscribe('project:50');
-    cluster.down('immediate');
+    cluster.crash();
     await a.waitFor((f) => f.type === 'status' && f.payload.database === 'down');
     assert.equal((await gateway.get('/readyz')).status, 503);
     assert.equal((await gateway.get('/healthz')).status, 200);
