@@ -97,7 +97,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'wrk_emit';
 COMMENT ON FUNCTION wrk.emit(text, jsonb, text[], text[], text, text, text) IS
-'writes an event with this transaction and returns its id. channels: 1 to 32 canonical names of the tenant, such as tenant:T:project:42; audience: role:NAME and user:ID, empty for all who may read the channel; class: critical, state (with state_key) or ephemeral; tenant_id NULL and channel global: for all tenants. Not for end users, who could forge events: functions that call it for them are SECURITY DEFINER. Errors: WK400 bad_request, WK403 forbidden (another tenant, or all, for who is not in wrk_service), WK413 too_large';
+'writes an event with this transaction and returns its id. type: [a-z][a-z0-9_.:-]*, up to 128, not the name of a frame that gateways send themselves (result, bye, presence:...); channels: 1 to 32 canonical names of the tenant, such as tenant:T:project:42; audience: role:NAME and user:ID, empty for all who may read the channel; class: critical, state (with state_key) or ephemeral; tenant_id NULL and channel global: for all tenants. Not for end users, who could forge events: functions that call it for them are SECURITY DEFINER. Errors: WK400 bad_request, WK403 forbidden (another tenant, or all, for who is not in wrk_service), WK413 too_large';
 REVOKE ALL ON FUNCTION wrk.emit(text, jsonb, text[], text[], text, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION wrk.emit(text, jsonb, text[], text[], text, text, text) TO wrk_service;
 

@@ -39,6 +39,22 @@ has_control_character(const char *value)
 	return false;
 }
 
+/* whether a gateway says this itself: an event must not pass for an answer or a good-bye
+ */
+static bool
+is_frame_type(const char *type)
+{
+	static const char *const frames[] = {
+		"connected", "subscribed", "unsubscribed", "position",       "result",
+		"error",     "gap",        "flow",         "token_expiring", "status",
+		"ping",      "pong",       "bye"};
+
+	for (int i = 0; i < lengthof(frames); i++)
+		if (strcmp(type, frames[i]) == 0)
+			return true;
+	return strncmp(type, "presence:", strlen("presence:")) == 0;
+}
+
 /* types are what clients subscribe to and switch on, so they have one spelling */
 void
 event_check_type(const char *type)
@@ -49,6 +65,8 @@ event_check_type(const char *type)
 		refuse(
 			"event type", type,
 			"Use a lower-case letter, then up to 127 of a-z, 0-9 and _.:- such as task.created.");
+	if (is_frame_type(type))
+		refuse("event type", type, "Frames of the gateway have this name; use another.");
 }
 
 void

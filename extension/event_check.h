@@ -10,7 +10,7 @@
 #include "wrk_copilot.h"
 #include "utils/array.h"
 
-/* type matches ^[a-z][a-z0-9_.:-]{0,127}$ */
+/* type matches ^[a-z][a-z0-9_.:-]{0,127}$ and is no frame of the gateway's */
 extern void event_check_type(const char *type);
 
 /* tenant can be part of a channel's name */

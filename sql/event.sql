@@ -93,7 +93,7 @@ DROP FUNCTION public.in_pages(pg_snapshot, integer);
 -- types
 SELECT t, public.try(format('%L, ''{}'', ''{tenant:acme}'', tenant_id => ''acme''', t))
 FROM unnest(ARRAY['a', 'task.created', 'entity:updated', 'a-b_c.d:e0', 'a' || repeat('b', 127), 'a' || repeat('b', 128),
-	'', 'Task', '9a', '.a', 'a b', 'a/b', E'a\n', 'é']) t;
+	'', 'Task', '9a', '.a', 'a b', 'a/b', E'a\n', 'é', 'status.changed', 'status', 'bye', 'presence:leave']) t;
 
 -- channels: canonical, and of the tenant
 SELECT c, public.try(format('''a'', ''{}'', %L, tenant_id => ''acme''', ARRAY[c]))
