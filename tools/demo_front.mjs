@@ -9,29 +9,32 @@
 import http from 'node:http';
 import net from 'node:net';
 
-import { Way } from './demo_relay.mjs';
+import { Way, endWithin } from './demo_relay.mjs';
 
+export const CONNECTIONS_MAX = 2048;
 const HEAD_MAX = 16384;
-const HEAD_PATIENCE = 30000; // ms; browsers open connections ahead of need
-const WAYS_MAX = 256;
+const HEAD_PATIENCE = 5000; // ms; browsers open connections ahead of need, and get over losing them
+const ANSWER_PATIENCE = 30000; // ms without a byte of a request to the API or of its answer
+const LINGER = 1000; // ms
 const HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'sec-websocket-extensions']);
 
 export class Front {
-  #ways = new Map();
   #sockets = new Set();
   #plain; // without faults
   #server;
   #api;
 
-  // gatewayPort: function that gives it; answer: of /demo/..., as of an http.Server
-  constructor({ gatewayPort, answer }) {
-    this.gatewayPort = gatewayPort;
+  // gatewayPort: function that gives it; names: of the ways there are; answer: of /demo/..., as of an http.Server
+  constructor({ gatewayPort, names, answer }) {
+    this.ways = new Map(names.map((name) => [name, new Way(gatewayPort)]));
     this.#plain = new Way(gatewayPort);
     this.#api = http.createServer({ keepAlive: false, maxHeaderSize: HEAD_MAX }, (request, response) => {
       response.shouldKeepAlive = false;
       answer(request, response);
     });
+    this.#api.timeout = ANSWER_PATIENCE;
     this.#server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (s) => this.#meet(s));
+    this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
   async listen(port = 0) {
@@ -47,17 +50,8 @@ export class Front {
     return `http://127.0.0.1:${this.port}/`;
   }
 
-  get ways() {
-    return this.#ways;
-  }
-
-  // The way of this name, null when there are too many.
-  way(name) {
-    if (!this.#ways.has(name)) {
-      if (this.#ways.size >= WAYS_MAX) return null;
-      this.#ways.set(name, new Way(this.gatewayPort));
-    }
-    return this.#ways.get(name);
+  get connections() {
+    return this.#sockets.size;
   }
 
   async close() {
@@ -70,7 +64,7 @@ export class Front {
     this.#sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#sockets.delete(socket));
-    const late = setTimeout(() => socket.destroy(), HEAD_PATIENCE);
+    const settled = endWithin(socket, HEAD_PATIENCE);
     let read = Buffer.alloc(0);
     const take = (chunk) => {
       read = Buffer.concat([read, chunk]);
@@ -81,11 +75,10 @@ export class Front {
       else this.#sort(socket, read, end + 4);
     };
     const settle = () => {
-      clearTimeout(late);
+      settled();
       socket.off('data', take).off('end', gone).pause();
     };
     const gone = () => (settle(), socket.destroy());
-    socket.on('close', () => clearTimeout(late));
     socket.on('data', take).on('end', gone).resume();
   }
 
@@ -97,9 +90,9 @@ export class Front {
     if (!this.origins.includes(`http://${host}`)) return refuse(socket, 403, 'another host is asked for');
     if (origin !== undefined && !this.origins.includes(origin)) return refuse(socket, 403, 'a page of another origin asks');
     if (/^\/demo(\/|\?|$)/.test(head.path)) return this.#toApi(socket, read);
-    const via = /^\/via\/([a-z0-9_-]{1,40})(?=[/?]|$)/.exec(head.path);
-    const way = via ? this.way(via[1]) : this.#plain;
-    if (!way) return refuse(socket, 429, 'there are too many ways');
+    const via = /^\/via\/([^/?]*)/.exec(head.path);
+    const way = via ? this.ways.get(via[1]) : this.#plain;
+    if (!way) return refuse(socket, 404, 'nobody here has this name');
     const path = via ? head.path.slice(via[0].length).replace(/^(?!\/)/, '/') : head.path;
     way.serve(socket, { head: rewrite(head, path), rest, kind: kindOf(head, path) });
   }
@@ -116,6 +109,7 @@ function refuse(socket, status, message) {
   const lines = [`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`, 'Content-Type: application/json', `Content-Length: ${body.length}`];
   socket.end(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n${body}`);
   socket.resume();
+  endWithin(socket, LINGER);
 }
 
 // { line: [method, path, version], headers: [[name, value]], path, host, origin, upgrade }, null when it is none

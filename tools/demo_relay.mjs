@@ -12,10 +12,20 @@ import net from 'node:net';
 
 const AHEAD = 256 * 1024; // bytes of a direction that may wait in here
 const LINES_MAX = 512; // of a way
+const LINGER = 5000; // ms that a browser which has everything may keep its end open
+const SILENCE = 60000; // ms that a connection is swallowed for, at most
 const REFUSED = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n';
 const ACCEPTED = 'HTTP/1.1 101';
 const TYPE = /^\{"type":"([a-z_:.]+)"/;
 const PEEK = 40; // bytes of a frame's text that its type is within
+
+// From now on the socket has so long, and is destroyed then; returns what takes that back.
+export function endWithin(socket, ms) {
+  const timer = setTimeout(() => socket.destroy(), ms);
+  const settle = () => clearTimeout(timer);
+  socket.on('close', settle);
+  return settle;
+}
 
 // Finds the beginning of the next frame of a type in what the server sends over a WebSocket, its answer to the upgrade first.
 export class FrameFinder {
@@ -139,6 +149,7 @@ class Line {
       socket.on('error', () => this.cut());
       socket.on('close', () => this.#isClosed());
     }
+    browser.on('finish', () => endWithin(browser, LINGER));
     this.up.flow();
     this.down.hold(way.isStalled);
   }
@@ -181,12 +192,19 @@ export class Way {
   // came behind it.
   serve(browser, { head, rest, kind }) {
     if (this.isOffline || this.lines.size >= LINES_MAX) return void browser.resetAndDestroy();
-    if (this.blocked[kind]) return void (this.isSilent ? browser.resume() : browser.end(REFUSED));
+    if (this.blocked[kind]) return this.#refuse(browser);
     const gateway = net.connect({ port: this.port(), host: '127.0.0.1', allowHalfOpen: true });
     gateway.setNoDelay(true);
     this.lines.add(new Line(this, browser, gateway, { kind }));
     gateway.write(head);
     if (rest.length > 0) browser.unshift(rest);
+  }
+
+  // Half of the browser's end is not enough: a connection that nobody listens to is over when it says so.
+  #refuse(browser) {
+    endWithin(browser, this.isSilent ? SILENCE : LINGER);
+    browser.on('end', () => browser.destroySoon()).resume();
+    if (!this.isSilent) browser.end(REFUSED);
   }
 
   drop() {

@@ -22,6 +22,7 @@ import { Front } from './demo_front.mjs';
 import { quote } from './lab.mjs';
 
 const BODY_MAX = 4096;
+const BODY_PATIENCE = 5000; // ms
 const BURSTS_KEPT = 8;
 const BURST_MAX = 10000;
 const STEP = 20; // rows of a burst between two looks at how far it is
@@ -45,11 +46,6 @@ const flag = (otherwise) => (value, name) => {
   if (value === undefined && otherwise !== undefined) return otherwise;
   if (typeof value === 'boolean') return value;
   throw bad(`"${name}" must be true or false`);
-};
-const text = (pattern, otherwise) => (value, name) => {
-  if (value === undefined && otherwise !== undefined) return otherwise;
-  if (typeof value === 'string' && pattern.test(value)) return value;
-  throw bad(`"${name}" must match ${pattern}`);
 };
 
 // Takes what `shape` has from a body, and refuses anything else in it.
@@ -79,12 +75,14 @@ export class DemoServer {
   #short = new Map(); // pane -> seconds its next token lives
   #gatewayDeed = Promise.resolve();
   #writer = null;
+  #isOver = false;
 
   // lab: for SQL and tokens; gateway: the one behind it, which is killed; people: { key: { id, name, tenant, roles, project,
-  // version, automation } }, a pane's name is its person's key unless it has another
-  constructor({ lab, gateway, people }) {
+  // version, automation } }; panes: names of ways, beside one for each person
+  constructor({ lab, gateway, people, panes = [] }) {
     Object.assign(this, { lab, gateway, people });
-    this.front = new Front({ gatewayPort: () => gateway.port, answer: (request, response) => this.#answer(request, response) });
+    const names = [...Object.keys(people), ...panes];
+    this.front = new Front({ names, gatewayPort: () => gateway.port, answer: (...asked) => this.#answer(...asked) });
   }
 
   async start(port) {
@@ -101,10 +99,10 @@ export class DemoServer {
     return this.#made.has(id);
   }
 
+  // What is under way with the gateway or the database is not waited for: it ends with the lab.
   async close() {
+    this.#isOver = true;
     await this.front.close();
-    await this.#gatewayDeed;
-    await this.#writer?.close();
   }
 
   // ---------- requests ----------
@@ -148,6 +146,11 @@ export class DemoServer {
     }));
   }
 
+  #pane(name) {
+    if (this.front.ways.has(name)) return name;
+    throw new Refusal(404, '"pane" must be the key of one of /demo/people');
+  }
+
   #person(key) {
     if (typeof key === 'string' && Object.hasOwn(this.people, key)) return this.people[key];
     throw bad('"person" must be one of /demo/people');
@@ -157,7 +160,7 @@ export class DemoServer {
     const { person, seconds, pane } = want(body, {
       person: (key) => this.#person(key) && key,
       seconds: number(1, 86400, 600),
-      pane: text(/^[a-z0-9_-]{1,40}$/, body?.person),
+      pane: (name = body.person) => this.#pane(name),
     });
     const { id, tenant, roles } = this.people[person];
     const life = this.#short.get(pane) ?? seconds;
@@ -189,11 +192,9 @@ export class DemoServer {
     if (typeof what !== 'string') throw bad('"do" must say what');
     if (Object.hasOwn(ofAll, what)) return { done: what, ...(await ofAll[what]()) };
     const { pane, ...given } = body;
-    const name = text(/^[a-z0-9_-]{1,40}$/)(pane, 'pane');
-    const way = this.front.way(name);
-    if (!way) throw new Refusal(429, 'there are too many ways');
+    const way = this.front.ways.get(this.#pane(pane));
     if (what === 'expire') {
-      this.#short.set(name, want(given, { seconds: number(1, 3600, 5) }).seconds);
+      this.#short.set(pane, want(given, { seconds: number(1, 3600, 5) }).seconds);
       way.drop();
     } else {
       if (!Object.hasOwn(ofPane, what)) throw bad(`nothing called "${what.slice(0, 40)}" can be done`);
@@ -244,7 +245,7 @@ export class DemoServer {
   async #write(burst, tenant, every) {
     const { ids, project, n } = burst;
     this.#writer ??= this.lab.session();
-    for (let i = 0; i < ids.length; i += STEP) {
+    for (let i = 0; i < ids.length && !this.#isOver; i += STEP) {
       const rows = ids.slice(i, i + STEP).map(
         (id, j) => `INSERT INTO copilot.tasks (tenant_id, id, project_id, title)
           VALUES (${quote(tenant)}, '${id}', ${quote(project)}, 'Burst ${n}, ${i + j + 1} of ${ids.length}');
@@ -267,10 +268,15 @@ export class DemoServer {
 // A body of JSON. A foreign page could send plain text without asking, and is kept out by that as well.
 async function bodyOf(request) {
   if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) throw new Refusal(415, 'the body must be application/json');
+  const late = setTimeout(() => request.destroy(), BODY_PATIENCE);
   let body = '';
-  for await (const chunk of request.setEncoding('utf8')) {
-    body += chunk;
-    if (body.length > BODY_MAX) throw new Refusal(413, 'the body is too long');
+  try {
+    for await (const chunk of request.setEncoding('utf8')) {
+      body += chunk;
+      if (body.length > BODY_MAX) throw new Refusal(413, 'the body is too long');
+    }
+  } finally {
+    clearTimeout(late);
   }
   try {
     return JSON.parse(body);

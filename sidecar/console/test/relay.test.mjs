@@ -7,6 +7,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
+import { CONNECTIONS_MAX } from '../../../tools/demo_front.mjs';
 import { DemoServer } from '../../../tools/demo_server.mjs';
 import { until } from '../../../tools/lab.mjs';
 import { FrameFinder } from '../../../tools/demo_relay.mjs';
@@ -39,7 +40,7 @@ describe('the demo relay', { timeout: 60000 }, () => {
     const lab = { issuer: { token: (claims, seconds) => `${claims.sub}/${seconds}` } };
     const later = (what) => new Promise((resolve) => setTimeout(() => resolve(kills.push(what)), 30));
     const process = { port, stop: later, start: () => later('start') };
-    server = await new DemoServer({ lab, gateway: process, people }).start();
+    server = await new DemoServer({ lab, gateway: process, people, panes: ['ann2', 'bob'] }).start();
     host = `127.0.0.1:${server.front.port}`;
   });
   after(async () => {
@@ -59,14 +60,16 @@ describe('the demo relay', { timeout: 60000 }, () => {
     return body.way;
   };
 
-  // A connection that sends this head: { socket, text, error, gateway: its other end }
-  async function send(path, lines = [], { name = host, method = 'GET' } = {}) {
-    const socket = net.connect(server.front.port, '127.0.0.1');
+  // A connection that sends this head, or only `text`; with `keeps` it does not end when the other end does: { socket, text, error, closed }
+  async function send(path, lines = [], { name, method = 'GET', text = '', body = '', keeps = false, at = server.front } = {}) {
+    const socket = net.connect({ port: at.port, host: '127.0.0.1', allowHalfOpen: keeps });
     const end = { socket, text: '', error: null };
     socket.on('data', (data) => (end.text += data.toString('latin1')));
     socket.on('error', (error) => (end.error = error.code));
     end.closed = new Promise((resolve) => socket.on('close', resolve));
-    socket.write([`${method} ${path} HTTP/1.1`, `Host: ${name}`, ...lines, '', ''].join('\r\n'));
+    const head = [`${method} ${path} HTTP/1.1`, `Host: ${name ?? `127.0.0.1:${at.port}`}`, ...lines, '', ''].join('\r\n');
+    if (path === null) await once(socket, 'connect');
+    socket.write(path === null ? text : head + body);
     return end;
   }
   async function through(path, lines, options) {
@@ -276,8 +279,10 @@ describe('the demo relay', { timeout: 60000 }, () => {
     for (const [path, body, status, headers] of [
       ['chaos', { do: 'explode', pane: 'ann' }, 400],
       ['chaos', { do: 'constructor', pane: 'ann' }, 400],
-      ['chaos', { do: 'drop' }, 400],
-      ['chaos', { do: 'drop', pane: '../x' }, 400],
+      ['chaos', { do: 'drop' }, 404],
+      ['chaos', { do: 'drop', pane: '../x' }, 404],
+      ['chaos', { do: 'drop', pane: 'carl' }, 404],
+      ['token', { person: 'ann', pane: 'carl' }, 404],
       ['chaos', { do: 'drop', pane: 'ann', more: 1 }, 400],
       ['chaos', { do: 'delay', pane: 'ann', ms: -1 }, 400],
       ['chaos', { do: 'delay', pane: 'ann', ms: 1e9 }, 400],
@@ -304,9 +309,69 @@ describe('the demo relay', { timeout: 60000 }, () => {
     assert.deepEqual(kills, []);
   });
 
-  test('ways are bounded', async () => {
-    for (let i = 0; i < 256; i++) server.front.way(`w${i}`);
-    assert.equal((await ask('chaos', { do: 'drop', pane: 'one-more' })).status, 429);
+  test('there is a way for each person and no other: everything else is 404, as JSON, and nothing of it is kept', async () => {
+    const reached = behind.length;
+    for (const name of ['carl', 'ANN', 'ann%20', 'annx', '', '..', '__proto__', 'constructor', 'x'.repeat(4000)]) {
+      const end = await send(`/via/${name}/rpc/task.list`, UPGRADE);
+      await end.closed;
+      assert.match(end.text, /^HTTP\/1\.1 404 [^]*\r\nContent-Type: application\/json\r\n[^]*\r\n\r\n\{"error":\{"status":404,/, name);
+    }
+    assert.equal(behind.length, reached);
+    assert.deepEqual(Object.keys((await ask('counts')).body.ways), ['ann', 'ann2', 'bob']);
+  });
+
+  // what somebody does who then says nothing more, and never closes
+  const halves = {
+    'says nothing': () => send(null, [], { keeps: true }),
+    'says half a head': () => send(null, [], { keeps: true, text: 'GET / HTTP/1.1\r\nHost: ' }),
+    'says half a body': () => send('/demo/chaos', ['Content-Type: application/json', 'Content-Length: 100'], { keeps: true, method: 'POST' }),
+    'keeps what was refused': () => send('/via/carl', UPGRADE, { keeps: true }),
+    'keeps what was blocked': async () => {
+      await chaos({ do: 'block', on: true });
+      const near = await send('/via/ann', UPGRADE, { keeps: true });
+      await until('it is refused', () => near.text !== '');
+      await chaos({ do: 'block', on: false });
+      return near;
+    },
+    'keeps what the gateway has ended': async () => {
+      const { near, far } = await through('/via/ann/file', [], { keeps: true });
+      far.socket.end('all');
+      return near;
+    },
+  };
+  test('connections whose other end does not end them are ended, all within seconds', async () => {
+    await until('nothing is left of other tests', () => server.front.connections === 0);
+    const ends = [];
+    for (const make of Object.values(halves)) ends.push(await make());
+    assert.ok(server.front.connections >= 3);
+    await until('the end of all', () => server.front.connections === 0, { timeout: 8000 });
+    for (const { socket } of ends) socket.destroy();
+  });
+
+  test('connections are bounded, and who closes is let in again', async () => {
+    const ends = [];
+    for (let i = 0; i < CONNECTIONS_MAX + 10; i++) ends.push(await send(null));
+    const closed = await Promise.race(ends.slice(-10).map((end) => end.closed.then(() => true)));
+    assert.ok(closed);
+    assert.equal(server.front.connections, CONNECTIONS_MAX);
+    for (const { socket } of ends) socket.destroy();
+    await until('they have gone', () => server.front.connections === 0);
+    assert.equal((await ask('people')).status, 200);
+  });
+
+  test('the end comes at once, whatever is under way', async () => {
+    const people = { ann: { id: 'a', name: 'Ann', roles: ['client'], tenant: { id: 't', name: 'T', project: 'p' } } };
+    const never = new Promise(() => {});
+    const lab = { session: () => ({ query: () => never }) };
+    const other = await new DemoServer({ lab, gateway: { port: gateway.address().port, stop: () => never }, people }).start();
+    const at = { port: other.front.port };
+    const post = (what) => send('/demo/chaos', ['Content-Type: application/json', `Content-Length: ${what.length}`], { method: 'POST', at, body: what });
+    const ends = [await send(null, [], { at }), await send('/via/ann', UPGRADE, { at }), await post('{"do":"kill_gateway"}'), await post('{"do":"burst"}')];
+    await until('the burst', async () => ends[3].text.includes('"burst"'));
+    const began = performance.now();
+    await other.close();
+    assert.ok(performance.now() - began < 500);
+    for (const { closed } of ends) await closed;
   });
 
   test('the gateway is killed and started again, one after the other', async () => {

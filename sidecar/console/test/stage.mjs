@@ -23,7 +23,9 @@ const EXPECTED = /Failed to load resource|WebSocket connection to|net::ERR_|ERR_
 export class Stage {
   #contexts = [];
 
-  constructor(name, { options = {}, ...world } = {}) {
+  // panes: names of ways through the relay, beside those of the people
+  constructor(name, { options = {}, panes, ...world } = {}) {
+    this.panes = panes;
     const static_dir = path.join(top, 'sidecar/console/dist');
     this.world = new World(name, { ...world, options: { static_dir, ...options } });
   }
@@ -33,7 +35,7 @@ export class Stage {
     this.sql = this.world.sql;
     await setScene(this.sql);
     const { lab, gateway } = this.world;
-    this.server = await new DemoServer({ lab, gateway, people: cast }).start();
+    this.server = await new DemoServer({ lab, gateway, people: cast, panes: this.panes }).start();
     this.kit = await kit();
     this.browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium' });
     return this;
