@@ -19,6 +19,7 @@ const REVISION = `automation_version:${northwind.revision}`;
 const isPageOnly = process.env.DEMO_PAGE === '1'; // to the page at once
 const once = process.env.DEMO_ONCE === '1';
 const lab = new Lab(process.env.DEMO_DIR ?? 'tmp/demo', { settings: { track_commit_timestamp: 'on' } });
+const gatewayOptions = { drain_timeout: 500 }; // who ends the demo does not wait for whoever else is connected
 const consoleDir = path.join(top, 'sidecar/console/dist');
 let page = null; // the server of the console
 let mistakes = 0;
@@ -331,12 +332,13 @@ async function openConsole(gateway) {
 function invite(gateway, server) {
   heading('Play on');
   const { PGPORT } = lab.env;
-  const page = server ? bold(server.url) : dim('not built; needs npm: make console');
+  const page = server ? bold(server.url) : dim(`not built; why: ${lab.dir}/console.log`);
   console.log(`  console    ${page}`);
   console.log(`  SQL        psql -h 127.0.0.1 -p ${PGPORT} -U postgres ${lab.database}   (no password, for anybody on this machine)`);
   console.log(`  WebSocket  ${gateway.url}   (sub-protocol wrk.v1)`);
   console.log(`  pages      http://127.0.0.1:${gateway.port}/healthz  /readyz  /metrics`);
   console.log(`  a token    ${tokenOf(people.clara, 12 * 3600)}`);
+  console.log(`  logs       ${lab.dir}: gateway.log, cluster/server.log`);
   console.log(
     `\n  For example: UPDATE copilot.projects SET name = 'Renamed' WHERE id = '${northwind.project}';`,
   );
@@ -370,7 +372,7 @@ async function main() {
   console.log(
     `  PostgreSQL ${version} on port ${lab.env.PGPORT}, extension installed, tenants: ${northwind.name}, ${helios.name}`,
   );
-  const gateway = await lab.gateway(existsSync(consoleDir) ? { static_dir: consoleDir } : {}).start();
+  const gateway = await lab.gateway({ ...gatewayOptions, ...(existsSync(consoleDir) && { static_dir: consoleDir }) }).start();
   console.log(`  gateway on ${gateway.url}, process ${gateway.pid}`);
 
   heading('Who is there');
@@ -411,11 +413,12 @@ try {
   await Promise.race([main(), interrupted]);
 } catch (error) {
   mistakes++;
-  console.error(`\n${bad('The demo broke off:')} ${error.stack}`);
+  console.error(`\n${bad('The demo broke off:')} ${error.stack}\n\n  Logs: ${lab.dir}/*.log`);
 } finally {
   if (!once) console.log('\n  Stopping ...');
+  const left = Promise.allSettled(followers().map((follower) => follower?.stop()));
   await page?.close();
-  await Promise.allSettled(followers().map((follower) => follower?.stop()));
   await lab.close();
+  await left;
 }
 process.exit(mistakes === 0 && isOver ? 0 : 1);

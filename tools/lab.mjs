@@ -7,7 +7,7 @@
 
 import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -358,6 +358,8 @@ export class Lab {
       await gateway.stop();
     }
     await this.pooler?.stop();
+    const log = path.join(this.env.CLUSTER_DIR, 'server.log');
+    if (existsSync(log)) copyFileSync(log, path.join(this.dir, 'server.log')); // outlives the cluster
     // sessions in the middle of something end with their server
     await this.cluster('destroy');
     await Promise.all(this.#sessions.map((session) => session.close()));
