@@ -110,6 +110,8 @@ RETURNING tenant_id = regress.id('a', 0, 0) AS tenant, author_id = regress.id('0
 SAVEPOINT s;
 INSERT INTO copilot.messages (project_id, body, author_id) VALUES (regress.id('a', 4, 1), 'forged', regress.id('0', 1, 5));
 ROLLBACK TO s;
+INSERT INTO copilot.messages (project_id, body, author_name) VALUES (regress.id('a', 4, 1), 'in another name', 'Otto');
+ROLLBACK TO s;
 INSERT INTO copilot.messages (project_id, body, created_at) VALUES (regress.id('a', 4, 1), 'backdated', '2020-01-01');
 ROLLBACK TO s;
 INSERT INTO copilot.messages (project_id, body, type) VALUES (regress.id('a', 4, 1), 'ops', 'ops');
@@ -149,6 +151,11 @@ INSERT INTO copilot.user_roles (user_id, role) VALUES (regress.id('0', 1, 1), 'b
 INSERT INTO copilot.user_roles (user_id, role) VALUES (regress.id('0', 1, 4), 'admin');
 ROLLBACK;
 
+-- what people are called is for all of their tenant, addresses are for nobody but by the call that asks who it is
+:ada
+SELECT email FROM copilot.users;
+ROLLBACK;
+
 -- references cannot cross a tenant, whoever makes them
 UPDATE copilot.projects SET owner_id = regress.id('0', 1, 6) WHERE id = regress.id('a', 4, 1);
 UPDATE copilot.projects SET automation_id = regress.id('b', 2, 1) WHERE id = regress.id('a', 4, 1);
@@ -159,7 +166,7 @@ VALUES (regress.id('a', 0, 0), regress.id('b', 4, 1), 'x', regress.id('0', 1, 1)
 -- tasks
 :ann
 UPDATE copilot.tasks SET status = 'done' RETURNING title, completed_at IS NOT NULL AS completed;
-UPDATE copilot.tasks SET assignee_id = regress.id('0', 1, 4) WHERE assignee_id IS NOT NULL RETURNING title;
+UPDATE copilot.tasks SET assignee_id = regress.id('0', 1, 4) WHERE assignee_id IS NOT NULL RETURNING title, assignee_name;
 ROLLBACK;
 :bob
 UPDATE copilot.tasks SET status = 'in_progress' RETURNING title;
@@ -167,6 +174,17 @@ SAVEPOINT s;
 INSERT INTO copilot.tasks (project_id, title, kind) VALUES (regress.id('a', 4, 2), 'x', 'client_retention');
 ROLLBACK TO s;
 DELETE FROM copilot.tasks;
+ROLLBACK;
+
+-- a task says what its assignee is called, who is of the tenant; nobody says it for it, and nobody hears of others that way
+CREATE FUNCTION regress.hear(name text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'heard %', name; RETURN name; END $$;
+:otto
+UPDATE copilot.tasks SET assignee_id = regress.id('0', 1, 2) WHERE title = 'a1 general_todo' RETURNING assignee_name;
+UPDATE copilot.tasks SET assignee_id = NULL WHERE title = 'a1 general_todo' RETURNING assignee_name;
+SAVEPOINT s;
+UPDATE copilot.tasks SET assignee_id = regress.id('0', 1, 6) WHERE title = 'a1 general_todo' RETURNING regress.hear(assignee_name);
+ROLLBACK TO s;
+UPDATE copilot.tasks SET assignee_name = 'Gil';
 ROLLBACK;
 
 -- authorizers: one answer for what is not there, not ours or no id

@@ -51,6 +51,22 @@ SELECT regress.call('member.deactivate', jsonb_build_object('user_id', regress.i
 SELECT regress.call('member.deactivate', jsonb_build_object('user_id', :'bob_id'));
 SELECT regress.call('member.deactivate', jsonb_build_object('user_id', :'bob_id', 'reason', 'Moved on'));
 ROLLBACK;
+-- clients and who builds see what people are called, and their own address; operations staff see all
+:ann
+SELECT count(*), string_agg(m ->> 'email', ', ') FROM jsonb_array_elements(regress.call('member.list')::jsonb -> 'members') m;
+SELECT copilot.works_here('otto@example.com'), copilot.member_email(:'bob_id');
+ROLLBACK;
+:bob
+SELECT string_agg(m ->> 'email', ', ') FROM jsonb_array_elements(regress.call('member.list')::jsonb -> 'members') m;
+ROLLBACK;
+:otto
+SELECT count(m ->> 'email') = count(*) FROM jsonb_array_elements(regress.call('member.list')::jsonb -> 'members') m;
+-- ... of this tenant
+SELECT copilot.member_email(regress.id('0', 1, 7)), copilot.member_email(:'bob_id');
+ROLLBACK;
+:cleo
+SELECT copilot.works_here('otto@example.com'), copilot.works_here('bea@example.com');
+ROLLBACK;
 :gil
 SELECT count(*) FROM jsonb_array_elements(regress.call('member.list')::jsonb -> 'members') m WHERE m ->> 'name' IN ('Ann', 'Ada', 'Nell');
 ROLLBACK;

@@ -42,6 +42,13 @@ COMMIT;
 :bob
 SELECT p ->> 'name' FROM copilot.project_list('{}') r, jsonb_array_elements(r -> 'projects') p;
 SELECT regress.call('project.get', jsonb_build_object('id', regress.id('a', 4, 2)));
+SELECT copilot.project_get(jsonb_build_object('id', regress.id('a', 4, 1))) -> 'can';
+COMMIT;
+:otto
+SELECT copilot.project_get(jsonb_build_object('id', regress.id('a', 4, 1))) -> 'can';
+COMMIT;
+:ada
+SELECT copilot.project_get(jsonb_build_object('id', regress.id('a', 4, 1))) -> 'can';
 COMMIT;
 
 -- automation versions
@@ -73,6 +80,14 @@ ROLLBACK;
 SELECT regress.call('message.send', jsonb_build_object('project_id', regress.id('a', 4, 1), 'body', 'to staff', 'type', 'ops'));
 SELECT regress.call('message.send', jsonb_build_object('project_id', regress.id('a', 4, 1), 'body', 'to the client'));
 SELECT regress.call('message.send', jsonb_build_object('project_id', regress.id('a', 4, 2), 'body', 'elsewhere', 'type', 'ops'));
+ROLLBACK;
+-- a message says what its author was called when it was written, to who reads it and to who hears of it
+:otto
+SELECT regress.call('message.send', jsonb_build_object('project_id', regress.id('a', 4, 1), 'body', 'signed')) LIKE '%"author_name": "Otto"%' AS signed;
+UPDATE copilot.users SET name = 'Otto B.' WHERE id = regress.id('0', 1, 4) RETURNING name;
+SELECT m ->> 'author_name' FROM copilot.message_list(jsonb_build_object('project_id', regress.id('a', 4, 1), 'limit', 1)) r, jsonb_array_elements(r -> 'messages') m;
+RESET ROLE;
+SELECT payload -> 'data' ->> 'author_name' FROM wrk.event WHERE type = 'message.created' AND payload -> 'data' ->> 'body' = 'signed';
 ROLLBACK;
 -- a page at a time, each as far as its reader may see
 :ann

@@ -73,6 +73,7 @@ AS $$
 BEGIN
 	PERFORM copilot.put_permissions('invitation', 'tenant', '{read,create,revoke}', '{ops_admin,cs_admin,admin}');
 	PERFORM copilot.put_permissions('member', 'tenant', '{manage}', '{ops_admin,cs_admin,admin}');
+	PERFORM copilot.put_permissions('member', 'tenant', '{read_email}', copilot.ops_roles());
 	PERFORM copilot.put_policy('invitations', 'readable', 'who may see invitations',
 		'AS RESTRICTIVE USING ((SELECT wrk.can(''read'', ''invitation'')))');
 	-- the same rule as the policy "grant_role" of user_roles
@@ -143,6 +144,17 @@ $$;
 COMMENT ON FUNCTION copilot.invitation_send() IS
 'trigger of invitations: leaves the mail to whoever works on queue notifications, who gets the token with copilot.invitation_token(). Error: WK4L9 for more than 5 in a day to one address, or 1000 of a tenant';
 
+CREATE FUNCTION copilot.works_here(address text)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT wrk.can('create', 'invitation') AND EXISTS (
+		SELECT FROM copilot.users u JOIN copilot.tenant_users tu ON tu.user_id = u.id
+		WHERE lower(u.email) = lower(address) AND tu.tenant_id = copilot.as_uuid(wrk.tenant_id()) AND tu.status = 'active')
+$$;
+COMMENT ON FUNCTION copilot.works_here(text) IS
+'whether somebody of this address works in the caller''s tenant; NULL or false for who may not invite';
+
 CREATE FUNCTION copilot.invite(email text, roles text[], lifetime interval DEFAULT '7 days')
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
@@ -162,8 +174,7 @@ BEGIN
 			HINT = 'One or more of client, builder, qa, ops, ops_admin, cs_admin and admin.';
 	END IF;
 	PERFORM copilot.check_may_grant(roles);
-	IF EXISTS (SELECT FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id
-			   WHERE lower(u.email) = lower(address) AND tu.status = 'active') THEN
+	IF copilot.works_here(address) THEN
 		RAISE EXCEPTION '% works here already', address USING ERRCODE = 'WK409', HINT = 'Grant the roles instead.';
 	END IF;
 	UPDATE copilot.invitations i SET status = 'revoked'
@@ -420,13 +431,13 @@ COMMENT ON FUNCTION copilot.member_set_status(uuid, text, text) IS
 
 REVOKE ALL ON FUNCTION copilot.work_roles(), copilot.may_grant(text[]), copilot.check_may_grant(text[]),
 	copilot.make_access(), copilot.make_access_rights(), copilot.make_access_calls(), copilot.invitation_send(),
-	copilot.invite(text, text[], interval), copilot.invitation_token(uuid), copilot.invitation_revoke_by(),
+	copilot.works_here(text), copilot.invite(text, text[], interval), copilot.invitation_token(uuid), copilot.invitation_revoke_by(),
 	copilot.invitation_open(text), copilot.invitation_person(text, uuid, text),
 	copilot.invitation_accept(text, uuid, text, text, text, text, jsonb), copilot.check_last_admin(uuid),
 	copilot.user_role_keep_admin(), copilot.check_member(uuid), copilot.role_grant(uuid, text), copilot.role_revoke(uuid, text),
 	copilot.member_set_status(uuid, text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.work_roles(), copilot.may_grant(text[]), copilot.check_may_grant(text[]),
-	copilot.invite(text, text[], interval), copilot.check_last_admin(uuid), copilot.check_member(uuid),
+	copilot.works_here(text), copilot.invite(text, text[], interval), copilot.check_last_admin(uuid), copilot.check_member(uuid),
 	copilot.role_grant(uuid, text), copilot.role_revoke(uuid, text), copilot.member_set_status(uuid, text, text)
 	TO wrk_member;
 GRANT EXECUTE ON FUNCTION copilot.invitation_token(uuid),

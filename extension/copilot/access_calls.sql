@@ -150,12 +150,12 @@ BEGIN
 	wanted := copilot.want_choice(params, 'status', 'active', 'inactive');
 	page := copilot.want_page(params);
 	WITH found AS (
-		SELECT tu.user_id, tu.status, tu.joined_at, u.name, u.email, u.avatar_url, tu.last_seen_at
+		SELECT tu.user_id, tu.status, tu.joined_at, u.name, u.avatar_url, tu.last_seen_at
 		FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id
 		WHERE (tu.joined_at, tu.user_id) < (page.before_time, page.before_id) AND (wanted IS NULL OR tu.status = wanted)
 		ORDER BY tu.joined_at DESC, tu.user_id DESC LIMIT page.page_size + 1)
 	SELECT copilot.page_answer('members',
-		jsonb_agg(to_jsonb(f) || jsonb_build_object('roles', ARRAY(
+		jsonb_agg(to_jsonb(f) || jsonb_build_object('email', copilot.member_email(f.user_id), 'roles', ARRAY(
 			SELECT r.role FROM copilot.user_roles r WHERE r.user_id = f.user_id ORDER BY r.role)) ORDER BY f.joined_at DESC, f.user_id DESC),
 		array_agg(copilot.page_key(f.joined_at, f.user_id) ORDER BY f.joined_at DESC, f.user_id DESC), page.page_size)
 	INTO result FROM found f;
@@ -163,7 +163,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.call_member_list(jsonb) IS
-'call member.list {status (active, inactive), after, limit}: {members: [{user_id, name, email, avatar_url, status, roles, joined_at, last_seen_at}], next}, who joined last first. Error: WK400';
+'call member.list {status (active, inactive), after, limit}: {members: [{user_id, name, email, avatar_url, status, roles, joined_at, last_seen_at}], next}, who joined last first. email is for operations staff, and one''s own; else null. Error: WK400';
 
 CREATE FUNCTION copilot.call_member_deactivate(params jsonb)
 RETURNS jsonb

@@ -40,9 +40,9 @@ BEGIN
 		action_column => 'status', announce => true);
 	PERFORM wrk.enable_audit('copilot.user_roles', 'user_role', announce => true);
 	PERFORM wrk.enable_audit('copilot.project_members', 'project_member', announce => true);
-	PERFORM wrk.enable_audit('copilot.messages', 'message', exclude => '{edited_at,room_kind}', announce => true);
+	PERFORM wrk.enable_audit('copilot.messages', 'message', exclude => '{author_name,edited_at,room_kind}', announce => true);
 	PERFORM wrk.enable_audit('copilot.tasks', 'task', action_column => 'status', announce => true,
-		exclude => '{updated_at,completed_at,status_machine_version}');
+		exclude => '{assignee_name,updated_at,completed_at,status_machine_version}');
 
 	-- who sees such a row sees it whatever is in it
 	PERFORM wrk.enable_audit('copilot.automations', 'automation', exclude => '{updated_at}',

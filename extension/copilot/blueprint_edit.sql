@@ -69,6 +69,7 @@ BEGIN
 		CASE WHEN is_diff THEN wrk.blueprint_patch(base, edit) ELSE edit END,
 		-- against the present version there is nobody to be in conflict with
 		CASE WHEN mode = 'lww' OR last_known_version = was.current THEN 'lww' ELSE 'report' END);
+	m.conflicts := copilot.blueprint_name_rivals(was.tenant, version_id, last_known_version, was.current, m.conflicts);
 	IF mode = 'strict' AND last_known_version < was.current THEN
 		PERFORM copilot.blueprint_refuse(was.current, last_known_version, m.conflicts);
 	END IF;
@@ -148,7 +149,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION copilot.blueprint_apply(uuid, bigint, jsonb, text, text) IS
 'applies a diff (see wrk.blueprint_diff()) that was made from last_known_version to the blueprint as it is now, and returns {version, base, changed, conflicts, dropped_edges, event_id}; base is the version it was applied to, changed false if there was nothing left to do.
-mode, for what others have changed since as well: lww (the last writer, this one, wins; they are told by conflict.detected), ours (what is there stays), strict (the whole edit is refused). Edges whose node is gone are dropped. Once per key.
+mode, for what others have changed since as well: lww (the last writer, this one, wins; they are told by conflict.detected), ours (what is there stays), strict (the whole edit is refused). A conflict is one of wrk.blueprint_merge() with by and name: who made what was there (ours), null if that is not known. Edges whose node is gone are dropped. Once per key.
 Errors: WK400 bad_request, WK403 forbidden (role, or status of the version), WK404 not_found, WK409 conflict (strict; or the diff is not from that version), WK4S9 too_stale, WK413 too_large';
 
 CREATE FUNCTION copilot.blueprint_replace(version_id uuid, last_known_version bigint, document jsonb,
@@ -205,7 +206,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.call_blueprint_apply(jsonb) IS
-'call blueprint.apply {id, version, diff, mode}: {version, base, changed, conflicts, dropped_edges, event_id}; version is the one the diff was made from, mode lww (default), ours or strict. Errors: WK400, WK403, WK404, WK409 with {version, conflicts}, WK413, WK4S9 with {version, oldest}';
+'call blueprint.apply {id, version, diff, mode}: {version, base, changed, conflicts: [{kind, path, base, ours, theirs, by, name}], dropped_edges, event_id}; version is the one the diff was made from, mode lww (default), ours or strict. Errors: WK400, WK403, WK404, WK409 with {version, conflicts}, WK413, WK4S9 with {version, oldest}';
 
 CREATE FUNCTION copilot.call_blueprint_replace(params jsonb)
 RETURNS jsonb

@@ -215,13 +215,14 @@ BEGIN
 		GROUP BY l.author_id ORDER BY l.author_id
 	LOOP
 		PERFORM copilot.blueprint_emit('conflict.detected', jsonb_build_object(
-			'automation_version_id', version_id, 'version', current + 1, 'by', wrk.user_id()),
+			'automation_version_id', version_id, 'version', current + 1, 'by', wrk.user_id(),
+			'name', copilot.member_name(tenant, me)),
 			jsonb_build_object('conflicts', lost.conflicts), 'user:' || lost.author_id, tenant);
 	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION copilot.blueprint_tell_losers(uuid, uuid, bigint, bigint, jsonb, jsonb) IS
-'event conflict.detected {automation_version_id, version, by, conflicts} on the channel of each user whose change, made after the known version, was overwritten, and who still sees the automation version';
+'event conflict.detected {automation_version_id, version, by, name, conflicts} on the channel of each user whose change, made after the known version, was overwritten, and who still sees the automation version';
 
 CREATE FUNCTION copilot.blueprint_is_seen(tenant uuid, version_id uuid, wanted_user uuid)
 RETURNS boolean
@@ -276,6 +277,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION copilot.blueprint_losers(uuid, uuid, bigint, bigint, jsonb) IS
 'whose change each of the conflicts is with: the last one after the known version, up to the current one, that touches its path';
+
+CREATE FUNCTION copilot.blueprint_name_rivals(tenant uuid, version_id uuid, known bigint, current bigint,
+											  conflicts jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	asked jsonb;
+BEGIN
+	-- as a rule there is nobody to be looked for
+	IF conflicts = '[]' THEN
+		RETURN conflicts;
+	END IF;
+	-- of an edge that was drawn to a node that is gone, it is whoever deleted the node
+	SELECT jsonb_agg(CASE WHEN c ->> 'kind' = 'dangling_edge' AND NOT c ? 'ours'
+		THEN jsonb_set(c, '{path}', jsonb_build_array('nodes', c #> '{nodes,0}')) ELSE c END ORDER BY n)
+	INTO asked FROM jsonb_array_elements(conflicts) WITH ORDINALITY o (c, n);
+	RETURN (SELECT jsonb_agg(k.conflict || jsonb_build_object('by', l.author_id, 'name', u.name) ORDER BY k.n)
+		FROM jsonb_array_elements(conflicts) WITH ORDINALITY k (conflict, n)
+		LEFT JOIN copilot.blueprint_losers(tenant, version_id, known, current, asked) l ON l.n = k.n
+		LEFT JOIN copilot.users u ON u.id = l.author_id);
+END
+$$;
+COMMENT ON FUNCTION copilot.blueprint_name_rivals(uuid, uuid, bigint, bigint, jsonb) IS
+'the conflicts, each with by and name: who made what is there, as copilot.blueprint_losers() finds it; null for nobody, or somebody whom the caller may not see';
 
 CREATE FUNCTION copilot.blueprint_paths(part jsonb, prefix text[] DEFAULT '{}', in_array boolean DEFAULT false)
 RETURNS TABLE (path text[], is_order boolean)
@@ -388,8 +414,11 @@ REVOKE ALL ON FUNCTION copilot.make_blueprints(), copilot.blueprint_states(),
 	copilot.blueprint_tell_losers(uuid, uuid, bigint, bigint, jsonb, jsonb),
 	copilot.blueprint_is_seen(uuid, uuid, uuid), copilot.blueprint_losers(uuid, uuid, bigint, bigint, jsonb),
 	copilot.blueprint_paths(jsonb, text[], boolean),
+	copilot.blueprint_name_rivals(uuid, uuid, bigint, bigint, jsonb),
 	copilot.blueprint_at(uuid, uuid, bigint, jsonb, bigint), copilot.blueprint_oldest(uuid, uuid, bigint),
 	copilot.blueprint_retention() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.blueprint_states(), copilot.blueprint_check_status(text),
+	copilot.blueprint_losers(uuid, uuid, bigint, bigint, jsonb), copilot.blueprint_paths(jsonb, text[], boolean),
+	copilot.blueprint_name_rivals(uuid, uuid, bigint, bigint, jsonb),
 	copilot.blueprint_at(uuid, uuid, bigint, jsonb, bigint), copilot.blueprint_oldest(uuid, uuid, bigint)
 	TO wrk_member;

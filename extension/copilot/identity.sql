@@ -46,7 +46,7 @@ BEGIN
 	COMMENT ON TABLE copilot.users IS
 		'people, one row each, whatever tenants they work in; a member sees those of its own tenant';
 	COMMENT ON COLUMN copilot.users.email IS
-		'unique whatever its case; never writable by members, for a clash would tell of somebody unseen';
+		'unique whatever its case; never writable by members, for a clash would tell of somebody unseen, and not read by them but through copilot.member_email()';
 	PERFORM copilot.put_touch('users');
 
 	CREATE TABLE IF NOT EXISTS copilot.tenant_users (
@@ -77,11 +77,37 @@ BEGIN
 	IF has_table_privilege('wrk_member', 'copilot.users', 'SELECT') THEN
 		REVOKE SELECT ON copilot.users FROM wrk_member; -- an older installation granted all of it
 	END IF;
-	GRANT SELECT (id, email, name, avatar_url, created_at) ON copilot.users TO wrk_member;
+	IF has_column_privilege('wrk_member', 'copilot.users', 'email', 'SELECT') THEN
+		REVOKE SELECT (email) ON copilot.users FROM wrk_member; -- likewise
+	END IF;
+	-- addresses: by copilot.member_email()
+	GRANT SELECT (id, name, avatar_url, created_at) ON copilot.users TO wrk_member;
 	GRANT UPDATE (name, avatar_url) ON copilot.users TO wrk_member;
 END
 $$;
 COMMENT ON FUNCTION copilot.make_users() IS 'part of copilot.install(): tables users and tenant_users';
+
+CREATE FUNCTION copilot.member_name(tenant uuid, person uuid)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	-- through tenant_users: nobody learns what somebody else's people are called
+	SELECT u.name FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id
+	WHERE tu.tenant_id = tenant AND tu.user_id = person
+$$;
+COMMENT ON FUNCTION copilot.member_name(uuid, uuid) IS
+'what a person who works, or has worked, in a tenant is called now; NULL for anybody else. For triggers, which ask it without the policies: those look at all people of the tenant';
+
+CREATE FUNCTION copilot.member_email(person uuid)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+	SELECT u.email FROM copilot.tenant_users tu JOIN copilot.users u ON u.id = tu.user_id
+	WHERE tu.tenant_id = copilot.as_uuid(wrk.tenant_id()) AND tu.user_id = person
+		AND (person::text = wrk.user_id() OR wrk.can('read_email', 'member'))
+$$;
+COMMENT ON FUNCTION copilot.member_email(uuid) IS
+'address of a person of the caller''s tenant, for operations staff (permission "read_email" for members) and of oneself; else NULL. The only way to it for members: they read no column email';
 
 CREATE FUNCTION copilot.make_user_roles()
 RETURNS void
@@ -183,5 +209,6 @@ COMMENT ON FUNCTION copilot.register_permissions() IS
 'part of copilot.install(): what the product''s roles may do, for each type of resource nothing is known of yet';
 
 REVOKE ALL ON FUNCTION copilot.make_tenants(), copilot.make_users(), copilot.make_user_roles(),
-	copilot.register_roles(), copilot.ops_roles(),
+	copilot.member_name(uuid, uuid), copilot.member_email(uuid), copilot.register_roles(), copilot.ops_roles(),
 	copilot.register_permissions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION copilot.member_email(uuid) TO wrk_member;

@@ -134,7 +134,7 @@ CREATE FUNCTION copilot.message_answer(row_json jsonb)
 RETURNS jsonb
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN copilot.answer(row_json) - '{thread_id,room_kind,chat_id,workspace_id,deleted_by}'::text[];
-COMMENT ON FUNCTION copilot.message_answer(jsonb) IS 'a message as calls answer it';
+COMMENT ON FUNCTION copilot.message_answer(jsonb) IS 'a message as calls answer it; author_name is what its author was called then';
 
 CREATE FUNCTION copilot.message_send(params jsonb)
 RETURNS jsonb
@@ -172,7 +172,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.message_send(jsonb) IS
-'call message.send {project_id | automation_version_id | room_id, body, type: client (default), ops, internal_note, system; chat in a room, attachments: [{name, url, type, size}], tags, mentions: [user_id], anchor: {node | edge | section: id, path}}: the message. A message with an anchor is a comment on that part of the version''s blueprint. Errors: WK400, WK403, WK404';
+'call message.send {project_id | automation_version_id | room_id, body, type: client (default), ops, internal_note, system; chat in a room, attachments: [{name, url, type, size}], tags, mentions: [user_id], anchor: {node | edge | section: id, path}}: the message, with author_name. A message with an anchor is a comment on that part of the version''s blueprint. Errors: WK400, WK403, WK404';
 
 CREATE FUNCTION copilot.call_message_edit(params jsonb)
 RETURNS jsonb
@@ -262,7 +262,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.message_list(jsonb) IS
-'call message.list {project_id | automation_version_id | room_id, node, after, limit}: {messages, next} newest first, as far as the caller may read them; with node only comments on that node of the blueprint. A deleted one has deleted_at and no body; next is null on the last page. Errors: WK400, WK404';
+'call message.list {project_id | automation_version_id | room_id, node, after, limit}: {messages, next} newest first, as far as the caller may read them, each with author_name; with node only comments on that node of the blueprint. A deleted one has deleted_at and no body; next is null on the last page. Errors: WK400, WK404';
 
 REVOKE ALL ON FUNCTION copilot.want_thread(jsonb), copilot.want_attachments(jsonb),
 	copilot.want_tags(jsonb), copilot.want_anchor(jsonb, uuid), copilot.check_mentions(uuid[]),

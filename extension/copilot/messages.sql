@@ -62,7 +62,8 @@ BEGIN
 		ADD COLUMN IF NOT EXISTS anchor jsonb,
 		ADD COLUMN IF NOT EXISTS edited_at timestamptz,
 		ADD COLUMN IF NOT EXISTS deleted_at timestamptz,
-		ADD COLUMN IF NOT EXISTS deleted_by uuid;
+		ADD COLUMN IF NOT EXISTS deleted_by uuid,
+		ADD COLUMN IF NOT EXISTS author_name text;
 	PERFORM copilot.put_room_channels('messages', 'room_kind', 'room_id');
 	COMMENT ON COLUMN copilot.messages.room_kind IS 'kind of the room; kept by a trigger';
 	COMMENT ON COLUMN copilot.messages.thread_id IS 'the project, automation version or room';
@@ -70,6 +71,8 @@ BEGIN
 	COMMENT ON COLUMN copilot.messages.mentions IS 'people who are to notice it; told if they may read it';
 	COMMENT ON COLUMN copilot.messages.anchor IS
 		'what of the blueprint is commented on: {"node" | "edge" | "section": id, "path": [member, ...]}';
+	COMMENT ON COLUMN copilot.messages.author_name IS
+		'what the author was called then, for events to say it without a look-up by each who hears them; kept by a trigger';
 	COMMENT ON COLUMN copilot.messages.edited_at IS 'of the last change by its author; kept by a trigger';
 	COMMENT ON COLUMN copilot.messages.deleted_at IS 'whoever sets it empties the message; the time is the clock''s';
 	IF NOT EXISTS (SELECT FROM pg_constraint c
@@ -83,6 +86,8 @@ BEGIN
 		ON copilot.messages (tenant_id, thread_id, created_at, id) INCLUDE (type, author_id) WHERE deleted_at IS NULL;
 	CREATE OR REPLACE TRIGGER stamp_room BEFORE INSERT ON copilot.messages
 		FOR EACH ROW WHEN (NEW.room_id IS NOT NULL) EXECUTE FUNCTION copilot.message_stamp_room();
+	CREATE OR REPLACE TRIGGER name_author BEFORE INSERT ON copilot.messages
+		FOR EACH ROW WHEN (NEW.author_id IS NOT NULL) EXECUTE FUNCTION copilot.message_name_author();
 	CREATE OR REPLACE TRIGGER change BEFORE UPDATE ON copilot.messages
 		FOR EACH ROW EXECUTE FUNCTION copilot.message_change();
 	CREATE OR REPLACE TRIGGER tell_mentioned AFTER INSERT OR UPDATE OF mentions ON copilot.messages
@@ -196,6 +201,18 @@ END
 $$;
 COMMENT ON FUNCTION copilot.message_stamp_room() IS 'trigger of messages: room_kind is that of the room';
 
+CREATE FUNCTION copilot.message_name_author()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	NEW.author_name := copilot.member_name(NEW.tenant_id, NEW.author_id);
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION copilot.message_name_author() IS
+'trigger of messages: author_name is what the author is called; it needs no other right than to write the message';
+
 CREATE FUNCTION copilot.message_change()
 RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
@@ -278,6 +295,6 @@ COMMENT ON FUNCTION copilot.message_tell_mentioned() IS
 
 REVOKE ALL ON FUNCTION copilot.make_messages(), copilot.make_message_columns(), copilot.make_message_checks(),
 	copilot.make_message_rights(), copilot.thread_visible(), copilot.check_thread(uuid, uuid),
-	copilot.message_stamp_room(), copilot.message_change(),
+	copilot.message_stamp_room(), copilot.message_name_author(), copilot.message_change(),
 	copilot.message_is_read_by(uuid, uuid, uuid, uuid, uuid, text), copilot.message_tell_mentioned() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.check_thread(uuid, uuid) TO wrk_member;

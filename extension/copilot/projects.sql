@@ -137,6 +137,26 @@ $$;
 COMMENT ON FUNCTION copilot.may_join_project(text) IS
 'rights of the caller on the channel of a project; NULL for every id the caller does not see';
 
+CREATE FUNCTION copilot.project_rights(project uuid)
+RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+	-- the same rules as the policies, which have the last word
+	SELECT coalesce(array_agg(r.may ORDER BY r.may) FILTER (WHERE r.yes), '{}')
+	FROM (VALUES
+		('create_task', wrk.can('create', 'task') OR wrk.can('create_task', 'project', project::text)),
+		('update_task', wrk.can('update', 'task') OR wrk.can('update_task', 'project', project::text)),
+		('send_client', wrk.can('create', 'client_message')),
+		('send_ops', wrk.can('create', 'ops_message')),
+		('send_internal_note', wrk.can('create', 'internal_note')),
+		('delete_message', wrk.can('delete', 'message')),
+		('update', wrk.can('update', 'project')),
+		('manage', wrk.can('manage', 'project')),
+		('read_audit_log', wrk.can('read', 'audit_log'))) AS r (may, yes)
+$$;
+COMMENT ON FUNCTION copilot.project_rights(uuid) IS
+'what the caller may do in a project that they see, for pages that offer nothing which would be refused: create_task, update_task (of anybody; one''s own may be updated in any case), send_client, send_ops, send_internal_note (messages of this type), delete_message (of anybody), update, manage (members), read_audit_log';
+
 CREATE FUNCTION copilot.project_get(params jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path TO pg_catalog, pg_temp
@@ -151,7 +171,7 @@ BEGIN
 	IF result IS NULL THEN
 		RAISE EXCEPTION 'project not found' USING ERRCODE = 'WK404';
 	END IF;
-	RETURN result || jsonb_build_object('members', (
+	RETURN result || jsonb_build_object('can', copilot.project_rights(wanted), 'members', (
 		SELECT coalesce(jsonb_agg(jsonb_build_object('user_id', m.user_id, 'name', u.name, 'role', m.role)
 								  ORDER BY u.name, m.user_id, m.role), '[]')
 		FROM copilot.project_members m JOIN copilot.users u ON u.id = m.user_id
@@ -159,7 +179,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.project_get(jsonb) IS
-'call project.get {id}: the project and its members [{user_id, name, role}]. Errors: WK400, WK404';
+'call project.get {id}: the project, its members [{user_id, name, role}] and can: what the caller may do in it, as copilot.project_rights() says. Errors: WK400, WK404';
 
 CREATE FUNCTION copilot.project_list(params jsonb)
 RETURNS jsonb
@@ -199,7 +219,7 @@ COMMENT ON FUNCTION copilot.project_list(jsonb) IS
 'call project.list {status, kind, owner_id, automation_id, after, limit}: {projects, next} newest first; next is null on the last page. Error: WK400';
 
 REVOKE ALL ON FUNCTION copilot.make_projects(), copilot.make_project_members(),
-	copilot.project_member_sync(), copilot.may_join_project(text), copilot.project_get(jsonb),
+	copilot.project_member_sync(), copilot.may_join_project(text), copilot.project_rights(uuid), copilot.project_get(jsonb),
 	copilot.project_list(jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION copilot.may_join_project(text), copilot.project_get(jsonb),
+GRANT EXECUTE ON FUNCTION copilot.may_join_project(text), copilot.project_rights(uuid), copilot.project_get(jsonb),
 	copilot.project_list(jsonb) TO wrk_member;

@@ -39,9 +39,14 @@ BEGIN
 	CREATE INDEX IF NOT EXISTS tasks_version_idx ON copilot.tasks (tenant_id, automation_version_id);
 	CREATE INDEX IF NOT EXISTS tasks_assignee_idx
 		ON copilot.tasks (tenant_id, assignee_id, status, due_at);
+	ALTER TABLE copilot.tasks ADD COLUMN IF NOT EXISTS assignee_name text;
 	COMMENT ON TABLE copilot.tasks IS 'what is to be done in a project, for an automation version or for the tenant';
 	COMMENT ON COLUMN copilot.tasks.kind IS 'what it is about; client_retention is for operations staff only';
 	COMMENT ON COLUMN copilot.tasks.completed_at IS 'when status became done; kept by a trigger';
+	COMMENT ON COLUMN copilot.tasks.assignee_name IS
+		'what the assignee was called when the task was given to them; kept by a trigger';
+	CREATE OR REPLACE TRIGGER name_assignee BEFORE INSERT OR UPDATE OF assignee_id, assignee_name ON copilot.tasks
+		FOR EACH ROW EXECUTE FUNCTION copilot.task_name_assignee();
 	CREATE OR REPLACE TRIGGER complete BEFORE INSERT OR UPDATE ON copilot.tasks
 		FOR EACH ROW EXECUTE FUNCTION copilot.task_complete();
 	PERFORM copilot.put_touch('tasks');
@@ -63,6 +68,22 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.task_complete() IS 'trigger of tasks: completed_at is the time of the step to done, null for other statuses';
+
+CREATE FUNCTION copilot.task_name_assignee()
+RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF TG_OP = 'UPDATE' AND NEW.assignee_id IS NOT DISTINCT FROM OLD.assignee_id THEN
+		NEW.assignee_name := OLD.assignee_name;
+	ELSE
+		NEW.assignee_name := copilot.member_name(NEW.tenant_id, NEW.assignee_id);
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION copilot.task_name_assignee() IS
+'trigger of tasks: assignee_name is what the assignee is called; it needs no other right than to give the task to them';
 
 CREATE FUNCTION copilot.make_task_rights()
 RETURNS void
@@ -148,7 +169,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.task_create(jsonb) IS
-'call task.create {title, project_id, automation_version_id, kind, description, assignee_id, due_at, priority}: the task. Errors: WK400, WK403, WK404';
+'call task.create {title, project_id, automation_version_id, kind, description, assignee_id, due_at, priority}: the task, with assignee_name. Errors: WK400, WK403, WK404';
 
 CREATE FUNCTION copilot.task_update(params jsonb)
 RETURNS jsonb
@@ -192,7 +213,7 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 COMMENT ON FUNCTION copilot.task_update(jsonb) IS
-'call task.update {id, title, description, status, assignee_id, due_at, priority}: the task; what is absent stays, null empties description, assignee_id and due_at. Errors: WK400, WK403, WK404, WK409 for reopening a task of the system that it has made anew';
+'call task.update {id, title, description, status, assignee_id, due_at, priority}: the task, with assignee_name; what is absent stays, null empties description, assignee_id and due_at. Errors: WK400, WK403, WK404, WK409 for reopening a task of the system that it has made anew';
 
 CREATE FUNCTION copilot.task_list(params jsonb)
 RETURNS jsonb
@@ -228,9 +249,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.task_list(jsonb) IS
-'call task.list {project_id, automation_version_id, assignee_id, kind, status, after, limit}: {tasks, next} newest first, those the caller sees; next is null on the last page. Error: WK400';
+'call task.list {project_id, automation_version_id, assignee_id, kind, status, after, limit}: {tasks, next} newest first, those the caller sees, each with assignee_name; next is null on the last page. Error: WK400';
 
-REVOKE ALL ON FUNCTION copilot.make_tasks(), copilot.task_complete(), copilot.make_task_rights(),
+REVOKE ALL ON FUNCTION copilot.make_tasks(), copilot.task_complete(), copilot.task_name_assignee(), copilot.make_task_rights(),
 	copilot.check_assignee(uuid), copilot.task_create(jsonb), copilot.task_update(jsonb),
 	copilot.task_list(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.check_assignee(uuid), copilot.task_create(jsonb),

@@ -135,6 +135,7 @@ BEGIN
 	back := copilot.blueprint_step_back(was.tenant, version_id, step, redo);
 	base := copilot.blueprint_at(was.tenant, version_id, was.current, was.document, back.version);
 	m := copilot.blueprint_merged(base, was.document, wrk.blueprint_patch(base, back.inverse), 'report');
+	m.conflicts := copilot.blueprint_name_rivals(was.tenant, version_id, back.version, was.current, m.conflicts);
 	IF mode = 'strict' THEN
 		PERFORM copilot.blueprint_refuse(was.current, back.version, m.conflicts);
 	ELSIF m.conflicts @> '[{"kind": "dangling_edge"}]' THEN

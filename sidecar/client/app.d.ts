@@ -45,6 +45,17 @@ interface Loaded {
 
 // ---------- project ----------
 
+export type ProjectRight =
+  | 'create_task'
+  | 'update_task'
+  | 'send_client'
+  | 'send_ops'
+  | 'send_internal_note'
+  | 'delete_message'
+  | 'update'
+  | 'manage'
+  | 'read_audit_log';
+
 export interface Project {
   id: string;
   name: string;
@@ -56,6 +67,11 @@ export interface Project {
   checklist_progress: number;
   pricing_status: string;
   members: { user_id: string; name: string | null; role: string }[];
+  /**
+   * What this user may do here, as the database says it: offer nothing else. update_task is about anybody's task;
+   * one's own may be changed in any case. Read with the project, and again when roles have changed.
+   */
+  can: readonly ProjectRight[];
   [column: string]: any;
 }
 
@@ -134,6 +150,8 @@ export interface Task {
   kind: string;
   description: string | null;
   assignee_id: string | null;
+  /** What the assignee was called when the task was given to them; null while that is not known. */
+  assignee_name: string | null;
   due_at: string | null;
   priority: 'low' | 'normal' | 'high' | 'urgent';
   [column: string]: any;
@@ -192,6 +210,8 @@ export interface Message {
   /** Empty when it was deleted. */
   body: string;
   author_id: string | null;
+  /** What the author was called then; null of the system, and while it is being sent. */
+  author_name: string | null;
   created_at: string;
   edited_at: string | null;
   deleted_at: string | null;

@@ -73,8 +73,10 @@ export function merge(
 export interface BlueprintConflict extends Conflict {
   /** Version at which it came about. */
   version: number;
-  /** Who did what is theirs; null where that is not told. */
+  /** Who did what is theirs; null where that is not known. */
   by: string | null;
+  /** What they are called; null where that is not told, though `by` may be. */
+  name: string | null;
   /** Whose stands now. */
   won: 'ours' | 'theirs';
   /** Version that still has the nodes of a dangling edge. */

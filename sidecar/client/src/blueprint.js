@@ -49,7 +49,7 @@ export class BlueprintStore {
     this.#timers = new Timers(this.#env);
     this.#delay = delay;
     this.#emitter = new Emitter(onError);
-    this.#layers = new Layers((conflicts) => this.#note(conflicts, { at: this.version - 1, isMine: true }));
+    this.#layers = new Layers((conflicts) => this.#note(conflicts, { at: this.version - 1, isMine: true, by: this.#versions.by }));
     this.#versions = new Versions(this.#layers, {
       fetch: () => this.#call('blueprint.get'),
       pause: () => this.#pause(),
@@ -247,8 +247,8 @@ export class BlueprintStore {
 
   // ---------- conflicts ----------
 
-  #lost({ automation_version_id: id, version, by, conflicts = [] }) {
-    if (id === this.id) this.#note(conflicts, { version, by, at: version - 1, won: 'theirs' });
+  #lost({ automation_version_id: id, version, by, name = null, conflicts = [] }) {
+    if (id === this.id) this.#note(conflicts, { version, by, name, at: version - 1, won: 'theirs' });
   }
 
   #note(conflicts, about) {

@@ -1,8 +1,10 @@
 import { unique } from './env.js';
 import { RealtimeError } from './errors.js';
 
-// calls that change nothing: without a key, because an answer would be kept for it, and not worth a queue
-const READS = /\.(get|list|search|count|unread|unread_count|summary|preview|overview|history|receipts|online|room)$/;
+// Calls that change nothing: without a key, because an answer would be kept for it, and not worth a queue. Only words that
+// mean nothing else: a read that is taken for more waits, what is taken for a read may run twice.
+const READS =
+  /\.(get|list|search|count|unread|unread_count|summary|preview|overview|history|receipts|online|room|blame|diff|preferences|available_transitions)$/;
 const TIMEOUTS = 3; // of one call, while the connection lives
 const REFRESHES = 10; // tries of one call that needs a new token
 const LONGEST = 30000; // between two tries

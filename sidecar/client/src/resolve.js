@@ -49,11 +49,11 @@ export const isDrawn = (edge, { kind, base }) => kind === 'dangling_edge' && edg
 const OTHER_WAY = { edit_delete: 'delete_edit', delete_edit: 'edit_delete' };
 
 /** As who is here sees it: `ours` is theirs. isMine: it was found when an edit made here was merged, as `theirs`. */
-export function fromOurSide(conflict, { isMine, by = null, won = 'ours', ...about }) {
-  const { kind, ours, theirs, ...rest } = conflict;
+export function fromOurSide(conflict, { isMine, won = 'ours', ...about }) {
+  const { kind, ours, theirs, by = null, name = null, ...rest } = conflict;
   const seen = isMine ? { kind: OTHER_WAY[kind] ?? kind, ours: theirs, theirs: ours } : { kind, ours, theirs };
   // an edge goes with its node, whoever drew it
-  return { ...rest, ...seen, ...about, by, won: isDrawn(seen.ours, conflict) ? 'theirs' : won };
+  return { ...rest, ...seen, by, name, ...about, won: isDrawn(seen.ours, conflict) ? 'theirs' : won };
 }
 
 /** The edge that a decision brings back, although its node is gone; undefined if it does not. */

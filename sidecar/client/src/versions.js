@@ -8,6 +8,7 @@ const MOST_AHEAD = 200; // events that wait for those before them; past it the d
  */
 export class Versions {
   status = null; // of the automation version, when it was read
+  by = null; // whose change the layers are just taking
   #layers;
   #fetch; // resolves with { document, version, status }
   #pause; // between two readings
@@ -28,7 +29,7 @@ export class Versions {
 
   /** An event blueprint.updated. */
   take({ key, payload: { id, base, version, by, oversize, ...changes } }) {
-    this.#ahead.set(base, { version, key, changes, oversize });
+    this.#ahead.set(base, { version, key, by: by ?? null, changes, oversize });
     if (this.#ahead.size > MOST_AHEAD) {
       this.#ahead.clear();
       this.read();
@@ -65,12 +66,14 @@ export class Versions {
     const layers = this.#layers;
     if (!this.#isSynced) return;
     for (let next; (next = this.#ahead.get(layers.version)) && !next.oversize; ) {
+      this.by = next.by;
       try {
         layers.apply(next.changes, next.version, next.key);
       } catch {
         break;
       }
     }
+    this.by = null;
     for (const base of this.#ahead.keys()) if (base < layers.version) this.#ahead.delete(base);
     if (this.#ahead.size > 0) this.read();
     this.#told();

@@ -282,6 +282,18 @@ describe('TaskList', () => {
     assert.deepEqual(all.state.tasks.map(({ status }) => status), ['open', 'cancelled']);
   });
 
+  test('a task has the name of its assignee, whoever gave it to them, and never that of the one before', () => {
+    const names = () => tasks.state.tasks.map(({ assignee_name }) => assignee_name);
+    channel.emit('task.updated', { id: 't1', data: row(1, { assignee_id: 'A', assignee_name: 'Ann', updated_at: at(8) }) });
+    assert.deepEqual(names(), [null, 'Ann']);
+    tasks.update('t2', { assignee_id: 'A' });
+    tasks.update('t1', { assignee_id: 'B' });
+    assert.deepEqual(names(), ['Ann', null]);
+    channel.emit('task.updated', { id: 't1', data: row(1, { assignee_id: 'B', assignee_name: 'Bob', updated_at: at(9) }) }, { key: last().key, id: '5000' });
+    tasks.update('t1', { assignee_id: null });
+    assert.deepEqual(names(), ['Ann', null]);
+  });
+
   test('what is about another project now is not here any more', () => {
     channel.emit('task.updated', { id: 't1', data: row(1, { project_id: '2', updated_at: at(9) }) });
     assert.deepEqual(titles(), ['T2']);
@@ -339,11 +351,10 @@ describe('StatusChip', () => {
     client.methods['automation_version.available_transitions'] = () => steps;
   });
 
-  test('the status and the steps are the database\'s, without the blueprint, and nothing waits in a queue for them', async () => {
+  test('the status and the steps are the database\'s, without the blueprint', async () => {
     await begin();
     assert.deepEqual([chip.state.status, allowed(), Object.keys(chip.state.version)], ['live', ['paused', 'blocked'], ['id', 'status', 'number', 'updated_at']]);
     assert.deepEqual(chip.state.allowed[1], { to: 'blocked', label: 'to blocked', stateLabel: 'BLOCKED', needsReason: true, returns: false });
-    assert.equal(asked()[0].options.queue, false);
   });
 
   test('after a step of anybody there are no steps until those from there are known; late answers do not count', async () => {

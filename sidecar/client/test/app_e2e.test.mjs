@@ -74,6 +74,7 @@ describe('the application in two browsers', { timeout: 240000 }, () => {
     await until('delivered', () => states(mine)[0] === 'delivered');
     await until('unread at the other', () => theirs.state.unread === 1);
     assert.equal(theirs.state.messages[0].isOwn, false);
+    assert.deepEqual([mine, theirs].map(({ state }) => state.messages[0].author_name), ['Clara', 'Clara']);
     theirs.markRead();
     assert.equal(theirs.state.unread, 0);
     await until('read', () => states(mine)[0] === 'read');
@@ -138,6 +139,8 @@ describe('the application in two browsers', { timeout: 240000 }, () => {
     await until('there', () => theirs.state.tasks.length === before + 1 && mine.state.pending === 0);
     const [task] = theirs.state.tasks;
     assert.deepEqual([task.title, mine.state.tasks[0].key, mine.state.tasks[0].id], ['Call Ann', key, task.id]);
+    await mine.update(task.id, { assignee_id: northwind.bruno.id });
+    await until('assigned', () => theirs.state.tasks[0].assignee_name === 'Bruno' && mine.state.tasks[0].assignee_name === 'Bruno');
     await theirs.toggle(task.id);
     await until('done', () => mine.state.tasks[0].status === 'done' && theirs.state.pending === 0);
     await cut(mine, theirs);

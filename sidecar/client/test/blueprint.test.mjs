@@ -343,7 +343,7 @@ describe('BlueprintStore', () => {
   describe('conflicts', () => {
     const EDITS = { kind: 'edit_edit', path: ['nodes', 'a', 'data', 'label'], base: 'Mail' };
     const lose = (conflicts, version = server.version) =>
-      mine.emit('conflict.detected', { automation_version_id: 'V', version, by: 'X', conflicts });
+      mine.emit('conflict.detected', { automation_version_id: 'V', version, by: 'X', name: 'Xenia', conflicts });
     const decide = async (choice) => {
       await store.resolve(store.conflicts[0], choice);
       assert.deepEqual(store.conflicts, []);
@@ -353,9 +353,10 @@ describe('BlueprintStore', () => {
       store.edit(relabel('a', 'mine'));
       await clock.advance(500);
       happen(changeOf('a', 'theirs'));
-      await confirm(sent()[0], { base: 4, conflicts: [{ ...EDITS, ours: 'theirs', theirs: 'mine' }] });
+      await confirm(sent()[0], { base: 4, conflicts: [{ ...EDITS, ours: 'theirs', theirs: 'mine', by: 'X', name: 'Xenia' }] });
       const [conflict] = store.conflicts;
       assert.deepEqual([conflict.ours, conflict.theirs, conflict.won, conflict.version], ['mine', 'theirs', 'ours', 5]);
+      assert.deepEqual([conflict.by, conflict.name], ['X', 'Xenia']);
     });
 
     test('in which this side was deleting are named for this side', async () => {
@@ -370,7 +371,7 @@ describe('BlueprintStore', () => {
     test('that one lost are listed; those of other blueprints are not', () => {
       lose([{ ...EDITS, ours: 'mine', theirs: 'theirs' }]);
       mine.emit('conflict.detected', { automation_version_id: 'W', version: 3, conflicts: [EDITS] });
-      assert.deepEqual(store.conflicts.map(({ ours, won, by }) => [ours, won, by]), [['mine', 'theirs', 'X']]);
+      assert.deepEqual(store.conflicts.map(({ ours, won, by, name }) => [ours, won, by, name]), [['mine', 'theirs', 'X', 'Xenia']]);
     });
 
     test('are kept up to a hundred', () => {
@@ -383,7 +384,7 @@ describe('BlueprintStore', () => {
       await clock.advance(500);
       store.edit(relabel('a', 'mine'));
       happen(changeOf('a', 'theirs'));
-      assert.deepEqual(store.conflicts.map(({ ours, theirs, won }) => [ours, theirs, won]), [['mine', 'theirs', 'ours']]);
+      assert.deepEqual(store.conflicts.map(({ ours, theirs, won, by, name }) => [ours, theirs, won, by, name]), [['mine', 'theirs', 'ours', 'X', null]]);
     });
 
     test('are decided for ours or theirs by an edit, by none if it is so already', async () => {

@@ -227,6 +227,17 @@ describe('unknown outcomes', () => {
 });
 
 describe('the queue', () => {
+  test('what only reads has no key and does not count as waiting; what may write has one', async () => {
+    const w = world();
+    const reads = ['project.get', 'task.list', 'notification.preferences', 'automation_version.available_transitions', 'history.diff', 'history.blame'];
+    for (const method of reads) w.client.call(method).catch(() => {});
+    assert.equal(w.client.sync.pending, 0);
+    for (const method of ['task.update', 'notification.set_preference', 'automation_version.transition', 'room.list_add']) w.client.call(method).catch(() => {});
+    assert.equal(w.client.sync.pending, 4);
+    await w.clock.advance(100);
+    assert.deepEqual(w.keys().map((key) => key !== undefined), [...reads.map(() => false), true, true, true, true]);
+  });
+
   test('offline calls wait, and are made when the network is back; sync says how many and since when', async () => {
     const w = world();
     w.client.connect();

@@ -166,6 +166,26 @@ describe('client and gateway', { timeout: 240000 }, () => {
     assert.equal(bodies, 'offline 1,offline 2,offline 3,offline 4,offline 5');
   });
 
+  test('of the calls there are, none that writes is taken for a read, and few that read for more', async () => {
+    const rows = await world.sql.query(`SELECT string_agg(r.method || ' ' || p.provolatile::text, ',' ORDER BY r.method)
+      FROM wrk.rpc r JOIN pg_proc p ON p.oid = r.function::regprocedure`);
+    const client = open(clara);
+    const isRead = (method) => {
+      const given = new AbortController();
+      const { pending } = client.sync;
+      client.call(method, {}, { signal: given.signal }).catch(() => {});
+      const is = client.sync.pending === pending;
+      given.abort();
+      return is;
+    };
+    const methods = rows.split(',').map((line) => line.split(' '));
+    const wrong = methods.filter(([method, volatility]) => isRead(method) !== (volatility === 's')).map(([method]) => method);
+    // these write nothing: what they ask takes a lock, or is C; the others' last words could mean more
+    const volatile = ['automation_version.available_transitions', 'automation_version.history', 'commitment.preview'];
+    const careful = ['admin.failed_jobs', 'automation_version.intake', 'blueprint.import'];
+    assert.deepEqual(wrong, [...volatile, ...careful].sort());
+  });
+
   test('a token that expires in the open page is replaced, and nobody notices', async () => {
     const reasons = [];
     const client = open(clara, { getToken: ({ reason }) => (reasons.push(reason), world.token(clara, { seconds: 8 })) });

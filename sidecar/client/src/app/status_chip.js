@@ -106,8 +106,7 @@ export class StatusChip extends Cache {
   }
 
   #steps() {
-    // not worth a queue
-    return this._call('automation_version.available_transitions', { id: this.#id }, { queue: false });
+    return this._call('automation_version.available_transitions', { id: this.#id });
   }
 
   #ask() {

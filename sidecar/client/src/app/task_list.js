@@ -20,6 +20,7 @@ export class TaskList extends Cache {
   #hasMore = false;
   #keys = new Keys(); // of those that were made here
   #shown = new WeakMap(); // row -> task
+  #names = new Map(); // of assignees: a row that is changed here has the name of the one before
 
   constructor(client, resource, { cancelled = false, most = 1000, ...options } = {}) {
     super(client, options);
@@ -90,6 +91,7 @@ export class TaskList extends Cache {
   }
 
   _fill({ tasks, hasMore, answers }) {
+    tasks.forEach((row) => this.#meet(row));
     this.#hasMore = hasMore;
     this.#all.load(tasks, answers);
   }
@@ -97,6 +99,7 @@ export class TaskList extends Cache {
   #take(event) {
     const { data } = event.payload;
     const [[name, value]] = Object.entries(this.#about);
+    if (data) this.#meet(data);
     // what is about something else now is not here any more
     const isGone = data && data[name] !== value;
     this.#all.take(isGone ? { ...event, type: 'task.deleted' } : event);
@@ -107,9 +110,14 @@ export class TaskList extends Cache {
     return quiet(begin().done.then(() => {}));
   }
 
+  #meet({ assignee_id, assignee_name }) {
+    if (assignee_id) this.#names.set(assignee_id, assignee_name);
+  }
+
   // The same object for the same row.
   #task(row) {
-    if (!this.#shown.has(row)) this.#shown.set(row, { ...row, key: this.#keys.of(row.id) });
+    const assignee_name = this.#names.get(row.assignee_id) ?? null;
+    if (!this.#shown.has(row)) this.#shown.set(row, { ...row, assignee_name, key: this.#keys.of(row.id) });
     return this.#shown.get(row);
   }
 }
