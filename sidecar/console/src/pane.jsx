@@ -4,6 +4,7 @@ import { Suspense, useEffect, useState } from 'react';
 import { createRealtimeClient } from '@wrk-copilot/realtime';
 import { RealtimeProvider } from '@wrk-copilot/realtime/react';
 
+import { useWay } from './chaos/ways.js';
 import { showClient } from './clients.js';
 import { ConnectionLight } from './parts/connection_light.jsx';
 import { PersonChooser } from './parts/person_chooser.jsx';
@@ -32,17 +33,18 @@ function useClientOf(demo, person) {
   return client;
 }
 
-export function Pane({ demo, person, view, setView, others, become, close }) {
+export function Pane({ demo, person, isHidden, view, setView, others, become, close }) {
   const client = useClientOf(demo, person);
+  const { offline } = useWay(person.key);
   const { component: View } = views.find(({ key }) => key === view) ?? views[0];
   if (!client) return null;
   return (
     <RealtimeProvider client={client}>
-      <section className="pane" aria-label={person.name} data-person={person.key}>
+      <section className="pane" aria-label={person.name} data-person={person.key} hidden={isHidden}>
         <header className="pane-top">
           <PersonChooser person={person} others={others} become={become} close={close} />
           <Tabs label={`Views of ${person.name}`} tabs={views} chosen={view} choose={setView} />
-          <ConnectionLight />
+          <ConnectionLight isCut={offline} />
         </header>
         <div className="pane-body">
           <Suspense fallback={<p className="waiting">One moment ...</p>}>

@@ -1,7 +1,7 @@
 // The bar at the foot of the page, in the demo only: faults to order, and what came of them. It looks on while it is
 // folded, too.
 import './chaos.css';
-import { useCallback, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { RealtimeProvider } from '@wrk-copilot/realtime/react';
 
@@ -11,7 +11,9 @@ import { Icon } from '../parts/icon.jsx';
 import { AllFaults, PaneFaults } from './faults.jsx';
 import { Figures, agreement } from './figures.jsx';
 import { useCounts } from './use_counts.js';
+import { useTraces } from './use_traces.js';
 import { Watch } from './watch.jsx';
+import { setWays } from './ways.js';
 
 const number = new Intl.NumberFormat('en');
 
@@ -53,10 +55,16 @@ export function ChaosBar({ demo, people }) {
   const clients = useClients();
   const announce = useAnnounce();
   const toggle = useRef(null);
+  const body = useRef(null);
+  const [notes, trace] = useTraces(clients, announce);
+  useEffect(() => setWays({ ...counts?.ways }), [counts]);
+  // where the page is longer than the window, it would open out of sight
+  useEffect(() => void (isOpen && body.current.scrollIntoView({ block: 'nearest' })), [isOpen]);
 
   const order = async (what, said) => {
     try {
       setProblem('');
+      if (what.do === 'expire') trace(people.find(({ key }) => key === what.pane));
       await demo.chaos(what);
       announce(said);
     } catch (error) {
@@ -86,7 +94,7 @@ export function ChaosBar({ demo, people }) {
         );
       })}
       <div className="chaos-top">
-        <button ref={toggle} type="button" className="chaos-toggle" aria-expanded={isOpen} aria-controls="chaos-body" onClick={() => setOpen(!isOpen)}>
+        <button ref={toggle} type="button" className="text-button chaos-toggle" aria-expanded={isOpen} aria-controls="chaos-body" onClick={() => setOpen(!isOpen)}>
           <Icon name={isOpen ? 'chevron_down' : 'chevron_right'} />
           Chaos
         </button>
@@ -97,10 +105,17 @@ export function ChaosBar({ demo, people }) {
           </button>
         )}
       </div>
-      <div id="chaos-body" className="chaos-body" hidden={!isOpen}>
+      <div id="chaos-body" className="chaos-body" hidden={!isOpen} ref={body}>
         <div className="chaos-faults">
           <PaneFaults people={people} ways={counts?.ways ?? {}} order={order} />
           <AllFaults people={people} bursts={counts?.bursts ?? []} order={order} />
+          <ul className="chaos-notes" aria-label="What became of tokens">
+            {people.filter(({ key }) => notes[key]).map(({ key }) => (
+              <li key={key} data-trace={key}>
+                {notes[key]}
+              </li>
+            ))}
+          </ul>
           <p role="alert" className="chaos-problem">
             {problem}
           </p>

@@ -1,4 +1,6 @@
 // What came of it: a line a pane, with what was expected and seen, and the document's hash.
+import { useWay } from './ways.js';
+
 const number = new Intl.NumberFormat('en');
 
 const NOTHING = { expected: 0, seen: 0, missing: 0, twice: 0, isMissed: false };
@@ -25,7 +27,9 @@ export function Figures({ people, seen, states }) {
       <thead>
         <tr>
           <th scope="col">Person</th>
-          <th scope="col">Connection</th>
+          <th scope="col" className="chaos-wide">
+            Connection
+          </th>
           <th scope="col" className="chaos-number">
             Expected
           </th>
@@ -51,12 +55,13 @@ export function Figures({ people, seen, states }) {
 }
 
 function Line({ person, seen, state }) {
+  const isCut = useWay(person.key).offline;
   const { expected, seen: heard, missing, twice, isMissed } = seen.figures ?? NOTHING;
   const verdict = isMissed ? 'bad' : missing > 0 ? 'waiting' : 'good';
   return (
     <tr data-tally={person.key} data-expected={expected} data-seen={heard} data-missed={missing} data-twice={twice} data-hash={seen.hash}>
       <th scope="row">{person.name}</th>
-      <td>{seen.state ?? 'none'}</td>
+      <td className="chaos-wide">{isCut && seen.state !== 'connected' ? `cut off, ${seen.state}` : (seen.state ?? 'none')}</td>
       <td className="chaos-number">{number.format(expected)}</td>
       <td className="chaos-number">{number.format(heard)}</td>
       <td className="chaos-number" data-verdict={verdict}>
@@ -69,8 +74,10 @@ function Line({ person, seen, state }) {
       <td>
         {seen.hash ? (
           <>
-            <span className="chaos-note">version {seen.version} </span>
-            <code>{seen.hash.slice(0, 12)}</code>{' '}
+            <span className="chaos-wide">
+              <span className="chaos-note">version {seen.version} </span>
+              <code>{seen.hash.slice(0, 12)}</code>{' '}
+            </span>
             <span className="chaos-state" data-state={seen.isPending ? 'waiting' : state}>
               {seen.isPending ? 'not saved yet' : { equal: 'equal', different: 'different', alone: '' }[state]}
             </span>

@@ -1,4 +1,6 @@
 // Who this pane is, and who it could be instead.
+import { IconButton } from './icon_button.jsx';
+
 export function PersonChooser({ person, others, become, close }) {
   const choose = ({ target }) => become(others.find(({ key }) => key === target.value));
   return (
@@ -13,11 +15,7 @@ export function PersonChooser({ person, others, become, close }) {
           ))}
         </select>
       </label>
-      {close && (
-        <button type="button" className="button quiet" onClick={close} aria-label={`Close ${person.name}'s pane`}>
-          Close
-        </button>
-      )}
+      {close && <IconButton icon="close" label={`Close ${person.name}'s pane`} onClick={close} />}
     </div>
   );
 }

@@ -1,6 +1,8 @@
 // Light, dark, or as the system says; remembered by this browser.
 import { useEffect, useState } from 'react';
 
+import { Icon } from './icon.jsx';
+
 const KEY = 'wrk-theme';
 const next = { system: 'light', light: 'dark', dark: 'system' };
 
@@ -12,7 +14,8 @@ export function ThemeSwitch() {
     localStorage.setItem(KEY, theme);
   }, [theme]);
   return (
-    <button type="button" className="button quiet" onClick={() => setTheme(next[theme])}>
+    <button type="button" className="button quiet small theme" onClick={() => setTheme(next[theme])}>
+      <Icon name="theme" />
       Theme: {theme}
     </button>
   );

@@ -17,7 +17,7 @@ const Row = memo(function Row({ entry, isHere, document, go, takeBack }) {
   const sentence = told(entry, document);
   return (
     <li className="change" data-version={entry.version} data-here={isHere || undefined} ref={row}>
-      <button type="button" className="change-main" aria-current={isHere ? 'true' : undefined} onClick={() => go(entry.version)}>
+      <button type="button" className="row-button change-main" aria-current={isHere ? 'true' : undefined} onClick={() => go(entry.version)}>
         <Avatar id={entry.by ?? 'system'} name={who(entry)} size="s" />
         <span className="change-text">
           <span className="change-what">{sentence.replace(`${who(entry)} `, '')}</span>

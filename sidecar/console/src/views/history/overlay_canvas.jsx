@@ -4,15 +4,17 @@ import './overlay.css';
 
 import { useMemo, useState } from 'react';
 
-import { Background, Controls, ReactFlow } from '@xyflow/react';
+import { Background, ReactFlow } from '@xyflow/react';
 
+import { BackEdge } from '../project/back_edge.jsx';
 import { useFar } from '../project/far.js';
 import { FlowEdges, FlowNodes, nodesOf } from '../project/flow.js';
 import { NodeCard } from '../project/node_card.jsx';
+import { ViewButtons } from '../project/view_buttons.jsx';
 import { BlameCard } from './blame_card.jsx';
 
 const nodeTypes = { card: NodeCard };
-const fit = { padding: { x: '28px', top: '36px', bottom: '60px' }, maxZoom: 1 };
+const edgeTypes = { back: BackEdge };
 const MANY = 300;
 
 export function OverlayCanvas({ drawing, ...about }) {
@@ -20,7 +22,7 @@ export function OverlayCanvas({ drawing, ...about }) {
   const [pointed, setPointed] = useState(null);
   const marks = useMemo(() => new Map([...drawing.nodes].map(([id, diff]) => [id, MARKS[diff]])), [drawing.nodes]);
   const nodes = useMemo(() => flow.nodes.of(drawing.document, { marks }), [flow, drawing.document, marks]);
-  const edges = useMemo(() => flow.edges.of(drawing.document, { marks: drawing.edges }), [flow, drawing]);
+  const edges = useMemo(() => flow.edges.of(drawing.document, { marks: drawing.edges, isMany: nodes.length > MANY }), [flow, drawing, nodes]);
   const far = useFar();
   const node = pointed !== null && nodesOf(drawing.document).find(({ id }) => String(id) === pointed);
   const focused = ({ target }) => setPointed(target.closest('.react-flow__node')?.dataset.id ?? null);
@@ -30,6 +32,7 @@ export function OverlayCanvas({ drawing, ...about }) {
         nodes={nodes}
         edges={edges}
         nodeTypes={nodeTypes}
+        edgeTypes={edgeTypes}
         nodesDraggable={false}
         nodesConnectable={false}
         elementsSelectable={false}
@@ -39,14 +42,12 @@ export function OverlayCanvas({ drawing, ...about }) {
         onNodeMouseEnter={(_, { id }) => setPointed(id)}
         onNodeMouseLeave={() => setPointed(null)}
         onlyRenderVisibleElements={nodes.length > MANY}
-        fitView
-        fitViewOptions={fit}
         minZoom={0.05}
         maxZoom={2}
         attributionPosition="bottom-left"
       >
         <Background gap={20} size={1.4} />
-        <Controls showInteractive={false} fitViewOptions={fit} position="top-left" />
+        <ViewButtons isMany={nodes.length > MANY} />
       </ReactFlow>
       {node && <BlameCard key={pointed} node={node} {...about} />}
     </div>

@@ -4,7 +4,7 @@ import { ReactFlowProvider } from '@xyflow/react';
 import { useAnnounce } from '../../parts/announce.jsx';
 import { ErrorLine } from '../../parts/error_line.jsx';
 import { Icon } from '../../parts/icon.jsx';
-import { IconButton } from '../../parts/icon_button.jsx';
+import { StepButtons } from '../project/step_buttons.jsx';
 import { useStepsBack } from '../project/use_steps_back.js';
 import { isEditable } from '../project/use_editor.js';
 import { ChangeList } from './change_list.jsx';
@@ -54,8 +54,7 @@ export function Travel({ versionId }) {
           {entry ? told(entry, drawing.document) : isCurrent ? 'The current version.' : `Version ${at}.`}
         </p>
         <Against against={against} set={setAgainst} isCurrent={isCurrent} />
-        <IconButton icon="undo" label="Undo my last edit" onClick={back.undo} disabled={!canEdit} />
-        <IconButton icon="redo" label="Redo my last edit" onClick={back.redo} disabled={!canEdit} />
+        <StepButtons back={back} document={blueprint.document} canEdit={canEdit} />
         <button type="button" className="button small" disabled={isCurrent || !canEdit || travel.isReading} onClick={reverts.bringBack}>
           <Icon name="history" />
           Bring back version {at}

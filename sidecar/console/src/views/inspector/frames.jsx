@@ -46,7 +46,7 @@ function Filter({ filter, setFilter, types }) {
       <fieldset className="segments">
         <legend className="unseen">Direction</legend>
         {directions.map(({ value, title }) => (
-          <label key={title}>
+          <label key={title} className="segment">
             <input type="radio" name={name} checked={filter.direction === value} onChange={() => set({ direction: value })} />
             {title}
           </label>

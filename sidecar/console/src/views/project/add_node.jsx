@@ -27,7 +27,7 @@ export function AddNode({ editor, frame, announce }) {
     <Menu icon="add" label="Add node" title="Kinds of node" disabled={!editor.canEdit}>
       {(close) =>
         kinds.map(([type, label]) => (
-          <button key={type} type="button" className="menu-item" onClick={() => (close(), add(type, label))}>
+          <button key={type} type="button" className="row-button menu-item" onClick={() => (close(), add(type, label))}>
             {label}
           </button>
         ))

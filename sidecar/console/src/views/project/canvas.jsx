@@ -4,19 +4,18 @@ import './canvas_look.js';
 
 import { useMemo, useState } from 'react';
 
-import { Background, Controls, MiniMap, ReactFlow } from '@xyflow/react';
+import { Background, MiniMap, ReactFlow } from '@xyflow/react';
 
+import { BackEdge } from './back_edge.jsx';
 import { Cursors, usePointer } from './cursors.jsx';
 import { useFar } from './far.js';
 import { FlowEdges, FlowNodes } from './flow.js';
 import { NodeCard } from './node_card.jsx';
+import { ViewButtons } from './view_buttons.jsx';
 
 const nodeTypes = { card: NodeCard };
+const edgeTypes = { back: BackEdge };
 const MANY = 300; // nodes; past it only those in sight are in the page
-// above the sheet with the properties of what is selected
-const fit = { padding: { x: '28px', top: '36px', bottom: '190px' }, maxZoom: 1 };
-// of a large document what can be read; the overview has the rest
-const fitPart = { ...fit, minZoom: 0.4 };
 const overview = { width: 150, height: 96 };
 const plainEdges = { type: 'straight', interactionWidth: 0 };
 
@@ -45,7 +44,11 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
     () => flow.nodes.of(document, { selected: selection.nodes, places, marks }),
     [flow, document, selection.nodes, places, marks],
   );
-  const edges = useMemo(() => flow.edges.of(document, { selected: selection.edges }), [flow, document, selection.edges]);
+  const isMany = nodes.length > MANY;
+  const edges = useMemo(
+    () => flow.edges.of(document, { selected: selection.edges, places, isMany }),
+    [flow, document, selection.edges, places, isMany],
+  );
   const pointer = usePointer(cursors);
   const far = useFar();
   const onNodesChange = (changes) => {
@@ -57,13 +60,13 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
     event.preventDefault();
     editor.removeSelected();
   };
-  const isMany = nodes.length > MANY;
   return (
     <div className="canvas" data-far={far} onKeyDown={onKeyDown} {...pointer}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
         nodeTypes={nodeTypes}
+        edgeTypes={edgeTypes}
         onNodesChange={onNodesChange}
         onEdgesChange={(changes) => selection.take('edges', choices(changes))}
         onConnect={editor.connect}
@@ -72,15 +75,13 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
         edgesFocusable={!isMany}
         deleteKeyCode={null}
         onlyRenderVisibleElements={isMany}
-        fitView
-        fitViewOptions={isMany ? fitPart : fit}
         defaultEdgeOptions={isMany ? plainEdges : undefined}
         minZoom={0.05}
         maxZoom={2}
         attributionPosition="bottom-left"
       >
         <Background gap={20} size={1.4} />
-        <Controls showInteractive={false} fitViewOptions={fit} position="top-left" />
+        <ViewButtons isMany={isMany} />
         {nodes.length > 12 && <MiniMap pannable zoomable position="top-right" ariaLabel="Overview" style={overview} />}
         <Cursors cursors={cursors} />
         {children}

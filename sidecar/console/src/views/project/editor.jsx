@@ -23,27 +23,18 @@ import { useEditor } from './use_editor.js';
 import { useFocusKept } from './use_focus_kept.js';
 import { useNews } from './use_news.js';
 import { useOthers } from './use_others.js';
+import { useRoom } from './use_room.js';
 import { useSelection } from './use_selection.js';
 import { useStepsBack } from './use_steps_back.js';
 
 const Talk = lazy(() => import('../talk/talk.jsx'));
 
 const ABOVE_SHEET = 0.62; // of the height of the canvas
-const WIDE = 1100; // px of a pane; narrower ones begin with the canvas alone
 
 // Marks that say the same as before are the same objects.
 function useMarks(others, questions, flashes) {
   const before = useRef(new Map());
   return useMemo(() => (before.current = marksOf({ others, questions, flashes }, before.current)), [others, questions, flashes]);
-}
-
-function useShown() {
-  const [shown, setShown] = useState(() => {
-    const panes = document.querySelectorAll('.pane').length || 1;
-    const isWide = innerWidth / panes >= WIDE;
-    return { list: isWide, talk: isWide };
-  });
-  return [shown, useCallback((name) => setShown((before) => ({ ...before, [name]: !before[name] })), [])];
 }
 
 // Brings a node into sight, if it is not; what is in sight stays where it is.
@@ -137,39 +128,42 @@ function Refusals({ blueprint, conflicts, back }) {
 export function Editor({ person, versionId, documents, choose }) {
   const [field, setField] = useState(null);
   const work = useWork(versionId, field);
-  const [shown, toggle] = useShown();
   const frame = useRef(null);
   const heading = useRef(null);
   const root = useRef(null);
+  const { room, shown, toggle, clear } = useRoom(root);
   const stem = useId();
   useBeingThere(person.projectId, root);
   const show = useShowNode(frame);
   const { blueprint, editor, selection, marks, announce, conflicts, back } = work;
   const kept = useFocusKept({ document: blueprint.document, heading, announce });
   const now = useRef(null);
-  now.current = blueprint.document;
+  now.current = { document: blueprint.document, clear };
   const { only } = selection;
   const chooseRow = useCallback(
     (kind, id) => {
       only(kind, id);
-      const node = kind === 'nodes' && nodesOf(now.current).find((other) => String(other.id) === id);
+      now.current.clear();
+      const node = kind === 'nodes' && nodesOf(now.current.document).find((other) => String(other.id) === id);
       if (!node) return;
       show(node);
     },
     [only, show],
   );
+  const closeTalk = () => {
+    toggle('talk');
+    root.current.querySelector('[data-panel="talk"]').focus();
+  };
   return (
-    <div className="project" ref={root} onKeyDown={back.onKeyDown}>
+    <div className="project" ref={root} data-room={room} onKeyDown={back.onKeyDown}>
       <Toolbar
         documents={documents}
         chosen={versionId}
         choose={choose}
         frame={frame}
-        shown={shown}
-        toggle={toggle}
-        {...{ blueprint, editor, back, announce, conflicts }}
+        {...{ room, shown, toggle, blueprint, editor, back, announce, conflicts }}
       />
-      <StatusBar lifecycle={work.lifecycle} />
+      <StatusBar lifecycle={work.lifecycle} room={room} />
       <Refusals blueprint={blueprint} conflicts={conflicts} back={back} />
       <div className="project-body" data-list={shown.list} data-talk={shown.talk} {...kept}>
         <ListView editor={editor} selection={selection} marks={marks} headingRef={heading} choose={chooseRow} />
@@ -177,7 +171,7 @@ export function Editor({ person, versionId, documents, choose }) {
         {shown.talk && (
           <aside className="project-talk" aria-label={`Talk of ${person.name}`}>
             <span className="project-talk-close">
-              <IconButton icon="close" label="Close Talk" onClick={() => toggle('talk')} />
+              <IconButton icon="close" label="Close Talk" onClick={closeTalk} />
             </span>
             <Suspense fallback={<p className="waiting">One moment …</p>}>
               <Talk person={person} projectId={person.projectId} versionId={versionId} node={[...selection.nodes][0]} showNode={chooseRow} />

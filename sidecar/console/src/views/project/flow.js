@@ -4,7 +4,10 @@
 // object for React Flow as before; then nothing of it is drawn again, however large the document is. Cards have one
 // size and their handles one place, so that nothing need be measured.
 
-export const CARD = { width: 208, height: 64 };
+import { CARD } from './card.js';
+import { laneOf, leadsBack } from './routes.js';
+
+export { CARD };
 
 const HANDLES = [
   { id: null, type: 'target', position: 'left', x: 0, y: CARD.height / 2, width: 1, height: 1 },
@@ -72,15 +75,22 @@ export class FlowNodes {
 export class FlowEdges {
   #kept = new Kept();
 
-  of(document, { selected, marks } = {}) {
+  /** places as for nodes. isMany: too many for ways of their own */
+  of(document, { selected, marks, places, isMany = false } = {}) {
     const there = new Map(nodesOf(document).map((node) => [String(node.id), node]));
     const drawn = edgesOf(document).filter(({ source, target }) => there.has(String(source)) && there.has(String(target)));
+    const at = new Map([...there].map(([id, node]) => [id, places?.get(id) ?? placeOf(node)]));
+    const lane = ({ source, target }) => {
+      const [from, to] = [at.get(String(source)), at.get(String(target))];
+      return leadsBack(from, to) ? laneOf(from, to, [...at.values()]) : null;
+    };
     const signs = (edge) => {
       const id = String(edge.id);
-      return [id, edge, Boolean(selected?.has(id)), marks?.get(id), edgeName(edge, there)];
+      return [id, edge, Boolean(selected?.has(id)), marks?.get(id), edgeName(edge, there), isMany ? null : lane(edge)];
     };
-    return this.#kept.all(drawn, signs, (edge, id, _, isSelected, mark, name) => ({
+    return this.#kept.all(drawn, signs, (edge, id, _, isSelected, mark, name, y) => ({
       id,
+      ...(y !== null && { type: 'back', data: { lane: y } }),
       source: String(edge.source),
       target: String(edge.target),
       label: branchOf(edge),

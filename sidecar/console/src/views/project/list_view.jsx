@@ -4,26 +4,43 @@ import './list_view.css';
 
 import { memo, useRef } from 'react';
 
+import { Avatar } from '../../parts/avatar.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
 
 const NUDGE = 20;
+const PEOPLE_SHOWN = 2;
 const arrows = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+
+function Marks({ people = [], conflicts }) {
+  return (
+    <span className="list-marks">
+      {people.slice(0, PEOPLE_SHOWN).map(({ id, name }) => (
+        <Avatar key={id} id={id} name={name} size="s" />
+      ))}
+      {people.length > PEOPLE_SHOWN && <span aria-hidden="true">+{people.length - PEOPLE_SHOWN}</span>}
+      {people.length > 0 && <span className="unseen">, {people.map(({ name }) => name).join(', ')} here</span>}
+      {conflicts && (
+        <span className="list-conflict" data-tip="A conflict is to be decided">
+          <Icon name="alert" />
+          <span className="unseen">, conflict</span>
+        </span>
+      )}
+    </span>
+  );
+}
 
 const NodeRow = memo(function NodeRow({ node, mark, isSelected, isStop, choose }) {
   const id = String(node.id);
   const { kind, icon, type } = kindOf(node);
-  const people = mark?.people?.map(({ name }) => name).join(', ');
   return (
     <li>
-      <button type="button" className="list-row" data-node={id} data-kind={kind} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('nodes', id)}>
+      <button type="button" className="row-button list-row" data-node={id} data-kind={kind} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('nodes', id)}>
         <span className="node-icon">
           <Icon name={icon} />
         </span>
         <span className="list-label">{labelOf(node)}</span>
-        {!mark?.people && !mark?.conflicts && <span className="list-type">{type}</span>}
-        {people && <span className="list-people">{people} here</span>}
-        {mark?.conflicts && <span className="list-conflict">conflict</span>}
+        {mark?.people || mark?.conflicts ? <Marks {...mark} /> : <span className="list-type">{type}</span>}
       </button>
     </li>
   );
@@ -32,7 +49,7 @@ const NodeRow = memo(function NodeRow({ node, mark, isSelected, isStop, choose }
 const EdgeRow = memo(function EdgeRow({ id, from, to, isSelected, isStop, choose }) {
   return (
     <li>
-      <button type="button" className="list-row" data-edge={id} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
+      <button type="button" className="row-button list-row list-edge" data-edge={id} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
         <Icon name="link" />
         <span className="list-ends">
           <span className="unseen">From </span>

@@ -29,9 +29,9 @@ export function Menu({ icon, label, title, hint, className = 'button small', dis
   };
   return (
     <details className="menu" ref={details} onKeyDown={onKeyDown} onBlur={onBlur}>
-      <summary className={className} aria-disabled={disabled} onClick={(event) => disabled && event.preventDefault()}>
+      <summary className={className} data-tip={label} aria-disabled={disabled || undefined} onClick={(event) => disabled && event.preventDefault()}>
         {icon && <Icon name={icon} />}
-        <span className="menu-label">{label}</span>
+        <span className="button-label">{label}</span>
         {!icon && <Icon name="chevron_down" />}
       </summary>
       <div className="menu-list" role="group" aria-label={title}>

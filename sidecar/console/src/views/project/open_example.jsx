@@ -40,11 +40,11 @@ export function OpenExample({ choose, refetch, announce }) {
         {(close) => (
           <>
             {examples.map(([label, load]) => (
-              <button key={label} type="button" className="menu-item" onClick={() => (close(), open(label.replace(/ \(.*/, ''), async () => (await load()).default))}>
+              <button key={label} type="button" className="row-button menu-item" onClick={() => (close(), open(label.replace(/ \(.*/, ''), async () => (await load()).default))}>
                 {label}
               </button>
             ))}
-            <button type="button" className="menu-item" onClick={() => (close(), file.current.click())}>
+            <button type="button" className="row-button menu-item" onClick={() => (close(), file.current.click())}>
               A file: n8n, Node-RED, React Flow …
             </button>
           </>

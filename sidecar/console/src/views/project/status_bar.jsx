@@ -36,7 +36,7 @@ function Force({ status, legal, force }) {
       <Menu label="Another step" title="Steps that are not open now" className="button quiet small" hint="Not open now. The database will say why.">
         {(close) =>
           others.map(({ code, label }) => (
-            <button key={code} type="button" className="menu-item" onClick={() => (close(), force(code))}>
+            <button key={code} type="button" className="row-button menu-item" onClick={() => (close(), force(code))}>
               {label}
             </button>
           ))
@@ -46,7 +46,7 @@ function Force({ status, legal, force }) {
   );
 }
 
-export function StatusBar({ lifecycle: { status, allowed, transition } }) {
+export function StatusBar({ lifecycle: { status, allowed, transition }, room }) {
   const [asking, setAsking] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const [isBusy, setBusy] = useState(false);
@@ -65,7 +65,7 @@ export function StatusBar({ lifecycle: { status, allowed, transition } }) {
   const take = (step) => (step.needsReason ? setAsking(step) : go(step.to));
   if (!status) return <div className="status-bar" />;
   return (
-    <div className="status-bar" role="group" aria-label="Status">
+    <div className="status-bar" role="group" aria-label="Status" data-fold={room === 'one' ? 'all' : undefined}>
       <StatusChip status={status} />
       {asking ? (
         <Reason step={asking} go={(reason) => go(asking.to, reason)} cancel={() => setAsking(null)} />

@@ -1,38 +1,44 @@
 // What is above the canvas: which document, whether it is saved, and what can be done with it.
+import { BarButton } from '../../parts/bar_button.jsx';
 import { Icon } from '../../parts/icon.jsx';
-import { IconButton } from '../../parts/icon_button.jsx';
 import { AddNode } from './add_node.jsx';
 import { DocumentChooser } from './document_chooser.jsx';
 import { OpenExample } from './open_example.jsx';
 import { SaveState } from './save_state.jsx';
+import { StepButtons } from './step_buttons.jsx';
 
-function Toggle({ icon, label, isOn, toggle, controls }) {
+const FOLDED = { one: 'all', two: 'quiet' }; // whose words go, by the room there is
+
+function Conflicts({ count, show }) {
   return (
-    <button type="button" className="button quiet small toggle" aria-pressed={isOn} aria-controls={controls} onClick={toggle}>
-      <Icon name={icon} />
-      <span className="toggle-label">{label}</span>
+    <button type="button" className="button small conflict-count" data-tip={count === 1 ? '1 conflict' : `${count} conflicts`} onClick={() => show(null)}>
+      <Icon name="alert" />
+      {count} <span className="button-label">{count === 1 ? 'conflict' : 'conflicts'}</span>
     </button>
   );
 }
 
-export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, shown, toggle, conflicts }) {
+function Toggle({ panel, icon, label, shown, toggle }) {
+  return <BarButton icon={icon} label={label} data-panel={panel} aria-pressed={shown[panel]} onClick={() => toggle(panel)} />;
+}
+
+export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, room, shown, toggle, conflicts }) {
+  const { document, status } = blueprint;
   return (
-    <div className="project-toolbar" role="toolbar" aria-label="Document">
-      <DocumentChooser versions={documents.versions} chosen={chosen} choose={choose} status={blueprint.status} />
-      <SaveState blueprint={blueprint} canEdit={editor.canEdit} />
-      {conflicts.questions.length > 0 && (
-        <button type="button" className="button small conflict-count" onClick={() => conflicts.show(null)}>
-          <Icon name="alert" />
-          {conflicts.questions.length === 1 ? '1 conflict' : `${conflicts.questions.length} conflicts`}
-        </button>
-      )}
-      <span className="project-toolbar-gap" />
-      <IconButton icon="undo" label="Undo my last edit" onClick={back.undo} disabled={!blueprint.document} />
-      <IconButton icon="redo" label="Redo my last edit" onClick={back.redo} disabled={!blueprint.document} />
-      <AddNode editor={editor} frame={frame} announce={announce} />
-      <OpenExample choose={choose} refetch={documents.refetch} announce={announce} />
-      <Toggle icon="list" label="List" isOn={shown.list} toggle={() => toggle('list')} />
-      <Toggle icon="chat" label="Talk" isOn={shown.talk} toggle={() => toggle('talk')} />
+    <div className="project-toolbar" role="toolbar" aria-label="Document" data-fold={FOLDED[room]}>
+      <div className="project-document">
+        <DocumentChooser versions={documents.versions} chosen={chosen} choose={choose} status={status} />
+        <SaveState blueprint={blueprint} canEdit={editor.canEdit} />
+      </div>
+      <div className="project-tools">
+        {conflicts.questions.length > 0 && <Conflicts count={conflicts.questions.length} show={conflicts.show} />}
+        <span className="project-tools-gap" />
+        <StepButtons back={back} document={document} canEdit={editor.canEdit} />
+        <AddNode editor={editor} frame={frame} announce={announce} />
+        <OpenExample choose={choose} refetch={documents.refetch} announce={announce} />
+        <Toggle panel="list" icon="list" label="List" shown={shown} toggle={toggle} />
+        <Toggle panel="talk" icon="chat" label="Talk" shown={shown} toggle={toggle} />
+      </div>
     </div>
   );
 }

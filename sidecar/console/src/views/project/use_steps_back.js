@@ -1,7 +1,11 @@
 // Undo and redo of one's own edits, by button and by key.
 import { useCallback, useMemo, useState } from 'react';
 
-export function useStepsBack({ undo, redo }, announce) {
+import { useStepsKnown } from './use_steps_known.js';
+
+export function useStepsBack(blueprint, announce) {
+  const { undo, redo } = blueprint;
+  const [known, note] = useStepsKnown(blueprint);
   const [refused, setRefused] = useState(null); // { error, step }
   const go = useCallback(
     async (step, mode) => {
@@ -9,13 +13,14 @@ export function useStepsBack({ undo, redo }, announce) {
       try {
         const answer = await (step === 'undo' ? undo : redo)(mode);
         const done = step === 'undo' ? answer.undone : answer.redone;
+        note(done === null ? `no ${step}` : step === 'undo' ? 'undone' : 'redone');
         if (done === null) announce(`There is nothing of yours to ${step}.`);
         else announce(answer.changed === false ? 'Nothing was left to change.' : step === 'undo' ? 'Undone.' : 'Redone.');
       } catch (error) {
         setRefused({ error, step });
       }
     },
-    [undo, redo, announce],
+    [undo, redo, announce, note],
   );
   const onKeyDown = useCallback(
     (event) => {
@@ -28,7 +33,7 @@ export function useStepsBack({ undo, redo }, announce) {
     [go],
   );
   return useMemo(
-    () => ({ undo: () => go('undo'), redo: () => go('redo'), rest: () => go(refused.step, 'ours'), forget: () => setRefused(null), refused, onKeyDown }),
-    [go, refused, onKeyDown],
+    () => ({ undo: () => go('undo'), redo: () => go('redo'), rest: () => go(refused.step, 'ours'), forget: () => setRefused(null), refused, known, onKeyDown }),
+    [go, refused, known, onKeyDown],
   );
 }

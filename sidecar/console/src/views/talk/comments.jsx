@@ -36,7 +36,7 @@ function Group({ group, stateOf, actions, me, roles, people, hit, showNode }) {
     <li className="talk-comment-group" data-comments-on={node ?? ''}>
       <h2>
         {canShow ? (
-          <button type="button" className="talk-link" onClick={() => showNode('nodes', node)} title="Show it on the canvas">
+          <button type="button" className="text-button talk-link" onClick={() => showNode('nodes', node)} title="Show it on the canvas">
             <Icon name="link" /> {title}
           </button>
         ) : (

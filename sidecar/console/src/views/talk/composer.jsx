@@ -22,10 +22,10 @@ function keepDraft(key, text) {
 function KindSwitch({ offered, chosen, choose }) {
   const name = useId();
   return (
-    <fieldset className="talk-kinds">
+    <fieldset className="segments talk-kinds">
       <legend className="unseen">Who reads it</legend>
       {offered.map((kind) => (
-        <label key={kind} className="talk-kind-choice" data-kind={kind} title={kinds[kind].who}>
+        <label key={kind} className="segment" data-kind={kind} data-tip={kinds[kind].who}>
           <input type="radio" name={name} value={kind} checked={kind === chosen} onChange={() => choose(kind)} />
           {kinds[kind].title}
         </label>
@@ -92,7 +92,7 @@ export function Composer({ thread, roles, people, me, resource, anchor = null, s
           aria-controls={naming.isOpen ? `${id}-names` : undefined}
           aria-activedescendant={naming.isOpen ? `${id}-names-${naming.active}` : undefined}
         />
-        <button type="submit" className="talk-send" aria-label="Send" title="Send (Enter)" disabled={!text.trim()}>
+        <button type="submit" className="talk-send" aria-label="Send" data-tip="Send (Enter)" disabled={!text.trim()}>
           <Icon name="send" />
         </button>
       </div>

@@ -48,7 +48,7 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
   const chunks = useMemo(() => chunksOf(rowsOf(messages, unreadFrom)), [messages, unreadFrom]);
   const lastOwn = messages.findLast(({ author_id: author }) => author === me)?.id;
   const hit = target?.type === 'message' ? target.id : null;
-  const seen = reading.isAtEnd && isCounted && unread > 0 ? messages.at(-1)?.id : null;
+  const seen = reading.isAtEnd && reading.isInSight && isCounted && unread > 0 ? messages.at(-1)?.id : null;
   useEffect(() => {
     if (seen && document.visibilityState === 'visible') Promise.resolve(markRead()).catch(() => {});
   }, [seen, unread, markRead]);

@@ -32,7 +32,7 @@ function Item({ item, projectId, versionId, read, lead }) {
         <p className="talk-news-foot">
           <Time at={item.created_at} className="talk-soft" />
           {target ? (
-            <button type="button" className="talk-link" onClick={open}>
+            <button type="button" className="text-button talk-link" onClick={open}>
               {leadWords[target.type]}
             </button>
           ) : (

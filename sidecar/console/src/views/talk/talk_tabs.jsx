@@ -27,13 +27,14 @@ export function TalkTabs({ tabs, chosen, choose, children }) {
             role="tab"
             className="talk-tab"
             data-tab={key}
+            data-tip={title}
             aria-selected={key === chosen}
             aria-controls={`${id}-panel`}
             tabIndex={key === chosen ? 0 : -1}
             onClick={() => choose(key)}
           >
             <Icon name={icon} />
-            <span className="talk-tab-title">{title}</span>
+            <span className="button-label">{title}</span>
             {count > 0 && (
               <span className="badge" data-strong={isStrong || undefined}>
                 {count > 99 ? '99+' : count}

@@ -125,7 +125,7 @@ export function Tasks({ list, people, target }) {
         </Empty>
       )}
       {done.length > 0 && (
-        <button type="button" className="talk-done-switch" aria-expanded={showsDone} onClick={() => setShowsDone(!showsDone)}>
+        <button type="button" className="text-button talk-done-switch" aria-expanded={showsDone} onClick={() => setShowsDone(!showsDone)}>
           <Icon name={showsDone ? 'chevron_down' : 'chevron_right'} />
           Done <span className="badge">{done.length}</span>
         </button>

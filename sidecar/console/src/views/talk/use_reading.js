@@ -19,6 +19,7 @@ function hold(box, mark, frames) {
 export function useReading(messages, me, load) {
   const box = useRef(null);
   const [isAtEnd, setAtEnd] = useState(true);
+  const [isInSight, setInSight] = useState(true); // not in a pane that stands behind another
   const atEnd = useRef(true);
   const lastSeen = useRef(null); // id of the last message when the end was last in view
   const kept = useRef(null); // while older ones are loaded: the first message, and where it stood
@@ -31,6 +32,7 @@ export function useReading(messages, me, load) {
   }, []);
 
   const onScroll = useCallback(() => {
+    if (box.current.clientHeight === 0) return;
     const now = endOf(box.current) < NEAR;
     atEnd.current = now;
     setAtEnd(now);
@@ -46,7 +48,10 @@ export function useReading(messages, me, load) {
 
   // what is in the thread may grow when it is drawn, and the panel with the window
   useLayoutEffect(() => {
-    const watcher = new ResizeObserver(() => atEnd.current && toEnd());
+    const watcher = new ResizeObserver(() => {
+      setInSight(box.current.clientHeight > 0);
+      if (atEnd.current) toEnd();
+    });
     watcher.observe(box.current);
     if (box.current.firstElementChild) watcher.observe(box.current.firstElementChild);
     return () => watcher.disconnect();
@@ -68,5 +73,5 @@ export function useReading(messages, me, load) {
 
   if (isAtEnd) lastSeen.current = last;
   const fresh = isAtEnd ? 0 : newSince(messages, lastSeen.current, me);
-  return { box, isAtEnd, fresh, toEnd, onScroll, loadOlder, isLoading };
+  return { box, isAtEnd, isInSight, fresh, toEnd, onScroll, loadOlder, isLoading };
 }

@@ -1,0 +1,2 @@
+// The one size that cards have.
+export const CARD = { width: 208, height: 64 };
