@@ -27,8 +27,6 @@ struct Attendance
 /* The process's own: a connection that leaves knows no gateway. */
 static Attendance *own;
 
-static const PresenceState nothing_said;
-
 /* --------------------------------------------------------------- announcing */
 
 /* Hands one kind of change out. */
@@ -44,7 +42,9 @@ publish(const PresenceRoom *room, const Channel *channel, const char *type,
 	wire_open(&json, type, NULL, room->name);
 	buf_puts(&json, "{\"users\":[");
 	buf_append(&json, users->data, users->len);
-	buf_puts(&json, "]}");
+	buf_puts(&json, "],\"version\":");
+	presence_append_version(room, &json);
+	buf_puts(&json, "}");
 	wire_close(&json);
 	chunk = chunk_from_json(CLASS_CRITICAL, &json, NULL);
 	fanout_publish(channel, chunk, except);
@@ -271,11 +271,11 @@ rename_all(const Conn *conn, const char *name)
 	}
 }
 
-/* A single call over HTTP: nobody is there when it is answered. */
+/* A single request over HTTP: nobody is there when it is answered. */
 static bool
 is_call(const Conn *conn)
 {
-	return conn->exchange != NULL && conn->exchange->kind == EXCHANGE_CALL;
+	return conn->exchange != NULL && conn->exchange->kind >= EXCHANGE_CALL;
 }
 
 void
@@ -285,14 +285,14 @@ attendance_identified(Gateway *gateway, Conn *conn, const json_t *presence)
 	const char *channel = json_string_value(json_object_get(presence, "channel"));
 	const char *name = json_string_value(json_object_get(presence, "name"));
 	PresencePlace *home = attendance_home(conn);
+	const PresenceState said = {.page = exchange_page(conn)};
 
 	if (channel == NULL || *conn->user == '\0')
 		leave_all(conn);
 	else if (home == NULL && !is_call(conn))
 	{
 		home = presence_enter(presence_room(&attendance->model, conn->tenant, channel),
-							  &conn->places, conn->user, name, &nothing_said,
-							  clock_wall_ms());
+							  &conn->places, conn->user, name, &said, clock_wall_ms());
 		home->stands = true;
 	}
 	else if (home != NULL)

@@ -63,7 +63,7 @@ conn_set_state(Conn *conn, ConnState state)
 	stats.connections += is_session(state) - is_session(conn->state);
 	conn->state = state;
 	conn->since = clock_now_ms();
-	if (state >= CONN_CLOSING && conn->table->leaves != NULL)
+	if ((state == CONN_HTTP || state >= CONN_CLOSING) && conn->table->leaves != NULL)
 		conn->table->leaves(conn);
 }
 

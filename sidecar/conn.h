@@ -145,7 +145,8 @@ struct ConnTable
 	OutboxLimits limits;
 	Limits quotas;
 	ConnOps ops;
-	void (*leaves)(Conn *conn); /* it closes or is dead: nobody is there; or NULL */
+	void (*leaves)(
+		Conn *conn); /* answered, closes or is dead: nobody is there; or NULL */
 };
 
 extern void conn_table_init(ConnTable *table, const Config *config, const ConnOps *ops);

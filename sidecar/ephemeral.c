@@ -34,6 +34,7 @@ typedef struct Voice
 	ListNode in_conn;
 	Room *room;
 	Conn *conn; /* that said it; NULL: of another gateway, or gone */
+	bool away;  /* another gateway said it */
 	char *user;
 	char *type;
 	char *data;
@@ -195,7 +196,7 @@ set_word(Voice *voice, const Word *word)
 static void
 set_typing(Ephemeral *ephemeral, Voice *voice, int64_t now_ms)
 {
-	bool away = voice->conn == NULL;
+	bool away = voice->away;
 
 	list_remove(&voice->in_typing);
 	if (!is_typing(voice->type))
@@ -285,6 +286,7 @@ ephemeral_say(Ephemeral *ephemeral, const Word *word, Conn *conn, int64_t now_ms
 	voice = get_voice(ephemeral, room, word);
 	set_word(voice, word);
 	voice->conn = conn;
+	voice->away = conn == NULL;
 	list_remove(&voice->in_conn);
 	if (conn != NULL)
 		list_push_tail(&conn->voices, &voice->in_conn);
@@ -303,7 +305,28 @@ end_typing(Ephemeral *ephemeral, Voice *voice)
 	list_remove(&voice->in_typing);
 	free(voice->type);
 	voice->type = mem_strdup(TYPING "_stop");
-	spread(ephemeral, voice, voice->conn != NULL);
+	spread(ephemeral, voice, !voice->away);
+}
+
+/* From now on nobody's leaving ends what it says. */
+static void
+forget_speaker(Ephemeral *ephemeral, Voice *voice)
+{
+	list_remove(&voice->in_conn);
+	voice->conn = NULL;
+	release_voice(ephemeral, voice);
+}
+
+void
+ephemeral_let_go(Ephemeral *ephemeral, Conn *conn, const char *channel)
+{
+	list_foreach(node, following, &conn->voices)
+	{
+		Voice *voice = list_entry(node, Voice, in_conn);
+
+		if (strcmp(channel, voice->room->name) == 0)
+			forget_speaker(ephemeral, voice);
+	}
 }
 
 void
@@ -322,9 +345,7 @@ ephemeral_leave(Ephemeral *ephemeral, Conn *conn, const char *channel)
 			stop_waiting(voice);
 			stop_telling(ephemeral, voice);
 		}
-		list_remove(&voice->in_conn);
-		voice->conn = NULL;
-		release_voice(ephemeral, voice);
+		forget_speaker(ephemeral, voice);
 	}
 }
 

@@ -11,7 +11,8 @@
  *  - who said it does not hear it; the user's other connections do;
  *  - somebody who types stops: after typing_ms without a word, with the connection, or
  *    when nothing more is heard of the gateway that said so;
- *  - nothing is stored, and nothing is said for a connection that left the channel.
+ *  - nothing is stored, and nothing is said for a connection that left the channel, but
+ *    for a request over HTTP, which leaves as soon as it has spoken.
  *
  * Queue: words that wait for their channel's turn. Bound: EPHEMERAL_ROOM_MAX bytes a
  * channel, one word for each voice. Overflow: a word is replaced by the next of its
@@ -57,6 +58,12 @@ extern bool ephemeral_say(Ephemeral *ephemeral, const Word *word, Conn *conn,
  * and nobody heard is not said, and it does not type any more. Run afterwards.
  */
 extern void ephemeral_leave(Ephemeral *ephemeral, Conn *conn, const char *channel);
+
+/*
+ * The connection was a request that is over: what it said in this channel is still said,
+ * and who types does so until they stop or are not heard of.
+ */
+extern void ephemeral_let_go(Ephemeral *ephemeral, Conn *conn, const char *channel);
 
 /*
  * Does what is due. Returns the ms until something is due again, -1 for nothing.

@@ -87,6 +87,7 @@ exchange_begin(Gateway *gateway, Conn *conn, ExchangeKind kind, const HttpHead *
 	exchange->gateway = gateway;
 	exchange->conn = conn;
 	exchange->kind = kind;
+	exchange->asked.most = (size_t) gateway->config.subscriptions_max;
 	exchange->origin = copy_header(head, "Origin");
 	exchange->body = *body;
 	*body = (Buf){0};
@@ -119,7 +120,7 @@ exchange_free(Conn *conn)
 	conn->exchange = NULL;
 	if (exchange->kind == EXCHANGE_STREAM && exchange->phase == EXCHANGE_STREAMING)
 		stats.streams--;
-	joining_free(exchange);
+	asked_free(&exchange->asked);
 	poll_end(exchange);
 	buf_free(&exchange->body);
 	buf_free(&exchange->error);
@@ -129,6 +130,31 @@ exchange_free(Conn *conn)
 	free(exchange->method);
 	free(exchange->key);
 	free(exchange);
+}
+
+const char *
+exchange_page(const Conn *conn)
+{
+	return conn->exchange ? conn->exchange->asked.page : NULL;
+}
+
+bool
+exchange_is_same_page(const Conn *conn, const Conn *other)
+{
+	const char *page = exchange_page(conn);
+	const char *same = exchange_page(other);
+
+	return page != NULL && same != NULL && strcmp(page, same) == 0 &&
+		   conn->tenant != NULL && other->tenant != NULL &&
+		   strcmp(conn->tenant, other->tenant) == 0 &&
+		   strcmp(conn->user, other->user) == 0;
+}
+
+/* Is it over when one frame was answered? */
+static bool
+is_single(const Exchange *exchange)
+{
+	return exchange->kind >= EXCHANGE_CALL;
 }
 
 /* ------------------------------------------------------------------ replies */
@@ -204,7 +230,7 @@ note_bye(Exchange *exchange, const Buf *json)
 	size_t len;
 	Buf bye = {0};
 
-	if (exchange->phase >= EXCHANGE_WAITING && exchange->kind != EXCHANGE_CALL)
+	if (exchange->phase >= EXCHANGE_WAITING && !is_single(exchange))
 		return;
 	if (wire_member(json->data, json->len, "payload", &payload, &len))
 		buf_append(&bye, payload, len);
@@ -224,7 +250,7 @@ note_bye(Exchange *exchange, const Buf *json)
 	buf_free(&bye);
 }
 
-/* The answer to a call's frame. */
+/* The answer to the frame of a call or publish. */
 static void
 note_call_answer(Exchange *exchange, const Buf *json, bool failed)
 {
@@ -267,7 +293,7 @@ exchange_replied(Conn *conn, const Buf *json)
 	}
 	else if (exchange->phase == EXCHANGE_JOINING && exchange->kind != EXCHANGE_CALL)
 		joining_replied(exchange, json);
-	else if (exchange->phase == EXCHANGE_WAITING && exchange->kind == EXCHANGE_CALL)
+	else if (exchange->phase == EXCHANGE_WAITING && is_single(exchange))
 		note_call_answer(exchange, json, failed);
 }
 
@@ -328,13 +354,29 @@ send_call(Exchange *exchange)
 	buf_free(&exchange->body);
 }
 
-/* What the call returned. */
+/* The frame of a publish: the body is its payload. */
+static void
+send_publish(Exchange *exchange)
+{
+	const Buf *body = &exchange->body;
+	Buf json = {0};
+
+	exchange->phase = EXCHANGE_WAITING;
+	wire_open(&json, "publish", CALL_ID, exchange->asked.wanted[0].channel);
+	buf_append(&json, body->data, body->len);
+	wire_close(&json);
+	session_frame(exchange->gateway, exchange->conn, json.data, json.len);
+	buf_free(&json);
+	buf_free(&exchange->body);
+}
+
+/* What the call returned, or that it was published. */
 static void
 answer_call(Exchange *exchange)
 {
 	Answer made = {.status = 200, .content_type = "application/json"};
 
-	stats.rpc_total++;
+	stats.rpc_total += exchange->kind == EXCHANGE_CALL;
 	if (exchange->event_id != NULL)
 		buf_printf(&made.headers, "Wrk-Event-Id: %.*s\r\n",
 				   (int) strcspn(exchange->event_id + 1, "\""), exchange->event_id + 1);
@@ -386,8 +428,10 @@ on_joined(Exchange *exchange)
 	else if (exchange->kind == EXCHANGE_STREAM)
 	{
 		begin_stream(exchange);
-		joining_free(exchange);
+		joining_forget(exchange);
 	}
+	else if (exchange->kind == EXCHANGE_PUBLISH)
+		send_publish(exchange);
 	else
 	{
 		exchange->phase = EXCHANGE_WAITING;
@@ -439,7 +483,7 @@ exchange_may_write(Conn *conn)
 		return true;
 	if (exchange->phase == EXCHANGE_FAILED)
 		answer_failure(exchange);
-	else if (exchange->phase == EXCHANGE_WAITING && exchange->kind == EXCHANGE_CALL &&
+	else if (exchange->phase == EXCHANGE_WAITING && is_single(exchange) &&
 			 exchange->result.len > 0)
 		answer_call(exchange);
 	else if (exchange->phase == EXCHANGE_WAITING && exchange->kind == EXCHANGE_POLL &&

@@ -1,10 +1,10 @@
 /*
  * exchange.h: an HTTP request that a session serves (layer 3).
  *
- * An event stream, a poll or a call is a connection like a WebSocket's: the token goes
- * the way of `connect`, channels that of `subscribe`, a call that of `call`, as frames
- * through session_frame(). So rights, limits and answers are the same; what differs
- * is how frames are written (twin.h) and when.
+ * An event stream, a poll, a call or a publish is a connection like a WebSocket's: the
+ * token goes the way of `connect`, channels that of `subscribe`, a call that of `call`,
+ * as frames through session_frame(). So rights, limits and answers are the same; what
+ * differs is how frames are written (twin.h) and when.
  *
  * Until it is known whether the client may have what it asks for, nothing is written:
  * frames collect in the outbox, and a refusal is an HTTP status instead of them. What
@@ -18,6 +18,7 @@
 #define WRK_EXCHANGE_H
 
 #include "answer.h"
+#include "asked.h"
 #include "gateway.h"
 #include "httphead.h"
 #include "loop.h"
@@ -28,24 +29,18 @@ typedef enum ExchangeKind
 {
 	EXCHANGE_STREAM,
 	EXCHANGE_POLL,
-	EXCHANGE_CALL,
+	EXCHANGE_CALL,    /* from here on: over with its answer */
+	EXCHANGE_PUBLISH, /* subscribes, for the right to; then says it */
 } ExchangeKind;
 
 typedef enum ExchangePhase
 {
-	EXCHANGE_KNOCKING,  /* its token is at the database */
-	EXCHANGE_JOINING,   /* known; its frames are being sent and answered */
-	EXCHANGE_WAITING,   /* a call for its result, a poll for something to tell */
+	EXCHANGE_KNOCKING, /* its token is at the database */
+	EXCHANGE_JOINING,  /* known; its frames are being sent and answered */
+	EXCHANGE_WAITING, /* a call, a publish for its result, a poll for something to tell */
 	EXCHANGE_STREAMING, /* frames go out as they come */
 	EXCHANGE_FAILED,    /* `error` is the answer */
 } ExchangePhase;
-
-/* A channel to subscribe to. */
-typedef struct Wanted
-{
-	char *channel;
-	char *payload; /* of the subscribe frame */
-} Wanted;
 
 /* One of these for each request; owned by its connection, freed by exchange_free(). */
 typedef struct Exchange
@@ -55,7 +50,7 @@ typedef struct Exchange
 	ExchangeKind kind;
 	ExchangePhase phase;
 	char *origin; /* of the page that asks, NULL for none */
-	Buf body;     /* of a poll or call, not looked at before it is known who asks */
+	Buf body;     /* not looked at before it is known who asks */
 
 	/* how it failed, or what a call was answered: the payload as it is sent */
 	Buf error;
@@ -65,14 +60,11 @@ typedef struct Exchange
 	char *event_id; /* JSON text */
 
 	/* channels */
-	Wanted *wanted;
-	size_t nwanted;
+	Asked asked;
 	size_t nnamed; /* of them by the client; the rest are joined anyway, and resumed */
 	size_t next;
 	size_t inflight;
 	size_t nrefused;
-	char *since;    /* for every channel without its own, NULL = from now on */
-	char *types;    /* JSON text of the filter for all, NULL = everything */
 	bool completed; /* the rest was added */
 	bool news;      /* a poll has something to tell already */
 
@@ -98,6 +90,12 @@ extern void exchange_free(Conn *conn);
 
 /* For ConnOps: a reply, or the bye at the end, was sent to the connection. */
 extern void exchange_replied(Conn *conn, const Buf *json);
+
+/* What a request calls the page that made it; NULL when it does not. */
+extern const char *exchange_page(const Conn *conn);
+
+/* Is it another request of the same page: the same user, who gave it the same name? */
+extern bool exchange_is_same_page(const Conn *conn, const Conn *other);
 
 /* At the end of a tick: goes on as far as it can; may what waits be written now? */
 extern bool exchange_may_write(Conn *conn);

@@ -73,6 +73,7 @@ static const Route routes[] = {
 	{"/sse", "GET, OPTIONS", NULL, EXCHANGE_STREAM, false},
 	{"/poll", "POST, OPTIONS", NULL, EXCHANGE_POLL, false},
 	{"/rpc/", "POST, OPTIONS", NULL, EXCHANGE_CALL, true},
+	{"/publish", "POST, OPTIONS", NULL, EXCHANGE_PUBLISH, false},
 };
 
 /* NULL: a file, if there is one. */

@@ -1,5 +1,5 @@
 /*
- * joining.h: the channels of an event stream or a poll (layer 3).
+ * joining.h: the channels of an event stream, a poll or a publish (layer 3).
  *
  * They are subscribed to as a client's own frames would, a few at a time. With a
  * position for all of them, the channels that everybody is joined to anyway are resumed
@@ -15,7 +15,7 @@
 
 #include "exchange.h"
 
-/* ?channel= (several), since= or last_event_id=, types=; the header Last-Event-ID. */
+/* What a stream asks for; see asked.h. */
 extern void joining_read_query(Exchange *exchange, const HttpHead *head);
 
 /* The client is known: until joining_settle() it gets no position. */
@@ -30,6 +30,7 @@ extern bool joining_step(Exchange *exchange);
 /* From now on positions are true; the present one is sent. */
 extern void joining_settle(Exchange *exchange);
 
-extern void joining_free(Exchange *exchange);
+/* All of it is there: what was asked for is not needed any more. */
+extern void joining_forget(Exchange *exchange);
 
 #endif

@@ -10,28 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const status_names[] = {"active", "idle", "away"};
-
-const char *
-presence_status_name(PresenceStatus status)
-{
-	return status_names[status];
-}
-
-bool
-presence_status_parse(const char *name, PresenceStatus *status)
-{
-	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++)
-	{
-		if (strcmp(status_names[i], name) == 0)
-		{
-			*status = (PresenceStatus) i;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* -------------------------------------------------------------------- rooms */
 
 void
@@ -216,18 +194,37 @@ presence_set(PresencePlace *place, const PresenceState *state, int64_t wall)
 	touch(member);
 }
 
+/* How well a place that lingers suits somebody who says this; 0 = it is another's. */
+static int
+suits(const PresencePlace *place, const PresenceState *state)
+{
+	bool same_page = same_text(place->page, state->page);
+	bool as_said = (!state->has_status || state->status == place->status) &&
+				   (!state->has_meta || same_text(place->meta, state->meta));
+
+	if (!same_page && place->page != NULL && state->page != NULL)
+		return 0;
+	return 1 + 2 * same_page + as_said;
+}
+
 /* A place of the user whose connection is gone; NULL when there is none. */
 static PresencePlace *
-find_lingering(const PresenceMember *member)
+find_lingering(const PresenceMember *member, const PresenceState *state)
 {
+	PresencePlace *found = NULL;
+	int best = 0;
+
 	list_foreach(node, following, &member->places)
 	{
 		PresencePlace *place = list_entry(node, PresencePlace, in_member);
 
-		if (place->until != 0)
-			return place;
+		if (place->until != 0 && suits(place, state) > best)
+		{
+			found = place;
+			best = suits(place, state);
+		}
 	}
-	return NULL;
+	return found;
 }
 
 /* A new place, active and without meta. */
@@ -251,12 +248,17 @@ presence_enter(PresenceRoom *room, List *owner, const char *user, const char *na
 			   const PresenceState *state, int64_t wall)
 {
 	PresenceMember *member = get_member(room, user);
-	PresencePlace *place = find_lingering(member);
+	PresencePlace *place = find_lingering(member, state);
 
 	if (place == NULL)
 		place = add_place(member, wall);
 	list_remove(&place->in_owner);
 	place->until = 0;
+	if (!same_text(place->page, state->page))
+	{
+		free(place->page);
+		place->page = state->page ? mem_strdup(state->page) : NULL;
+	}
 	presence_set(place, state, wall);
 	list_push_tail(owner, &place->in_owner);
 	presence_rename(member, name);
@@ -275,6 +277,7 @@ remove_place(PresencePlace *place)
 	member->nplaces--;
 	member->room->presence->nplaces--;
 	free(place->meta);
+	free(place->page);
 	free(place);
 	touch(member);
 	presence_settle(member);
@@ -299,6 +302,18 @@ presence_linger(PresencePlace *place, int64_t until, int64_t wall)
 	list_push_tail(&presence->lingering, &place->in_owner);
 }
 
+void
+presence_let_go(const PresenceRoom *room, const char *user, const char *page,
+				int64_t wall)
+{
+	const PresenceState state = {.page = page};
+	const PresenceMember *member = strmap_get(&room->members, user);
+	PresencePlace *place = member ? find_lingering(member, &state) : NULL;
+
+	if (place != NULL)
+		presence_leave(place, wall);
+}
+
 int64_t
 presence_expire(Presence *presence, int64_t now)
 {
@@ -312,21 +327,6 @@ presence_expire(Presence *presence, int64_t now)
 		remove_place(place);
 	}
 	return 0;
-}
-
-const PresencePlace *
-presence_latest(const PresenceMember *member)
-{
-	const PresencePlace *latest = NULL;
-
-	list_foreach(node, following, &member->places)
-	{
-		const PresencePlace *place = list_entry(node, PresencePlace, in_member);
-
-		if (latest == NULL || place->at > latest->at)
-			latest = place;
-	}
-	return latest;
 }
 
 /* ---------------------------------------------------------------- elsewhere */
@@ -447,6 +447,7 @@ presence_unwatch(PresenceRoom *room)
 
 	room->watched = false;
 	room->known = false;
+	room->version = 0;
 	list_remove(&room->in_due);
 	list_remove(&room->in_stale);
 	buf_free(&room->list);
@@ -479,6 +480,7 @@ presence_free(Presence *presence)
 
 				list_remove(&place->in_owner);
 				free(place->meta);
+				free(place->page);
 				free(place);
 			}
 			free_member(members[i]);

@@ -41,6 +41,7 @@ typedef struct PresenceState
 	PresenceStatus status;
 	bool has_meta;
 	const char *meta; /* JSON text or NULL */
+	const char *page; /* which of the user's requests says so, NULL = not known */
 } PresenceState;
 
 /* What the other gateways say of a user, taken together. */
@@ -65,6 +66,7 @@ typedef struct PresenceRoom
 	bool known;           /* what the others have was read since */
 	int64_t announced_at; /* now ms */
 	uint64_t round;       /* of what is elsewhere */
+	uint64_t version;     /* of what was announced; see presence_tell.c */
 	Buf list;             /* what was announced, as a JSON array; empty = not laid out */
 	Chunk *sync;          /* the same as a frame, NULL = not laid out */
 	char *tenant;
@@ -82,6 +84,7 @@ typedef struct PresencePlace
 	int64_t at;    /* when its state became this, wall ms, each its own */
 	int64_t until; /* lingers until then, now ms; 0: its connection is there */
 	char *meta;    /* JSON text or NULL */
+	char *page;    /* whose requests it is for, NULL = anybody's of the user */
 	PresenceStatus status;
 	bool stands; /* by itself, rather than by a subscription */
 } PresencePlace;
@@ -137,7 +140,11 @@ extern bool presence_status_parse(const char *name, PresenceStatus *status);
 
 /* ---- this gateway's connections ---- */
 
-/* A connection enters; owner is its list of places. Takes over one that lingers. */
+/*
+ * A connection enters; owner is its list of places. Takes over one that lingers: that of
+ * its page, which no other page takes, else one of which it says nothing new, because
+ * that need not be told or written.
+ */
 extern PresencePlace *presence_enter(PresenceRoom *room, List *owner, const char *user,
 									 const char *name, const PresenceState *state,
 									 int64_t wall);
@@ -154,6 +161,10 @@ extern void presence_leave(PresencePlace *place, int64_t wall);
 /* Its connection is gone, and may come back until then (now ms). */
 extern void presence_linger(PresencePlace *place, int64_t until, int64_t wall);
 
+/* One of the user's that linger, that of the page, does not come back. (F) */
+extern void presence_let_go(const PresenceRoom *room, const char *user, const char *page,
+							int64_t wall);
+
 /* Those that lingered until now are gone; when the next ones are, 0 = nobody lingers. (F)
  */
 extern int64_t presence_expire(Presence *presence, int64_t now);
@@ -169,6 +180,10 @@ extern void presence_unwatch(PresenceRoom *room);
 /* What was announced: a JSON array, and a frame presence:sync. Borrowed until then. */
 extern const Buf *presence_list(PresenceRoom *room);
 extern Chunk *presence_sync(PresenceRoom *room);
+
+/* Which list it is, as a JSON string: the same, whatever gateway and order, but for
+ * lastSeen. */
+extern void presence_append_version(const PresenceRoom *room, Buf *out);
 
 /* Changes as elements of JSON arrays, each empty when there are none. */
 typedef struct PresenceChanges

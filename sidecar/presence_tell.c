@@ -5,6 +5,9 @@
  * A member keeps the text that was announced. So "has anything changed" is a
  * comparison of texts, whatever brought the change about, and the list is those texts
  * one after the other. lastSeen is at their end and alone is no reason to say anything.
+ *
+ * The list's version is the sum of a hash of each of these texts: it has no order, and is
+ * kept up with each text that comes or goes.
  */
 #include "presence.h"
 
@@ -14,6 +17,28 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *const status_names[] = {"active", "idle", "away"};
+
+const char *
+presence_status_name(PresenceStatus status)
+{
+	return status_names[status];
+}
+
+bool
+presence_status_parse(const char *name, PresenceStatus *status)
+{
+	for (size_t i = 0; i < sizeof(status_names) / sizeof(status_names[0]); i++)
+	{
+		if (strcmp(status_names[i], name) == 0)
+		{
+			*status = (PresenceStatus) i;
+			return true;
+		}
+	}
+	return false;
+}
 
 /* Everything that makes the member, here and elsewhere. */
 typedef struct Whole
@@ -132,11 +157,32 @@ presence_sync(PresenceRoom *room)
 	wire_open(&json, "presence:sync", NULL, room->name);
 	buf_puts(&json, "{\"users\":");
 	buf_append(&json, list->data, list->len);
+	buf_puts(&json, ",\"version\":");
+	presence_append_version(room, &json);
 	buf_puts(&json, "}");
 	wire_close(&json);
 	room->sync = chunk_from_json(CLASS_CRITICAL, &json, NULL);
 	buf_free(&json);
 	return room->sync;
+}
+
+void
+presence_append_version(const PresenceRoom *room, Buf *out)
+{
+	buf_printf(out, "\"%016" PRIx64 "\"", room->version);
+}
+
+/* What the text that was announced adds to the version; FNV-1a, then mixed. */
+static uint64_t
+part_of_version(const PresenceMember *member)
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; member->announced != NULL && i < member->announced_to; i++)
+		hash = (hash ^ (unsigned char) member->announced[i]) * 0x100000001b3u;
+	hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdu;
+	hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53u;
+	return member->announced != NULL ? hash ^ (hash >> 33) : 0;
 }
 
 /* The list is another one now. */
@@ -173,6 +219,7 @@ announce_gone(PresenceMember *member, PresenceChanges *changes)
 		presence_render_gone(member, &text);
 		append_element(changes ? &changes->leave : NULL, buf_cstr(&text));
 		buf_free(&text);
+		member->room->version -= part_of_version(member);
 		free(member->announced);
 		member->announced = NULL;
 		forget_list(member->room);
@@ -198,9 +245,11 @@ announce_present(PresenceMember *member, PresenceChanges *changes)
 	if (changes != NULL)
 		array = member->announced ? &changes->update : &changes->join;
 	append_element(array, text.data);
+	member->room->version -= part_of_version(member);
 	free(member->announced);
 	member->announced = mem_strndup(text.data, text.len);
 	member->announced_to = end;
+	member->room->version += part_of_version(member);
 	forget_list(member->room);
 	buf_free(&text);
 }

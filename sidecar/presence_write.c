@@ -14,6 +14,21 @@
 #define UNCERTAIN 1 /* it may have another one */
 #define FIRST_HASH 2
 
+const PresencePlace *
+presence_latest(const PresenceMember *member)
+{
+	const PresencePlace *latest = NULL;
+
+	list_foreach(node, following, &member->places)
+	{
+		const PresencePlace *place = list_entry(node, PresencePlace, in_member);
+
+		if (latest == NULL || place->at > latest->at)
+			latest = place;
+	}
+	return latest;
+}
+
 /* Appends what the database is to have of the member. */
 static void
 append_change(const PresenceMember *member, Buf *json)

@@ -4,6 +4,7 @@
 #include "present.h"
 
 #include "clock.h"
+#include "exchange.h"
 #include "feed.h"
 #include "mem.h"
 #include "recheck.h"
@@ -38,6 +39,7 @@ read_ask(Conn *conn, const Request *request, const char *id, const char *channel
 	{
 		ask = mem_alloc(sizeof(Ask) + size);
 		*ask = (Ask){.state = state};
+		ask->state.page = exchange_page(conn);
 		if (size > 0)
 			ask->state.meta = memcpy(ask->meta, text, size);
 	}
@@ -68,11 +70,38 @@ read_nested(Conn *conn, const Request *request)
 	return ask;
 }
 
+/* Reads which list the client has; false when that was refused. */
+static bool
+read_version(Pending *pending, const Request *request)
+{
+	const json_t *version = json_object_get(request->payload, "version");
+	Buf text = {0};
+
+	if (version == NULL || json_is_null(version))
+		return true;
+	if (!json_is_string(version))
+	{
+		reply_error(pending->conn, request->id, request->channel, &error_bad_request,
+					"version must be a string");
+		return false;
+	}
+	/* as it is told */
+	buf_json_string(&text, json_string_value(version));
+	pending->seen = mem_strdup(buf_cstr(&text));
+	buf_free(&text);
+	return true;
+}
+
 bool
 present_read(Pending *pending, const Request *request)
 {
 	const json_t *presence = json_object_get(request->payload, "presence");
 	bool joins = strcmp(request->type, "presence:join") == 0;
+
+	if (!read_version(pending, request))
+		return false;
+	/* who has a socket says presence:leave; nobody else has one that would hear it */
+	pending->lets_go = json_is_null(presence) && pending->conn->exchange != NULL;
 
 	if (joins)
 		pending->ask = read_ask(pending->conn, request, request->id, request->channel);
@@ -186,6 +215,28 @@ bring_along(Pending *pending, Sub *sub)
 	sub->companion = mem_strdup(pending->presence);
 }
 
+/*
+ * The request before this one of the same page may not have ended yet: what it has is
+ * for this one to take over.
+ */
+static void
+release_earlier(const Pending *pending, const PresenceRoom *room)
+{
+	const Channel *channel = hub_find(&pending->gateway->hub, room->name);
+
+	for (uint32_t i = 0; channel != NULL && i < channel->nsubs; i++)
+	{
+		const Conn *conn = channel->subs[i]->conn;
+		PresencePlace *place = attendance_place(conn, room);
+
+		if (conn == pending->conn || place == NULL ||
+			!exchange_is_same_page(conn, pending->conn))
+			continue;
+		presence_linger(place, clock_now_ms() + pending->gateway->config.presence_grace,
+						clock_wall_ms());
+	}
+}
+
 /* Takes a place in the room, or says what is new of the one there is. */
 static void
 take_place(const Pending *pending, PresenceRoom *room)
@@ -197,11 +248,28 @@ take_place(const Pending *pending, PresenceRoom *room)
 		presence_set(place, &pending->ask->state, clock_wall_ms());
 	else
 	{
+		release_earlier(pending, room);
 		place = presence_enter(room, &conn->places, conn->user,
 							   attendance_home(conn)->member->name, &pending->ask->state,
 							   clock_wall_ms());
 		place->stands = false;
 	}
+}
+
+/* The place that the client's last request left is not kept for it. */
+static void
+let_go(const Pending *pending)
+{
+	Attendance *attendance = pending->gateway->attendance;
+	const PresenceRoom *room;
+
+	if (!pending->lets_go || pending->presence == NULL)
+		return;
+	room = presence_find(attendance_model(attendance), pending->presence);
+	if (room != NULL)
+		presence_let_go(room, pending->conn->user, exchange_page(pending->conn),
+						clock_wall_ms());
+	attendance_look(attendance);
 }
 
 void
@@ -210,6 +278,7 @@ present_enter(Pending *pending, Sub *sub)
 	Attendance *attendance = pending->gateway->attendance;
 	PresenceRoom *room;
 
+	let_go(pending);
 	if (!needs_list(pending))
 		return;
 	room = presence_room(attendance_model(attendance), pending->conn->tenant,
@@ -233,6 +302,19 @@ listener_of(const Pending *pending)
 	return hub_find_sub(pending->conn, pending->presence);
 }
 
+/* Has the client this very list already? */
+static bool
+has_seen(const Pending *pending, const PresenceRoom *room)
+{
+	Buf version = {0};
+	bool seen;
+
+	presence_append_version(room, &version);
+	seen = pending->seen != NULL && strcmp(pending->seen, buf_cstr(&version)) == 0;
+	buf_free(&version);
+	return seen;
+}
+
 void
 present_append(const Pending *pending, Buf *out)
 {
@@ -246,7 +328,27 @@ present_append(const Pending *pending, Buf *out)
 		presence_find(attendance_model(pending->gateway->attendance), pending->presence);
 	list = presence_list(room);
 	buf_puts(out, ",\"presence\":");
-	buf_append(out, list->data, list->len);
+	if (has_seen(pending, room))
+		buf_puts(out, "null");
+	else
+		buf_append(out, list->data, list->len);
+	buf_puts(out, ",\"version\":");
+	presence_append_version(room, out);
+}
+
+/* The list is the one that the client has: an answer of its own, and no news. */
+static void
+send_unchanged(const Pending *pending, const PresenceRoom *room)
+{
+	Buf json = {0};
+
+	wire_open(&json, "presence:sync", NULL, room->name);
+	buf_puts(&json, "{\"users\":null,\"version\":");
+	presence_append_version(room, &json);
+	buf_puts(&json, "}");
+	wire_close(&json);
+	conn_send(pending->conn, &json);
+	buf_free(&json);
 }
 
 void
@@ -264,7 +366,10 @@ present_sync(const Pending *pending)
 		sub_deliver(sub, presence_sync(room)); /* once it is known that it may */
 		return;
 	}
-	conn_push(pending->conn, presence_sync(room));
+	if (has_seen(pending, room))
+		send_unchanged(pending, room);
+	else
+		conn_push(pending->conn, presence_sync(room));
 	/* the list covers the changes that were held behind it */
 	if (sub->pending)
 		sub_set_pending(sub);

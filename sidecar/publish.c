@@ -6,6 +6,7 @@
 #include "bus.h"
 #include "clock.h"
 #include "ephemeral.h"
+#include "exchange.h"
 #include "mem.h"
 #include "stats.h"
 
@@ -74,6 +75,12 @@ on_left(void *arg, Sub *sub)
 
 	if (list_is_empty(&sub->conn->voices))
 		return;
+	if (sub->conn->framing == FRAMING_LIST)
+	{
+		/* its client is still there: this was one request of many */
+		ephemeral_let_go(&publisher->ephemeral, sub->conn, sub->channel->name);
+		return;
+	}
 	ephemeral_leave(&publisher->ephemeral, sub->conn, sub->channel->name);
 	/* not from here: the hub is about to change */
 	arm(publisher, 0);
@@ -152,6 +159,24 @@ fits(const Word *word)
 	return packed;
 }
 
+/*
+ * In whose name it is said: that of the stream or poll of the same page, so that it does
+ * not hear itself; else of who asks.
+ */
+static Conn *
+speaker_for(Conn *conn, const Channel *channel)
+{
+	for (uint32_t i = 0; conn->exchange != NULL && i < channel->nsubs; i++)
+	{
+		Conn *other = channel->subs[i]->conn;
+
+		if (other != conn && other->state == CONN_READY &&
+			exchange_is_same_page(conn, other))
+			return other;
+	}
+	return conn;
+}
+
 /* Checks the right and the size of that member (NULL: all), then says it. */
 static void
 publish(Gateway *gateway, Conn *conn, const Request *request, const char *type,
@@ -178,7 +203,7 @@ publish(Gateway *gateway, Conn *conn, const Request *request, const char *type,
 					"too large for an ephemeral event");
 	else
 	{
-		say(gateway->publisher, &word, conn);
+		say(gateway->publisher, &word, speaker_for(conn, sub->channel));
 		reply_empty(conn, request->id, "result");
 	}
 	free(text);

@@ -72,6 +72,7 @@ pending_end(Pending *pending)
 	free(pending->resume);
 	free(pending->presence);
 	free(pending->ask);
+	free(pending->seen);
 	free(pending);
 }
 

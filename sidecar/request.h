@@ -29,6 +29,8 @@ typedef struct Pending
 	char *as;
 	char *presence;      /* canonical name of the channel's presence, or NULL */
 	struct Ask *ask;     /* to be present there, too, or NULL; see present.h */
+	char *seen;          /* version of the list of who is there that the client has */
+	bool lets_go;        /* its user is not there any more */
 	TypeFilter *filter;  /* of a subscribe, NULL = all types */
 	uint64_t serial;     /* of the subscription */
 	uint64_t access_seq; /* news of access that the database knew when it was asked */

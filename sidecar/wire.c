@@ -184,6 +184,35 @@ wire_member_is(const char *json, size_t len, const char *name, const char *text)
 		   memcmp(value, text, size) == 0;
 }
 
+char *
+wire_member_text(const char *json, size_t len, const json_t *object, const char *name)
+{
+	const json_t *parsed = json_object_get(object, name);
+	const char *value;
+	size_t size;
+
+	if (parsed == NULL)
+		return NULL;
+	if (wire_member(json, len, name, &value, &size))
+		return mem_strndup(value, size);
+	return json_dumps(parsed, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+bool
+wire_element(const char **at, const char *end, const char **value, size_t *value_len)
+{
+	Slice rest = {*at, end};
+
+	rest.at = skip_space(rest);
+	if (rest.at >= end || strchr("[,", *rest.at) == NULL)
+		return false;
+	rest.at++;
+	*value = rest.at = skip_space(rest);
+	*at = rest.at = skip_value(rest);
+	*value_len = (size_t) (rest.at - *value);
+	return *value_len > 0;
+}
+
 bool
 request_parse(Request *request, const char *text, size_t len, const char **why)
 {

@@ -62,6 +62,20 @@ extern bool wire_member(const char *json, size_t len, const char *name,
 extern bool wire_member_is(const char *json, size_t len, const char *name,
 						   const char *text);
 
+/*
+ * A member of a client's object, which was parsed, as its text in the client's own
+ * words, or as jansson's when its key is spelt with escapes. malloc'd; NULL when absent.
+ */
+extern char *wire_member_text(const char *json, size_t len, const json_t *object,
+							  const char *name);
+
+/*
+ * The next element of an array that was parsed; *at is its text, and later how far it
+ * was read. False when there is none.
+ */
+extern bool wire_element(const char **at, const char *end, const char **value,
+						 size_t *value_len);
+
 /* id and channel may be NULL. */
 extern void wire_open(Buf *out, const char *type, const char *id, const char *channel);
 extern void wire_close(Buf *out);

@@ -1,9 +1,11 @@
 /*
  * What parses a client's bytes, under seeded random input: request heads and bodies,
- * paths, frames, compressed ones, JSON. Damaged samples rather than noise, each in a
- * block of its own size, so that the address sanitizer sees the first byte too far.
- * WRK_FUZZ_MS sets the time, WRK_SEED the beginning; a failure names its seed.
+ * what streams and polls ask for, paths, frames, compressed ones, JSON. Damaged samples
+ * rather than noise, each in a block of its own size, so that the address sanitizer sees
+ * the first byte too far. WRK_FUZZ_MS sets the time, WRK_SEED the beginning; a failure
+ * names its seed.
  */
+#include "asked.h"
 #include "deflate.h"
 #include "event.h"
 #include "fuzz.h"
@@ -295,6 +297,64 @@ fuzz_url(void)
 	return good;
 }
 
+static const char *const asked_bodies[] = {
+	"{\"subscriptions\":[{\"channel\":\"a\",\"presence\":{\"status\":\"idle\",\"meta\":"
+	"{\"n\":[1.10,\"]}\"]}},\"version\":\"0f\"} , {\"channel\":\"b\",\"presence\":null}],"
+	"\"since\":\"e.1:1:\",\"types\":[\"t.*\"],\"wait\":5,\"page\":\"p\"}",
+	"{\"channel\":\"a\",\"type\":\"cursor\",\"data\":{\"x\":1},\"page\":\"p\"}",
+};
+static const char *const asked_queries[] = {
+	"channel=a&presence=idle&meta=%7B%22n%22:1%7D&channel=b&presence=&since=e.1&page=p",
+	"channel=a&types=x.*,y&last_event_id=z&presence=active&meta={\"a\":[{}]}",
+};
+
+/* Each payload is one object with no members but those of a subscribe. */
+static bool
+payloads_are_whole(const Asked *asked)
+{
+	for (size_t i = 0; i < asked->nwanted; i++)
+	{
+		static const char *const known[] = {"since", "types", "presence", "version"};
+		const char *text = asked->wanted[i].payload;
+		json_t *root = wire_load(text, strlen(text));
+		size_t count = 0;
+
+		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
+			count += json_object_get(root, known[k]) != NULL;
+		if (root == NULL || json_object_size(root) != count)
+		{
+			json_decref(root);
+			return false;
+		}
+		json_decref(root);
+	}
+	return true;
+}
+
+static bool
+fuzz_asked(void)
+{
+	const char *sample = below(2) ? asked_bodies[below(2)] : asked_queries[below(2)];
+	size_t len;
+	unsigned char *bytes = damage((const unsigned char *) sample, strlen(sample), &len);
+	char *text = mem_strndup((char *) bytes, len);
+	Asked asked = {.most = 4};
+	bool good;
+
+	if (*sample == 'c')
+		asked_read_query(&asked, text, below(2) ? text : NULL);
+	else if (sample == asked_bodies[0])
+		asked_read_poll(&asked, (char *) bytes, len);
+	else
+		asked_read_publish(&asked, (char *) bytes, len);
+	good = (asked.error == NULL) == (asked.why == NULL) && asked.nwanted <= 4 &&
+		   (asked.error != NULL || payloads_are_whole(&asked));
+	asked_free(&asked);
+	free(text);
+	free(bytes);
+	return good;
+}
+
 /* Inflating is bounded and changes nothing; what we compress comes back. */
 static bool
 fuzz_deflate(void)
@@ -393,10 +453,15 @@ int
 main(void)
 {
 	static const FuzzCase cases[] = {
-		{"request heads", fuzz_head},         {"frames", fuzz_frame},
-		{"requests", fuzz_request},           {"bodies", fuzz_body},
-		{"paths and queries", fuzz_url},      {"compressed messages", fuzz_deflate},
-		{"offers of extensions", fuzz_offer}, {"frames of other transports", fuzz_twin},
+		{"request heads", fuzz_head},
+		{"frames", fuzz_frame},
+		{"requests", fuzz_request},
+		{"bodies", fuzz_body},
+		{"what is asked", fuzz_asked},
+		{"paths and queries", fuzz_url},
+		{"compressed messages", fuzz_deflate},
+		{"offers of extensions", fuzz_offer},
+		{"frames of other transports", fuzz_twin},
 	};
 
 	return fuzz_all(cases, sizeof(cases) / sizeof(cases[0]), DEFAULT_MS);

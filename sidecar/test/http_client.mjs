@@ -31,7 +31,7 @@ export function request(url, { method = 'GET', headers = {}, body, agent, timeou
 
 const bearer = (token) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
 
-// POST /poll; payload is {subscriptions, since, wait, types}.
+// POST /poll; payload is {subscriptions, since, wait, types, page}.
 export function poll(url, token, payload, { headers, ...options } = {}) {
   return request(`${httpOf(url)}/poll`, {
     method: 'POST',
@@ -47,6 +47,16 @@ export function rpc(url, token, method, params = {}, { key, headers, ...options 
     method: 'POST',
     headers: { ...bearer(token), 'content-type': 'application/json', ...(key ? { 'idempotency-key': key } : {}), ...headers },
     body: typeof params === 'string' ? params : JSON.stringify(params),
+    ...options,
+  });
+}
+
+// POST /publish; body is {channel, type, data, page}.
+export function publish(url, token, body, options = {}) {
+  return request(`${httpOf(url)}/publish`, {
+    method: 'POST',
+    headers: { ...bearer(token), 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
     ...options,
   });
 }

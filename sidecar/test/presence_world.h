@@ -121,7 +121,8 @@ say_naively(Node *node, Here *here, const PresenceState *state)
 static PresenceState
 random_state(void)
 {
-	return (PresenceState){pick(2), (PresenceStatus) pick(3), pick(2), metas[pick(4)]};
+	return (PresenceState){pick(2), (PresenceStatus) pick(3), pick(2), metas[pick(4)],
+						   NULL};
 }
 
 /* The user's connection that lingers and came first, or a free slot. */

@@ -237,6 +237,41 @@ tell(void *arg, const Word *word)
 	return true;
 }
 
+/* Requests over HTTP leave as soon as they have spoken. */
+static void
+test_requests(void)
+{
+	Conn *request = join("ann");
+	Conn *listener = join("bob");
+	const char *text;
+
+	say(request, "ann", "cursor", "{\"x\":1}");
+	say(request, "ann", "typing_start", "{}");
+	ephemeral_let_go(&ephemeral, request, ROOM);
+	leave(request);
+	later(50);
+	text = heard(listener);
+	ok(count(text, "\"x\":1") == 1 && count(text, "typing_start") == 1 &&
+		   count(text, "typing_stop") == 0,
+	   "what a request said is said, though it is over");
+	later(5900);
+	ok(count(heard(listener), "typing_stop") == 0, "who types still does");
+	later(200);
+	ok(count(heard(listener), "typing_stop") == 1, "until they are not heard of");
+	request = join("ann");
+	say(request, "ann", "typing_start", "{}");
+	ephemeral_let_go(&ephemeral, request, ROOM);
+	leave(request);
+	request = join("ann");
+	say(request, "ann", "typing_stop", "{}");
+	leave(request);
+	later(50);
+	ok(count(heard(listener), "typing_stop") == 1, "or say so, with another request");
+	leave(listener);
+	later(50);
+	ok(later(50) == -1 && ephemeral.voices.count == 0, "then nothing is left of it");
+}
+
 static void
 test_elsewhere(void)
 {
@@ -525,6 +560,7 @@ main(void)
 	test_rate();
 	test_voices();
 	test_typing();
+	test_requests();
 	test_elsewhere();
 	test_bounds();
 	test_filter();

@@ -15,7 +15,7 @@ static const PresenceState nothing_said;
 static PresenceState
 says(PresenceStatus status, const char *meta)
 {
-	return (PresenceState){true, status, meta != NULL, meta};
+	return (PresenceState){true, status, meta != NULL, meta, NULL};
 }
 
 static PresencePlace *
@@ -101,7 +101,8 @@ test_tabs(void)
 	presence_leave(second, 12);
 	ok(strcmp(announced(&presence, 0), "~ann:away:1 ") == 0, "one tab is left");
 	presence_set(first, &nothing_said, 13);
-	presence_set(first, &(PresenceState){true, PRESENCE_AWAY, true, "{\"a\":1}"}, 14);
+	presence_set(first, &(PresenceState){true, PRESENCE_AWAY, true, "{\"a\":1}", NULL},
+				 14);
 	ok(list_is_empty(&presence.due), "to say the same again is nothing to announce");
 	written(&presence);
 	ok(written(&presence) == 0, "nor to write");
@@ -142,6 +143,99 @@ test_grace(void)
 	presence_unwatch(presence_find(&presence, ROOM));
 	ok(presence.rooms.count == 0, "nothing is left");
 	presence_free(&presence);
+}
+
+/* A place of a page that lingers. */
+static PresencePlace *
+lingering(Presence *presence, List *owner, const char *page, PresenceStatus status,
+		  const char *meta)
+{
+	PresenceState state = {true, status, true, meta, page};
+	PresencePlace *place = enter(presence, owner, "ann", state, 10);
+
+	presence_linger(place, 1000, 20);
+	return place;
+}
+
+/* Who comes back to several places takes the right one. */
+static void
+test_pages(void)
+{
+	Presence presence;
+	List conn;
+	PresencePlace *one;
+	PresencePlace *two;
+	PresenceState state = {true, PRESENCE_IDLE, false, NULL, "p2"};
+
+	presence_init(&presence);
+	list_init(&conn);
+	one = lingering(&presence, &conn, "p1", PRESENCE_IDLE, "{\"a\":1}");
+	two = lingering(&presence, &conn, "p2", PRESENCE_AWAY, NULL);
+	ok(one != two, "a page does not take another page's place");
+	ok(enter(&presence, &conn, "ann", state, 30) == two,
+	   "but its own, whatever it says now");
+	presence_linger(two, 1000, 40);
+	ok(enter(&presence, &conn, "ann", says(PRESENCE_IDLE, "{\"a\":1}"), 50) == one &&
+		   one->page == NULL,
+	   "who is no page takes the one of which nothing new is said");
+	presence_let_go(presence_find(&presence, ROOM), "ann", "p3", 60);
+	ok(presence.nplaces == 2, "a page lets go of no place of another");
+	presence_let_go(presence_find(&presence, ROOM), "ann", "p2", 60);
+	presence_let_go(presence_find(&presence, ROOM), "bob", "p2", 60);
+	ok(presence.nplaces == 1, "but of its own, at once");
+	presence_free(&presence);
+}
+
+/* The version of a room's list. */
+static const char *
+version(const Presence *presence)
+{
+	static char text[16][32];
+	static int next;
+	Buf json = {0};
+	char *copy = text[next++ % 16];
+
+	presence_append_version(presence_find(presence, ROOM), &json);
+	snprintf(copy, sizeof(text[0]), "%s", buf_cstr(&json));
+	buf_free(&json);
+	return copy;
+}
+
+/* A list is the same wherever and in whatever order it was told. */
+static void
+test_version(void)
+{
+	Presence here;
+	Presence there;
+	List conns;
+	PresencePlace *bob;
+	const char *before;
+
+	presence_init(&here);
+	presence_init(&there);
+	list_init(&conns);
+	presence_watch(presence_room(&here, "t", ROOM));
+	presence_watch(presence_room(&there, "t", ROOM));
+	enter(&here, &conns, "ann", says(PRESENCE_IDLE, NULL), 1);
+	announced(&here, 0);
+	before = version(&here);
+	bob = enter(&here, &conns, "bob", says(PRESENCE_AWAY, "{\"b\":2}"), 2);
+	ok(strcmp(version(&here), before) == 0, "what was not told changes no version");
+	announced(&here, 0);
+	enter(&there, &conns, "bob", says(PRESENCE_AWAY, "{\"b\":2}"), 7);
+	enter(&there, &conns, "ann", says(PRESENCE_IDLE, NULL), 8);
+	announced(&there, 0);
+	ok(strcmp(version(&here), version(&there)) == 0 &&
+		   strcmp(version(&here), before) != 0,
+	   "the same list has the same version, when and wherever it came to be");
+	presence_set(bob, &(PresenceState){true, PRESENCE_IDLE, false, NULL, NULL}, 9);
+	announced(&here, 0);
+	ok(strcmp(version(&here), version(&there)) != 0, "another status, another version");
+	presence_leave(bob, 10);
+	announced(&here, 0);
+	ok(strcmp(version(&here), before) == 0, "and back");
+	presence_free(&here);
+	presence_free(&there);
 }
 
 static void
@@ -224,6 +318,8 @@ main(void)
 {
 	test_tabs();
 	test_grace();
+	test_pages();
+	test_version();
 	test_elsewhere();
 	test_crowd();
 	return tap_done();
