@@ -131,14 +131,15 @@ COMMENT ON FUNCTION wrk.event_recoverable(text) IS
 
 CREATE FUNCTION wrk.event_since(since pg_snapshot, upto pg_snapshot DEFAULT NULL,
 								after_id bigint DEFAULT 0, max_rows integer DEFAULT NULL,
-								channel text DEFAULT NULL, control boolean DEFAULT false)
+								channel text DEFAULT NULL, control boolean DEFAULT false,
+								known pg_snapshot DEFAULT NULL)
 RETURNS SETOF wrk.event
 LANGUAGE C STABLE PARALLEL SAFE ROWS 100 COST 1000
 AS 'MODULE_PATHNAME', 'wrk_event_since';
-COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text, boolean) IS
-'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; of all channels or of one (canonical name). control: with after_id 0 also the control events of wrk.access_changed(), all of them, before the others and not counted. All tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more, or more than wrk_copilot.max_replay_scan have to be looked at for the channel';
+COMMENT ON FUNCTION wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text, boolean, pg_snapshot) IS
+'events that the snapshot since could not see and upto (NULL: this statement''s) can, in id order after after_id, at most max_rows; of all channels or of one (canonical name). control: also the control events of wrk.access_changed(), before the others and not counted; with after_id 0 all of them, else those that the snapshot known could not see and this statement''s can (known NULL: none). All tenants'' events, so for the engine only. Error: WK410 unrecoverable when some of them are not kept any more, or more than wrk_copilot.max_replay_scan have to be looked at for the channel';
 
 REVOKE ALL ON FUNCTION wrk.epoch(), wrk.position(), wrk.position_snapshot(text),
-	wrk.event_recoverable(text), wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text, boolean) FROM PUBLIC;
+	wrk.event_recoverable(text), wrk.event_since(pg_snapshot, pg_snapshot, bigint, integer, text, boolean, pg_snapshot) FROM PUBLIC;
 -- a position says nothing about anybody's data
 GRANT EXECUTE ON FUNCTION wrk.epoch(), wrk.position() TO PUBLIC;

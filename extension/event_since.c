@@ -17,7 +17,9 @@
  *
  * Control events (access.c) are for gateways only: they are left out unless asked
  * for, and then come all at once and before any other, so that what was committed
- * behind a loss of rights is never handed out before the loss is known.  A commit
+ * behind a loss of rights is never handed out before the loss is known.  A backlog
+ * takes time, in which rights are lost, too: with later pages come the control events
+ * that were committed since the page before, whatever `upto` says.  A commit
  * is visible a little before other backends are told to forget what they have in
  * their caches, rights and keys among it, so we wait for that, too: whoever asks
  * about rights because of a control event gets an answer that knows of the change.
@@ -67,6 +69,8 @@ typedef struct Fetch
 	int64 limit;              /* 0 = none */
 	const char *channel;      /* NULL = all; otherwise the only one asked for */
 	int64 looked_at;          /* for the channel */
+	const XidSnapshot *known; /* its control events were told; NULL = as with since */
+	bool only_control;        /* other events are not asked for */
 	Tuplestorestate *control; /* takes control events, NULL = they are left out */
 	uint64 settled;           /* transaction of the last of them */
 	Relation slots[EVENT_SLOTS];
@@ -189,6 +193,8 @@ take(Fetch *fetch, HeapTuple tuple)
 		take_control(fetch, tuple, desc);
 		return false;
 	}
+	if (fetch->only_control)
+		return false;
 	if (fetch->channel != NULL && !goes_to_channel(tuple, desc, fetch->channel))
 		return false;
 	ExecForceStoreHeapTuple(tuple, fetch->input, false);
@@ -252,6 +258,21 @@ fetch_by_xid(Fetch *fetch)
 			xid = walk_xids(fetch, fetch->slots[i], index, xid);
 		index_close(index, NoLock);
 	}
+}
+
+/* the control events that came while a backlog is handed out; few events are new by then
+ */
+static void
+fetch_late_control(Fetch *fetch, Tuplestorestate *result)
+{
+	Fetch late = *fetch;
+
+	late.since = fetch->known;
+	late.upto = NULL;
+	late.after_id = 0;
+	late.control = result;
+	late.only_control = true;
+	fetch_by_xid(&late);
 }
 
 
@@ -356,9 +377,7 @@ begin_fetch(Fetch *fetch, FunctionCallInfo fcinfo)
 	fetch->after_id = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
 	fetch->limit = PG_ARGISNULL(3) ? 0 : Max(PG_GETARG_INT32(3), 1);
 	fetch->channel = PG_ARGISNULL(4) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(4));
-	/* with the first page, which looks at every event */
-	if (!PG_ARGISNULL(5) && PG_GETARG_BOOL(5) && fetch->after_id == 0)
-		fetch->control = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
+	fetch->known = PG_ARGISNULL(6) ? NULL : snapshot_from_datum(PG_GETARG_DATUM(6));
 	event_store_open_all(fetch->slots);
 	if (!event_store_keeps(fetch->since))
 		refuse_unrecoverable();
@@ -394,14 +413,21 @@ Datum
 wrk_event_since(PG_FUNCTION_ARGS)
 {
 	Fetch fetch = {0};
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	bool control = !PG_ARGISNULL(5) && PG_GETARG_BOOL(5);
 
 	wrk_require_arg(fcinfo, 0, "since");
 	InitMaterializedSRF(fcinfo, 0);
 	begin_fetch(&fetch, fcinfo);
+	/* the first page looks at every event, later ones go on behind it */
+	if (control && fetch.after_id == 0)
+		fetch.control = rsinfo->setResult;
+	else if (control && fetch.known != NULL)
+		fetch_late_control(&fetch, rsinfo->setResult);
 	if (fetch.after_id == 0 || fetch.limit == 0 || fetch.channel != NULL ||
 		!fetch_by_id(&fetch))
 		fetch_by_xid(&fetch);
-	end_fetch(&fetch, (ReturnSetInfo *) fcinfo->resultinfo);
+	end_fetch(&fetch, rsinfo);
 	/* the caller will go on from the snapshot of this statement */
 	if (fetch.upto == NULL)
 		position_make_durable();

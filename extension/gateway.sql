@@ -45,7 +45,7 @@ COMMENT ON FUNCTION wrk.gateway_audience_users(text[]) IS
 -- Without a SET clause, so that the planner takes it into the caller's query and
 -- a filter comes before the work on payloads. Its callers pin the path.
 CREATE FUNCTION wrk.gateway_events(since pg_snapshot, upto pg_snapshot, after_id bigint, max_rows integer,
-								   channel text DEFAULT NULL)
+								   channel text DEFAULT NULL, known pg_snapshot DEFAULT NULL)
 RETURNS SETOF wrk.gateway_event
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 AS $$
@@ -53,9 +53,9 @@ AS $$
 		   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_mask(e.audience) END,
 		   CASE WHEN cardinality(e.audience) > 0 THEN wrk.gateway_audience_users(e.audience) END,
 		   e.class, (date_part('epoch', e.created_at) * 1000)::bigint, e.state_key, e.key
-	FROM wrk.event_since(since, upto, after_id, max_rows, channel, channel IS NULL) e
+	FROM wrk.event_since(since, upto, after_id, max_rows, channel, channel IS NULL, known) e
 $$;
-COMMENT ON FUNCTION wrk.gateway_events(pg_snapshot, pg_snapshot, bigint, integer, text) IS
+COMMENT ON FUNCTION wrk.gateway_events(pg_snapshot, pg_snapshot, bigint, integer, text, pg_snapshot) IS
 'wrk.event_since() in the shape the gateway gets';
 
 -- What the gateway tells a browser for an SQLSTATE: our own states, and by their
@@ -185,12 +185,13 @@ COMMENT ON FUNCTION wrk.gateway_recheck(text, jsonb) IS
 -- Events of a fetch are cut by rows and by bytes: a page is what the gateway
 -- holds in memory at once.
 CREATE FUNCTION wrk.gateway_fetch(since text, upto text DEFAULT NULL, after_id bigint DEFAULT 0,
-								  max_rows integer DEFAULT 1000)
+								  max_rows integer DEFAULT 1000, known text DEFAULT NULL)
 RETURNS SETOF wrk.gateway_event
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER ROWS 100 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
 	page_bytes CONSTANT bigint := 8 * 1024 * 1024;
+	here CONSTANT text := split_part(wrk.position(), '.', 2);
 	max_control CONSTANT integer := 1000;
 	e wrk.gateway_event;
 	bytes bigint := 0;
@@ -200,7 +201,8 @@ DECLARE
 	more boolean := false;
 BEGIN
 	FOR e IN
-		SELECT * FROM wrk.gateway_events(since::pg_snapshot, upto::pg_snapshot, after_id, max_rows)
+		SELECT * FROM wrk.gateway_events(since::pg_snapshot, upto::pg_snapshot, after_id, max_rows,
+										 known => known::pg_snapshot)
 	LOOP
 		IF e.class = 'x' THEN
 			-- rather all of a tenant than a list without an end, and rather everybody than
@@ -229,13 +231,14 @@ BEGIN
 	e := NULL;
 	e.type := 'position';
 	-- taken from a position because clients will be given it as one
-	e.payload := coalesce(upto, split_part(wrk.position(), '.', 2));
+	e.payload := coalesce(upto, here);
+	e.key := here;
 	e.class := CASE WHEN more OR n >= max_rows THEN 'm' ELSE 'd' END;
 	RETURN NEXT e;
 END
 $$;
-COMMENT ON FUNCTION wrk.gateway_fetch(text, text, bigint, integer) IS
-'events that the snapshot since could not see and upto (NULL: now) can, in id order after after_id, at most max_rows; with after_id 0 first all control events (class x), which are not counted; always followed by one row with id NULL, type position, the snapshot as payload and class d (done) or m (more: call again with upto = that snapshot and after_id = the last id)';
+COMMENT ON FUNCTION wrk.gateway_fetch(text, text, bigint, integer, text) IS
+'events that the snapshot since could not see and upto (NULL: now) can, in id order after after_id, at most max_rows; before them control events (class x), which are not counted: with after_id 0 all, else those that came since the snapshot known; always followed by one row with id NULL, type position, the snapshot as payload, the one of this statement as key, and class d (done) or m (more: call again with upto = the payload, known = the key and after_id = the last id)';
 
 CREATE FUNCTION wrk.gateway_replay(token text, channel text, since text, upto text, max_rows integer DEFAULT 1000)
 RETURNS SETOF wrk.gateway_event
@@ -372,7 +375,7 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION wrk.gateway_hello(text, integer), wrk.gateway_open(text),
-	wrk.gateway_subscribe(text, text), wrk.gateway_recheck(text, jsonb), wrk.gateway_fetch(text, text, bigint, integer),
+	wrk.gateway_subscribe(text, text), wrk.gateway_recheck(text, jsonb), wrk.gateway_fetch(text, text, bigint, integer, text),
 	wrk.gateway_replay(text, text, text, text, integer),
 	wrk.gateway_call(text, text, jsonb, text),
 	wrk.gateway_refused(text, text, text, text, text) TO wrk_gateway;

@@ -18,6 +18,7 @@
 #define EVENT_COLUMN_PAYLOAD 3
 #define EVENT_COLUMN_USERS 6
 #define EVENT_COLUMN_CLASS 7
+#define EVENT_COLUMN_KEY 10
 
 /* Milliseconds since the event was written, by the database's clock then and ours now. */
 extern int64_t row_age_ms(const PgAnswer *answer, int row);

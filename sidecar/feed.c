@@ -5,8 +5,10 @@
  * more than fetch_rows comes in pages under one snapshot, `upto`; the feed's own
  * snapshot moves when the last page is out. A subscription made between two pages
  * takes its replay up to `upto` and skips the rest of the cycle, which that replay
- * covers. A cycle that fails between two pages goes on after the last page, so that
- * nobody gets twice what was handed out, and who skips it still does.
+ * covers. Later pages bring the control events that came since the one before, so that
+ * a long cycle delays no loss of rights. A cycle that fails between two pages goes on
+ * after the last page, so that nobody gets twice what was handed out, and who skips it
+ * still does.
  */
 #include "feedstate.h"
 
@@ -31,8 +33,8 @@ const PgStatement feed_statements[] = {
 	[FEED_STMT_HELLO] = {"hello", "SELECT wrk.gateway_hello($1, $2)", 2},
 	[FEED_STMT_FETCH] = {"fetch",
 						 "SELECT " EVENT_COLUMNS
-						 " FROM wrk.gateway_fetch($1, $2, $3, $4)",
-						 4},
+						 " FROM wrk.gateway_fetch($1, $2, $3, $4, $5)",
+						 5},
 	[FEED_STMT_LISTEN] = {"listen", "SELECT wrk.gateway_listen()", 0},
 	[FEED_STMT_ATTACH] = {"attach", "SELECT wrk.gateway_attach($1, $2, $3)", 3},
 	[FEED_STMT_SWEEP] = {"sweep", "SELECT wrk.gateway_sweep($1)", 1},
@@ -175,7 +177,8 @@ static void
 send_fetch(Feed *feed)
 {
 	char rows[24];
-	const char *values[4] = {feed->stream.snapshot, feed->upto, feed->after_id, rows};
+	const char *values[5] = {feed->stream.snapshot, feed->upto, feed->after_id, rows,
+							 feed->known};
 
 	snprintf(rows, sizeof(rows), "%" PRId64, feed->rows);
 	feed->state = FEED_FETCHING;
@@ -232,7 +235,9 @@ void
 feed_forget_cycle(Feed *feed)
 {
 	free(feed->upto);
+	free(feed->known);
 	feed->upto = NULL;
+	feed->known = NULL;
 }
 
 /* All pages are out: the snapshot moves on and clients get their position. */
@@ -252,11 +257,14 @@ on_trailer(Feed *feed, const PgAnswer *answer, int nevents)
 {
 	const char *snapshot = pg_value(answer, nevents, EVENT_COLUMN_PAYLOAD);
 	const char *how = pg_value(answer, nevents, EVENT_COLUMN_CLASS);
+	const char *known = pg_value(answer, nevents, EVENT_COLUMN_KEY);
 
 	if (how != NULL && *how == 'm' && nevents > 0)
 	{
 		if (feed->upto == NULL)
 			feed->upto = mem_strdup(snapshot);
+		free(feed->known);
+		feed->known = known ? mem_strdup(known) : NULL;
 		snprintf(feed->after_id, sizeof(feed->after_id), "%s",
 				 pg_value(answer, nevents - 1, EVENT_COLUMN_ID));
 	}
@@ -409,6 +417,6 @@ feed_close(Feed *feed)
 	waiters_release(&feed->running, false);
 	waiters_release(&feed->waiting, false);
 	stream_free(&feed->stream);
-	free(feed->upto);
+	feed_forget_cycle(feed);
 	free(feed);
 }

@@ -30,6 +30,7 @@ struct Feed
 	Stream stream;
 	char *upto; /* of the cycle's pages, NULL when none of them is out */
 	char after_id[24];
+	char *known; /* snapshot of the page before: control events up to it were told */
 	uint64_t cycle;
 	int64_t rows; /* to ask for */
 

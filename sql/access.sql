@@ -108,13 +108,23 @@ SELECT wrk.emit('second.thing', '{}', '{tenant:acme}', tenant_id => 'acme') AS i
 COMMIT;
 SELECT wrk.emit('third.thing', '{}', '{tenant:acme}', tenant_id => 'acme') AS id \gset
 SELECT wrk.access_changed('acme', '{bob}');
--- all with the first page, however small it is; later pages have none
+-- all with the first page, however small it is
 SELECT type, class FROM wrk.gateway_fetch(:'start', NULL, 0, 1);
 SELECT type, class, payload FROM wrk.gateway_fetch(:'start', NULL, 0, 1) WHERE id IS NOT NULL;
 SELECT id AS after, (SELECT payload FROM wrk.gateway_fetch(:'start', NULL, 0, 1) WHERE type = 'position') AS upto
 FROM wrk.gateway_fetch(:'start', NULL, 0, 1) WHERE type = 'first.thing' \gset
 SELECT type, class FROM wrk.gateway_fetch(:'start', :'upto', :after, 1);
 SELECT type, class FROM wrk.gateway_fetch(:'start', :'upto', :after, 10);
+-- with later pages what came since the one before, though it is behind the page's end
+SELECT key AS known FROM wrk.gateway_fetch(:'start', :'upto', :after, 1) WHERE type = 'position' \gset
+SELECT wrk.access_changed('acme', '{eve}');
+SELECT wrk.emit('late.thing', '{}', '{tenant:acme}', tenant_id => 'acme') AS id \gset
+SELECT type, class, CASE class WHEN 'x' THEN payload END AS control
+FROM wrk.gateway_fetch(:'start', :'upto', :after, 10, :'known');
+SELECT key AS known FROM wrk.gateway_fetch(:'start', :'upto', :after, 1, :'known') WHERE type = 'position' \gset
+SELECT type, class FROM wrk.gateway_fetch(:'start', :'upto', :after, 10, :'known');
+-- and again with the next first page
+SELECT type, class, CASE class WHEN 'x' THEN payload END AS control FROM wrk.gateway_fetch(:'upto') WHERE id IS NOT NULL;
 -- not in what others read
 SELECT type FROM wrk.event_since(:'start') ORDER BY id;
 SELECT type FROM wrk.event_since(:'start', control => true, after_id => :after) ORDER BY id;

@@ -30,7 +30,7 @@ my $functions = q{
 is_deeply([ sort split /\n/, $node->safe_psql('wrk', $functions) ], [
 	'wrk.gateway_attach(text,text,integer)',
 	'wrk.gateway_call(text,text,jsonb,text)',
-	'wrk.gateway_fetch(text,text,bigint,integer)',
+	'wrk.gateway_fetch(text,text,bigint,integer,text)',
 	'wrk.gateway_hello(text,integer)',
 	'wrk.gateway_listen()',
 	'wrk.gateway_open(text)',

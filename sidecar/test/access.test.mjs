@@ -181,16 +181,16 @@ describe('news of access', { timeout: 120000 }, () => {
     await a.subscribe('project:8');
     const asked = await gateway.metric('rechecks_total');
     cluster.sql(`ALTER FUNCTION wrk.gateway_hello(text, int) RENAME TO real_hello;
-      ALTER FUNCTION wrk.gateway_fetch(text, text, bigint, int) RENAME TO real_fetch;
-      CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int) RETURNS SETOF wrk.gateway_event
+      ALTER FUNCTION wrk.gateway_fetch(text, text, bigint, int, text) RENAME TO real_fetch;
+      CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int, known text) RETURNS SETOF wrk.gateway_event
         LANGUAGE plpgsql AS $$ BEGIN PERFORM wrk.mock_fail('WK410', 'not kept any more'); END $$;
       NOTIFY wrk_event`);
     await a.waitFor((f) => f.type === 'gap' && f.payload.reason === 'unrecoverable');
     await until(async () => (await gateway.metric('rechecks_total')) > asked && (await gateway.metric('rechecks_waiting')) === 0);
     close('project:8');
     tell({ tenant: 't1', channels: ['tenant:t1:project:8'] });
-    cluster.sql(`DROP FUNCTION wrk.gateway_fetch(text, text, bigint, int);
-      ALTER FUNCTION wrk.real_fetch(text, text, bigint, int) RENAME TO gateway_fetch;
+    cluster.sql(`DROP FUNCTION wrk.gateway_fetch(text, text, bigint, int, text);
+      ALTER FUNCTION wrk.real_fetch(text, text, bigint, int, text) RENAME TO gateway_fetch;
       ALTER FUNCTION wrk.real_hello(text, int) RENAME TO gateway_hello`);
     await a.waitFor((f) => f.type === 'unsubscribed' && f.channel === 'tenant:t1:project:8');
     a.destroy();

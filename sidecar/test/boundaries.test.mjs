@@ -26,11 +26,11 @@ before(async () => {
   cluster.sql(`
     CREATE FUNCTION wrk.gate(n int) RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_lock_shared(n); SELECT pg_advisory_unlock_shared(n)';
     ALTER FUNCTION wrk.gateway_fetch RENAME TO mock_fetch;
-    CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int)
+    CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int, known text)
     RETURNS SETOF wrk.gateway_event LANGUAGE plpgsql AS $$
     BEGIN
       IF after_id > 0 THEN PERFORM wrk.gate(${GATE.page}); END IF;
-      RETURN QUERY SELECT * FROM wrk.mock_fetch(since, upto, after_id, max_rows);
+      RETURN QUERY SELECT * FROM wrk.mock_fetch(since, upto, after_id, max_rows, known);
     END $$;
     ALTER FUNCTION wrk.gateway_replay RENAME TO mock_replay;
     CREATE FUNCTION wrk.gateway_replay(token text, channel text, since text, upto text, max_rows int)

@@ -326,6 +326,30 @@ describe('losing', { timeout: 300000 }, () => {
     client.destroy();
   });
 
+  test('what is lost while a long backlog is handed out is lost at once, and delays nobody else', async () => {
+    const events = 20000;
+    const gateway = await world.lab.gateway({ fetch_rows: 8 }).start();
+    const client = await connect(gateway.url, { token: world.token(clara, { sid: 'backlog' }) });
+    const other = await connect(gateway.url, { token: world.token(oskar) });
+    const isBacklog = (f) => f.type === 'test.backlog';
+    for (const c of [client, other]) await c.subscribe(PROJECT);
+    await world.sql.query(`SELECT count(wrk.emit('test.backlog', '{}', '{tenant:${T}:${PROJECT}}', tenant_id => '${T}'))
+      FROM generate_series(1, ${events})`);
+    await client.waitFor(isBacklog);
+    await world.sql.query(`SELECT wrk.session_revoke('backlog', tenant_id => '${T}') \\g /dev/null\n`);
+    const { closed } = await told(client, PROJECT, performance.now());
+    assert.equal(closed, 4501);
+    const seen = client.all(isBacklog).length;
+    assert.ok(seen < events / 2, `only after ${seen} of ${events} events`);
+    await until('the others to have all of it', () => other.all(isBacklog).length >= events, { timeout: 60000 });
+    const ids = other.all(isBacklog).map(({ id }) => Number(id));
+    assert.deepEqual(ids, [...new Set(ids)].sort((a, b) => a - b));
+    assert.equal(ids.length, events);
+    console.log(`# ended after ${seen} of ${events} events`);
+    other.destroy();
+    await gateway.stop();
+  });
+
   test('streams and polls lose it, too', async () => {
     const add = `INSERT INTO copilot.project_members (tenant_id, project_id, user_id, role)
       VALUES ('${T}', '${northwind.project}', '${nils.id}', 'builder')`;

@@ -192,7 +192,7 @@ BEGIN
 	END IF;
 END $$;
 
-CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int)
+CREATE FUNCTION wrk.gateway_fetch(since text, upto text, after_id bigint, max_rows int, known text)
 RETURNS SETOF wrk.gateway_event LANGUAGE sql STABLE AS $$
 	WITH page AS MATERIALIZED (
 		SELECT e FROM wrk.event AS e
