@@ -9,7 +9,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp SET e
 AS 'MODULE_PATHNAME', 'wrk_audit_verify';
 COMMENT ON FUNCTION wrk.audit_verify(text, timestamptz, timestamptz) IS
 'compares the audit log of a tenant (NULL: of what belongs to none) with its seals, and returns the first thing that does not fit. '
-'seals, rows: how many were checked; unsealed: rows that wait for the next wrk.seal(); dropped: rows that retention took away. '
+'seals, rows: how many were checked; ok with rows 0: nothing was, because nothing is sealed or no tenant is called so; unsealed: rows that wait for the next wrk.seal(); dropped: rows that retention took away. '
 'problem: changed, deleted, inserted or reordered (row audit_id), seal_changed, seal_missing, bad_signature, truncated, tiles_changed or head_changed (seal number seal). '
 'from, upto (excluded): only the seals that say they have rows of that time; NULL for both: everything, which trusts nothing but the keys. '
 'Whoever owns the keys and all tables can make a new log that fits: keep signed heads elsewhere, see wrk.audit_consistency(). '
