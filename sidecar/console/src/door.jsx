@@ -17,21 +17,21 @@ export function Door({ enter }) {
     event.preventDefault();
     const token = new FormData(event.currentTarget).get('token').trim();
     const said = claims(token);
-    if (!said?.sub) return setProblem('This is no token: three parts with points between them, the second one of JSON.');
+    if (!said?.sub) return setProblem('This is not a valid token (JWT).');
     const { sub, tenant_id: id, roles = [] } = said;
     enter({ key: sub, name: said.name ?? sub, role: roles[0] ?? 'member', tenant: { id, name: id }, token });
   };
   return (
     <form className="door card" onSubmit={submit}>
-      <h2>Come in with a token</h2>
-      <p>Any token that the database accepts: SELECT wrk.token_issue(...), or one of your application.</p>
+      <h2>Sign in with a token</h2>
+      <p>Paste any token that this installation accepts, for example one from your application.</p>
       <label htmlFor="token">Token</label>
       <textarea id="token" name="token" rows="6" required spellCheck="false" aria-describedby="token-problem" />
       <p id="token-problem" role="alert" className="problem">
         {problem}
       </p>
       <button type="submit" className="button">
-        Connect
+        Sign in
       </button>
     </form>
   );

@@ -47,7 +47,7 @@ export function Pane({ demo, person, isHidden, view, setView, others, become, cl
           <ConnectionLight isCut={offline} />
         </header>
         <div className="pane-body">
-          <Suspense fallback={<p className="waiting">One moment ...</p>}>
+          <Suspense fallback={<p className="waiting">Loading …</p>}>
             <View person={person} demo={demo} />
           </Suspense>
         </div>

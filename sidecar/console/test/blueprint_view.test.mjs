@@ -100,7 +100,7 @@ test('what others did is said in one sentence', () => {
     nodes: { updated: [{ id: 'a', set: [[['position', 'x'], 4]] }, { id: 'b', set: [[['data', 'label'], 'X']] }], deleted: [3] },
     edges: { added: [{ id: 'e', source: 'a', target: 'b' }] },
   };
-  assert.equal(sentence('Ann', diff, blueprint), 'Ann moved Mail arrives and changed Read it and deleted 3 and connected Mail arrives to Read it.');
+  assert.equal(sentence('Ann', diff, blueprint), 'Ann moved Mail arrives and renamed Read it to X and deleted 3 and connected Mail arrives to X.');
   assert.deepEqual(touched(diff), ['a', 'b']);
   assert.equal(sentence('Ann', { meta: { set: [[['name'], 'x']] } }, blueprint), 'Ann changed the blueprint.');
   assert.ok(patch(blueprint, diff));
@@ -114,16 +114,16 @@ test('two numbers of one move are one question, without "both"', () => {
   const asking = questions([of('x', 10, 20), of('y', 11, 21)], blueprint);
   assert.equal(asking.length, 1);
   const said = asked(asking[0], blueprint, nameOf);
-  assert.deepEqual([said.label, said.field, said.ours, said.theirs], ['Mail arrives', 'place', 'x 10, y 11', 'x 20, y 21']);
-  assert.deepEqual(said.choices.map(({ name }) => name), ['Yours', 'Theirs']);
+  assert.deepEqual([said.label, said.field, said.ours, said.theirs], ['Mail arrives', 'position', 'x 10, y 11', 'x 20, y 21']);
+  assert.deepEqual(said.choices.map(({ name }) => name), ['Keep yours', 'Keep theirs']);
 });
 
 test('an edit against a deletion names what both did, on the node or on none', () => {
   const conflict = { kind: 'edit_delete', path: ['nodes', 'gone'], base: { id: 'gone' }, ours: { id: 'gone', data: { label: 'Old' } }, ...about };
   const [question] = questions([conflict], blueprint);
   const said = asked(question, blueprint, nameOf);
-  assert.deepEqual([question.node, said.label, said.ours, said.theirs, said.who], ['gone', 'Old', 'changed it', 'deleted it', 'Ann']);
-  assert.deepEqual(said.choices.map(({ name }) => name), ['Yours', 'Theirs', 'Both']);
+  assert.deepEqual([question.node, said.label, said.ours, said.theirs, said.who], ['gone', 'Old', 'Changed it', 'Deleted it', 'Ann']);
+  assert.deepEqual(said.choices.map(({ name }) => name), ['Keep yours', 'Keep theirs', 'Keep both']);
 });
 
 test('marks that say the same are the same objects', () => {

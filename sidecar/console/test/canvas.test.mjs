@@ -58,11 +58,11 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     await other.getByLabel('Label', { exact: true }).fill('Read all of it');
     await row(page, 'read').filter({ hasText: 'Read all of it' }).waitFor();
     assert.equal(await focused(page), 'read');
-    await said(page, 'Oskar changed');
+    await said(page, /Oskar (changed|renamed)/);
     await other.getByRole('button', { name: 'Delete node' }).click();
     await row(page, 'read').waitFor({ state: 'detached' });
     assert.equal(await focused(page), 'list-heading');
-    await said(page, 'where you were, was deleted');
+    await said(page, 'was deleted. Focus moved');
   });
 
   test('closing properties brings the focus back to the node', async () => {
@@ -93,7 +93,7 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     const refusal = page.locator('[data-refused="live"]');
     await refusal.waitFor();
     assert.equal(await refusal.getAttribute('data-code'), 'invalid_transition');
-    assert.match(await refusal.innerText(), /cannot go from "build_in_progress" to "live"[^]*legal from here\s+Blocked, Archived/);
+    assert.match(await refusal.innerText(), /cannot go from Build in Progress to Live[^]*Allowed next\s+Blocked, Archived/);
   });
 
   test('where the status forbids it nothing can be edited, and what was under way is kept until it is given up', async () => {
@@ -109,7 +109,7 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
       await stage.chaos({ do: 'offline', pane: 'bruno', on: false });
       await page.locator('[data-save="refused"]').waitFor({ timeout: 15000 });
       assert.ok(await card(page, 'ask').filter({ hasText: 'Ask nobody' }).isVisible());
-      await page.getByRole('button', { name: 'Discard my edit' }).click();
+      await page.getByRole('button', { name: 'Discard changes' }).click();
       await page.locator('[data-save="locked"]').waitFor();
       assert.ok(await card(page, 'ask').filter({ hasText: 'Ask the carrier' }).isVisible());
       assert.ok(await page.getByLabel('Label', { exact: true }).isDisabled());
@@ -131,7 +131,7 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     await card(page, 'mail').filter({ hasText: 'Mail with an invoice' }).waitFor();
     assert.equal(await page.locator('[data-history]').inputValue(), String(before - 1));
     assert.ok(await page.locator('[data-history]').evaluate((slider) => slider === document.activeElement));
-    await page.getByRole('button', { name: /^Bring back/ }).click();
+    await page.getByRole('button', { name: /^Restore version/ }).click();
     await until('it is back', async () => (await stored('mail')).data.label === 'Mail with an invoice arrives' && (await stored('report')));
     await page.getByRole('button', { name: 'Undo my last edit' }).click();
     await until('it is undone', async () => (await stored('mail')).data.label === 'Fax arrives');
@@ -150,11 +150,14 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     await page.locator('[data-history]').waitFor();
     await card(page, 'book').focus();
     await page.locator('[data-blame="book"]').filter({ hasText: /label\s*Post it twice\s*Oskar/ }).waitFor();
+    const said = page.locator('.change-what');
+    await said.nth(0).filter({ hasText: 'Renamed Post it to Post it twice' }).waitFor();
+    await said.nth(1).filter({ hasText: 'Renamed Enter it in SAP to Post it' }).waitFor();
     await page.locator('.change-main').nth(1).click();
-    await page.getByRole('button', { name: 'Take back this change' }).click();
-    await page.locator('.revert-problem').filter({ hasText: 'would be “Enter it in SAP”' }).waitFor();
+    await page.getByRole('button', { name: 'Revert this change' }).click();
+    await page.locator('.revert-problem').filter({ hasText: 'would make it “Enter it in SAP”' }).waitFor();
     await page.locator('.change-main').nth(0).click();
-    await page.getByRole('button', { name: 'Take back this change' }).click();
+    await page.getByRole('button', { name: 'Revert this change' }).click();
     await until('it is taken back', async () => (await stored('book')).data.label === 'Post it');
   });
 
@@ -163,16 +166,39 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     const page = await stage.page('olga', 'history');
     await page.getByRole('button', { name: 'Audit log' }).click();
     await page.locator('[data-seal="good"]').waitFor();
-    assert.match(await page.locator('[data-seal]').innerText(), /Whole\s+\d+ rows? in \d+ seals? checked/);
+    assert.match(await page.locator('[data-seal]').innerText(), /Verified\s+\d+ entr(y|ies) in \d+ seals? intact/);
     await page.locator('[data-audit]').first().waitFor();
     const [{ id }] = await stage.sql.rows(`SELECT min(id) AS id FROM wrk.audit_log WHERE tenant_id = '${cast.olga.tenant.id}'`);
     await stage.sql.query(`ALTER TABLE wrk.audit_log DISABLE TRIGGER USER; UPDATE wrk.audit_log SET action = 'forged' WHERE id = ${id};
       ALTER TABLE wrk.audit_log ENABLE TRIGGER USER`);
     await page.getByRole('button', { name: 'Verify again' }).click();
-    await page.locator('[data-seal="bad"]').filter({ hasText: `Not whole: changed` }).filter({ hasText: `at row ${id}` }).waitFor();
+    await page.locator('[data-seal="bad"]').filter({ hasText: `Tampered with: changed` }).filter({ hasText: `at entry ${id}` }).waitFor();
     const other = await stage.page('clara', 'history');
-    await other.getByRole('button', { name: 'Audit log' }).click();
-    await pane(other, 'clara').getByText('Not yours to read').waitFor();
-    assert.equal(await other.locator('[data-audit]').count(), 0);
+    await pane(other, 'clara').getByRole('button', { name: 'Versions' }).waitFor();
+    await pane(other, 'clara').getByRole('button', { name: 'Audit log' }).waitFor({ state: 'detached' });
+  });
+
+  test('the log is filtered by names, and says in words what was refused; raw data only to who opens it', async () => {
+    const clara = await stage.page('clara', 'inspector');
+    await clara.evaluate(() => window.wrk.clara.call('audit.list').catch(() => {}));
+    const page = await stage.page('olga', 'history');
+    await page.getByRole('button', { name: 'Audit log' }).click();
+    await page.getByRole('search').getByLabel('Activity').selectOption({ label: 'Refused calls' });
+    await page.getByRole('search').getByLabel('Person').selectOption({ label: 'Clara' });
+    const row = page.locator('[data-audit]').filter({ hasText: 'Refused: a client cannot read the audit log' }).first();
+    await row.waitFor();
+    const only = (cell, word) =>
+      page.waitForFunction(([n, wanted]) => [...document.querySelectorAll(`.audit-row td:nth-child(${n})`)].every(({ textContent }) => textContent.includes(wanted)), [cell, word]);
+    await only(3, 'Clara');
+    await only(4, 'Refused');
+    await row.getByRole('button').click();
+    const raw = page.getByText('"code"');
+    assert.equal(await raw.isVisible(), false);
+    await page.getByText('Raw data', { exact: true }).click();
+    await raw.waitFor();
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    await page.getByRole('search').getByLabel('Record').selectOption({ label: 'Freight invoices' });
+    await only(4, 'Project');
+    assert.ok((await page.locator('[data-audit]').count()) > 0);
   });
 });

@@ -62,7 +62,7 @@ describe('faults', { timeout: 900000 }, () => {
     }
     const bea = await tally(page, 'bea', () => true);
     assert.deepEqual([bea.expected, bea.seen, bea.missed, bea.twice], [0, 0, 0, 0]);
-    await page.getByRole('button', { name: 'Remove their tasks' }).click();
+    await page.getByRole('button', { name: 'Remove burst tasks' }).click();
     await until('the tasks are gone', async () => (await countTasks('Burst')) === 0);
   });
 

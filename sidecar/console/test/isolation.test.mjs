@@ -68,9 +68,9 @@ test('differences are named by their path', () => {
 });
 
 test('the sum says that nothing was learnt only then', () => {
-  assert.equal(sum(Array(12).fill('refused')).sentence, '12 attempts, 12 refused, nothing learnt');
-  assert.equal(sum(['refused', 'open']).sentence, '2 attempts, 1 refused, 1 let something out');
-  assert.equal(sum(['refused', 'empty', 'unknown']).sentence, '3 attempts, 1 refused, 1 answered with nothing, 1 without a verdict, nothing learnt');
+  assert.equal(sum(Array(12).fill('refused')).sentence, '12 attempts, 12 refused, nothing disclosed');
+  assert.equal(sum(['refused', 'open']).sentence, '2 attempts, 1 refused, 1 disclosed something');
+  assert.equal(sum(['refused', 'empty', 'unknown']).sentence, '3 attempts, 1 refused, 1 empty, 1 inconclusive, nothing disclosed');
   assert.equal(sum(['learnt']).alarms, 1);
 });
 
@@ -97,6 +97,6 @@ test('an attempt by hand is a frame, or says what is wrong with it', () => {
     payload: { method: 'task.list', params: { limit: 1 } },
   });
   assert.equal(byHand({ kind: 'presence', name: 'presence:project/1', params: '' }).ask().type, 'presence:join');
-  assert.throws(() => byHand({ kind: 'call', name: 'x', params: '{' }), /not JSON/);
-  assert.throws(() => byHand({ kind: 'subscribe', name: ' ', params: '' }), /Name a channel/);
+  assert.throws(() => byHand({ kind: 'call', name: 'x', params: '{' }), /not valid JSON/);
+  assert.throws(() => byHand({ kind: 'subscribe', name: ' ', params: '' }), /Enter a channel/);
 });

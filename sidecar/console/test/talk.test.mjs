@@ -7,7 +7,7 @@ import { groupComments } from '../src/views/talk/comment_groups.js';
 import { kindsFor } from '../src/views/talk/kinds.js';
 import { leadOf, placeOf } from '../src/views/talk/leads.js';
 import { nameBeingTyped, namedIn, splitAt, whoFits, withName } from '../src/views/talk/mentions.js';
-import { chunksOf, firstUnread, isSameRow, newSince, rowsOf, strangersIn } from '../src/views/talk/rows.js';
+import { chunksOf, firstUnread, isSameRow, newSince, rowsOf } from '../src/views/talk/rows.js';
 import { dueWords, groupTasks } from '../src/views/talk/task_groups.js';
 
 const noon = new Date(2026, 2, 3, 12).getTime();
@@ -53,11 +53,6 @@ test('only what others wrote behind the last one seen is new', () => {
   assert.equal(newSince(messages, 'c', 'ann'), 0);
 });
 
-test('authors of whom nothing is known are named once each', () => {
-  const messages = [message('a', 'bob', 0), message('b', 'ann', 1), message('c', 'bob', 2), message('d', null, 3), message('e', 'amy', 4)];
-  assert.deepEqual(strangersIn(messages, (id) => id === 'ann'), ['amy', 'bob']);
-});
-
 test('a name is being typed behind an @ that begins a word', () => {
   assert.deepEqual(nameBeingTyped('hello @An', 9), { query: 'An', from: 6 });
   assert.deepEqual(nameBeingTyped('@', 1), { query: '', from: 0 });
@@ -90,11 +85,11 @@ test('the longer of two names is the one that is meant, and half a name is none'
   assert.deepEqual(splitAt('no @one', ['Ann']), [{ text: 'no @one' }]);
 });
 
-test('everybody is offered the kinds that their role may write', () => {
-  assert.deepEqual(kindsFor(['client']), ['client']);
-  assert.deepEqual(kindsFor(['builder']), ['ops']);
-  assert.deepEqual(kindsFor(['ops_admin']), ['client', 'ops', 'internal_note']);
-  assert.deepEqual(kindsFor(undefined), ['client']);
+test('everybody is offered the kinds that the database lets them write, and nothing before it has said so', () => {
+  assert.deepEqual(kindsFor(['send_client']), ['client']);
+  assert.deepEqual(kindsFor(['create_task', 'send_ops']), ['ops']);
+  assert.deepEqual(kindsFor(['send_client', 'send_internal_note', 'send_ops']), ['client', 'ops', 'internal_note']);
+  assert.deepEqual(kindsFor(undefined), []);
 });
 
 test('tasks stand by weight, done ones apart, cancelled ones not at all', () => {
@@ -118,7 +113,7 @@ test('a task is overdue until it is done', () => {
   assert.equal(dueWords({ status: 'open' }, noon), null);
 });
 
-test('a notification leads to what is on this screen only', () => {
+test('a notification leads to what can be opened here only', () => {
   const of = (resource_type, project_id) => ({ resource_type, resource_id: 'x', payload: project_id ? { project_id } : {} });
   assert.deepEqual(leadOf(of('message', 'p'), 'p'), { type: 'message', id: 'x' });
   assert.equal(leadOf(of('message', 'q'), 'p'), null);
@@ -126,8 +121,14 @@ test('a notification leads to what is on this screen only', () => {
   assert.equal(leadOf(of('quote'), 'p'), null);
   assert.equal(placeOf(of('quote')), 'a quote');
   const comment = { resource_type: 'message', resource_id: 'x', payload: { automation_version_id: 'v' } };
-  assert.deepEqual(leadOf(comment, 'p', 'v'), { type: 'comment', id: 'x' });
+  assert.deepEqual(leadOf(comment, 'p', 'v'), { type: 'comment', id: 'x', version: 'v' });
   assert.equal(leadOf(comment, 'p', 'w'), null);
+  const versions = [{ id: 'v', automation_name: 'Invoices', number: 3 }];
+  assert.deepEqual(leadOf(comment, 'p', 'w', versions), { type: 'comment', id: 'x', version: 'v' });
+  const step = { resource_type: 'automation_version', resource_id: 'v', payload: {} };
+  assert.deepEqual(leadOf(step, 'p', 'w', versions), { type: 'version', id: 'v', version: 'v' });
+  assert.deepEqual([leadOf(step, 'p', 'w'), leadOf(step, 'p', 'v', versions)], [null, null]);
+  assert.deepEqual([placeOf(step, versions), placeOf(step)], ['Invoices, version 3', 'an automation version']);
 });
 
 test('comments stand by their node, the latest first, and stay when it is gone', () => {
@@ -136,7 +137,7 @@ test('comments stand by their node, the latest first, and stay when it is gone',
   const groups = groupComments(messages, new Map([['n1', 'Read'], ['n2', 'Write']]));
   assert.deepEqual(
     groups.map(({ title, comments }) => `${title}: ${comments.map(({ id }) => id).join(' ')}`),
-    ['A node that was removed: e', 'Read: a d', 'Write: c', 'The whole of it: b'],
+    ['Deleted node: e', 'Read: a d', 'Write: c', 'Whole blueprint: b'],
   );
   assert.deepEqual(groups.map(({ isGone }) => isGone), [true, false, false, false]);
 });

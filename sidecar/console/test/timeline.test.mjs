@@ -9,8 +9,8 @@ const hooks = `export const resolve = (name, context, next) =>
   next(name === '@wrk-copilot/realtime/documents' ? ${JSON.stringify(documents)} : name, context);`;
 register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 
-const { blamed, fieldsChanged, lastTouched, overlay, told, versionsOf } = await import('../src/views/history/timeline.js');
-const { filtersOf, pretty, summary, verdict } = await import('../src/views/history/audit_words.js');
+const { blamed, fieldsChanged, lastTouched, overlay, toldAll, versionsOf } = await import('../src/views/history/timeline.js');
+const { actionWords, changesOf, filtersOf, pretty, summary, verdict } = await import('../src/views/history/audit_words.js');
 
 const node = (id, label, x = 0) => ({ id, position: { x, y: 0 }, data: { label } });
 const before = { nodes: [node('a', 'A'), node('b', 'B'), node('c', 'C')], edges: [{ id: 'a-b', source: 'a', target: 'b' }, { id: 'b-c', source: 'b', target: 'c' }] };
@@ -29,11 +29,28 @@ test('versions are counted back over the changes of the blueprint alone', () => 
 });
 
 test('a change is told with its author, and one that made the document as that', () => {
-  const [first, second, third] = versionsOf(entries, 12);
-  assert.equal(told(first, after), 'Ann changed Bee.');
-  assert.equal(told(second, before), 'The system added B.');
-  assert.equal(told(third, before), 'The system set the whole document.');
-  assert.equal(told({ ...first, reverts: 7 }, after), 'Ann took back change 7.');
+  const versions = versionsOf(entries, 12);
+  assert.deepEqual([...toldAll(versions, null).values()], ['Ann changed Bee.', 'System added B.', 'System created the blueprint.']);
+  const [first, ...rest] = versions;
+  assert.equal(toldAll([{ ...first, reverts: 7 }, ...rest], after).get(12), 'Ann reverted version 11.');
+  assert.equal(toldAll([{ ...first, reverts: 1 }], after).get(12), 'Ann reverted an earlier change.');
+  assert.equal(toldAll([{ ...first, diff: null }], after).get(12), 'Ann replaced the whole blueprint.');
+});
+
+test('nodes are called what they were called at that version, not what they are called now', () => {
+  const rename = (id, from, to) => ({
+    diff: { nodes: { updated: [{ id, set: [[['data', 'label'], to]] }] } },
+    inverse: { nodes: { updated: [{ id, set: [[['data', 'label'], from]] }] } },
+  });
+  const tune = { diff: { nodes: { updated: [{ id: 'a', set: [[['data', 'tries'], 3]] }] } }, inverse: { nodes: { updated: [{ id: 'a', unset: [['data', 'tries']] }] } } };
+  const link = { diff: { edges: { added: [{ id: 'e', source: 'a', target: 'b' }] } }, inverse: { edges: { deleted: ['e'] } } };
+  const drop = { diff: { nodes: { deleted: ['b'] }, edges: { deleted: ['e'] } }, inverse: { nodes: { added: [node('b', 'Old B')] }, edges: { added: [{ id: 'e', source: 'a', target: 'b' }] } } };
+  const steps = [rename('a', 'Two', 'Three'), drop, rename('a', 'One', 'Two'), link, tune];
+  const list = versionsOf(steps.map(({ diff, inverse }, i) => ({ ...of(i, diff), changes: { diff: { blueprint_json: diff }, inverse: { blueprint_json: inverse } } })), 5);
+  const told = [...toldAll(list, { nodes: [{ ...node('a', 'Three'), data: { label: 'Three', tries: 3 } }], edges: [] }).values()];
+  assert.deepEqual(told, ['Ann renamed Two to Three.', 'Ann deleted Old B and deleted a connection.', 'Ann renamed One to Two.', 'Ann connected One to Old B.', 'Ann changed One.']);
+  // where the document is not known, no id is shown either
+  assert.deepEqual([...toldAll(list.slice(3), null).values()], ['Ann connected a node to a node.', 'Ann changed a node.']);
 });
 
 test('who last touched a node is found at or before a version', () => {
@@ -49,7 +66,7 @@ test('two versions are drawn as one, with what is gone', () => {
   assert.deepEqual([...drawing.nodes].sort(), [['a', 'changed'], ['b', 'changed'], ['c', 'removed'], ['d', 'added']]);
   assert.deepEqual([...drawing.edges], [['b-c', 'removed']]);
   assert.deepEqual(drawing.document.nodes.map(({ id }) => id), ['a', 'b', 'd', 'c']);
-  assert.deepEqual(drawing.items.find(({ id }) => id === 'a').fields, ['place']);
+  assert.deepEqual(drawing.items.find(({ id }) => id === 'a').fields, ['position']);
   assert.deepEqual(drawing.items.find(({ id }) => id === 'b').fields, ['label']);
 });
 
@@ -61,7 +78,7 @@ test('a document that began or ended as a whole is all added or all removed', ()
 
 test('fields are named by their path', () => {
   assert.deepEqual(fieldsChanged({ set: [[['position', 'x'], 1], [['position', 'y'], 2], [['data', 'options', 'tries'], 1]], unset: [['type']] }), [
-    'place',
+    'position',
     'options › tries',
     'type',
   ]);
@@ -78,32 +95,54 @@ test('blame names each field with its value, the newest first', () => {
   };
   assert.deepEqual(blamed(answer, node('b', 'Bee')).map(({ field, value, change }) => [field, value, change?.id]), [
     ['label', 'Bee', 9],
-    ['place', '0, 0', undefined],
+    ['position', '0, 0', undefined],
   ]);
 });
 
 test('the light is green only when all fits, and says where it does not', () => {
   const whole = { ok: true, seals: 3, rows: 1200, unsealed: 2, dropped: 0, problem: null };
   assert.equal(verdict(whole).tone, 'good');
-  assert.match(verdict(whole).text, /rows in 3 seals checked, 2 rows not sealed yet/);
+  assert.match(verdict(whole).text, /entries in 3 seals intact, 2 entries not sealed yet/);
   assert.equal(verdict({ ...whole, seals: 0, rows: 0 }).tone, 'none');
   const broken = verdict({ ...whole, ok: false, problem: 'bad_signature', seal: 2, audit_id: null, detail: 'key k1' });
-  assert.deepEqual([broken.tone, broken.title, broken.text], ['bad', 'Not whole: bad signature', 'at seal 2: key k1']);
-  assert.equal(verdict({ ...whole, ok: false, problem: 'changed', seal: 2, audit_id: 77, detail: null }).text, 'at row 77');
+  assert.deepEqual([broken.tone, broken.title, broken.text], ['bad', 'Tampered with: bad signature', 'at seal 2: key k1']);
+  assert.equal(verdict({ ...whole, ok: false, problem: 'changed', seal: 2, audit_id: 77, detail: null }).text, 'at entry 77');
 });
 
 test('filters leave out what is empty, and days are whole', () => {
-  assert.deepEqual(filtersOf({ action: ' task. ', user: '', type: 'task' }), { action: 'task.', type: 'task' });
+  assert.deepEqual(filtersOf({ action: 'task.', user: '', row: '' }), { action: 'task.' });
+  assert.deepEqual(filtersOf({ row: 'automation_version:1-2' }), { type: 'automation_version', id: '1-2' });
   const { from, to } = filtersOf({ from: '2026-03-01', to: '2026-03-01' });
   assert.equal(new Date(to) - new Date(from), 24 * 3600 * 1000);
 });
 
 test('an entry says what of its row is other', () => {
-  assert.equal(summary({ changes: { old: { status: 'open' }, new: { status: 'done' } } }), 'status: open → done');
-  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: {} } } } }), 'blueprint_json: nodes');
-  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: { added: [1, 2], updated: [3] } } } } }), 'blueprint_json: nodes 2 added, 1 updated');
-  assert.equal(summary({ changes: { new: { id: 'x', project_id: 'y', tags: [], kind: 'todo', title: 'Call' } } }), 'title: Call; kind: todo');
-  assert.equal(summary({ changes: null, metadata: { code: 'forbidden' } }), '{"code":"forbidden"}');
+  assert.equal(summary({ changes: { old: { status: 'open' }, new: { status: 'in_progress' } } }), 'Status: Open → In progress');
+  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: {} } } } }), 'Blueprint: nodes');
+  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: { added: [1, 2], updated: [3] } } } } }), 'Blueprint: nodes 2 added, 1 changed');
+  assert.equal(summary({ changes: { new: { id: 'x', project_id: 'y', tags: [], kind: 'todo', title: 'Call' } } }), 'Title: Call; Kind: todo');
+  assert.equal(summary({ changes: null, metadata: { reason: 'moved on' } }), 'Reason: moved on');
+});
+
+test('people are named in an entry, whose ids say nothing to anybody', () => {
+  const entry = { changes: { old: { assignee_id: 'u1' }, new: { assignee_id: 'u2', body: '' } } };
+  const nameOf = (id) => ({ u1: 'Ann', u2: 'Bob' })[id];
+  assert.deepEqual(changesOf(entry, nameOf), [{ name: 'assignee_id', field: 'Assignee', before: 'Ann', after: 'Bob' }]);
+  assert.equal(summary(entry, nameOf), 'Assignee: Ann → Bob');
+});
+
+test('what was done, and what was refused, is said in words', () => {
+  const done = (action, resource_type, more) => actionWords({ action, resource_type, op: 'u', ...more });
+  assert.equal(done('task.created', 'task'), 'Task created');
+  assert.equal(done('automation_version.status.qa_testing', 'automation_version'), 'Automation version status: QA & Testing');
+  assert.equal(done('task.status.in_progress', 'task'), 'Task status: In progress');
+  const refused = (action, resource_id, code, more) => done(action, action.split('.')[0], { op: 'f', resource_id, roles: ['client'], metadata: { code }, ...more });
+  assert.equal(refused('call.refused', 'audit.list', 'forbidden'), 'Refused: a client cannot read the audit log');
+  assert.equal(refused('call.refused', 'task.create', 'forbidden'), 'Refused: a client cannot create tasks');
+  assert.equal(refused('channel.refused', 'tenant:1:project:2', 'not_found'), 'Refused: follow a project: it does not exist, or belongs to someone else');
+  assert.equal(refused('login.refused', null, 'token_expired', { roles: [] }), 'Refused: log in: the login had expired');
+  assert.equal(refused('call.refused', 'task.update', 'forbidden', { metadata: { code: 'forbidden', left_out: 4 } }), 'Refused: a client cannot update tasks, and 4 more like it');
+  assert.equal(done('member.deactivated', 'tenant_user', { op: 'f' }), 'Member deactivated');
 });
 
 test('JSON that fits into a line is on one, and all of it is there', () => {

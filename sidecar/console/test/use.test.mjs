@@ -81,17 +81,49 @@ describe('the page in use', { timeout: 900000 }, () => {
   test('a task that the database refuses is taken back alone, and its words are shown', async () => {
     const page = await open('clara');
     await tab(page, 'clara', 'tasks');
-    const task = pane(page, 'clara').locator('[data-task]').filter({ hasText: 'Test with the invoices of March' });
+    const task = pane(page, 'clara').locator('[data-task]').filter({ hasText: 'Rate table as CSV' });
+    await task.getByRole('checkbox').waitFor();
+    // what the page cannot know: it was given to somebody else a moment ago
+    await stage.chaos({ do: 'delay', pane: 'clara', ms: 1000 });
+    const give = (person) => stage.sql.query(`UPDATE copilot.tasks SET assignee_id = '${person.id}' WHERE title = 'Rate table as CSV'`);
+    await give(oskar);
     await task.getByRole('checkbox').click();
-    await task.getByRole('alert').waitFor();
+    await task.getByRole('alert').filter({ hasText: 'Not changed' }).waitFor();
     assert.equal(await task.getAttribute('data-status'), 'open');
+    await give(clara);
+  });
+
+  test('a client is offered of tasks what she may do: her own to tick off, of others nothing', async () => {
+    const [hers, his] = [await open('clara'), await open('oskar')];
+    for (const [page, person] of [[hers, 'clara'], [his, 'oskar']]) await tab(page, person, 'tasks');
+    const task = (page, person, title) => pane(page, person).locator('[data-task]').filter({ hasText: title });
+    const others = task(hers, 'clara', 'Test with the invoices of March');
+    await task(hers, 'clara', 'Rate table as CSV').getByRole('combobox').waitFor();
+    assert.ok(await task(hers, 'clara', 'Rate table as CSV').getByRole('checkbox').isEnabled());
+    assert.ok(await others.getByRole('checkbox').isDisabled());
+    assert.deepEqual([await others.getByRole('button').count(), await others.getByRole('combobox').count()], [0, 0]);
+    assert.ok(await others.getByText('Assigned to Quinn').count());
+    assert.equal(await pane(hers, 'clara').getByRole('textbox', { name: 'New task' }).count(), 0);
+    await pane(his, 'oskar').getByRole('textbox', { name: 'New task' }).waitFor();
+    assert.ok(await task(his, 'oskar', 'Test with the invoices of March').getByRole('checkbox').isEnabled());
+  });
+
+  test('who wrote and is not here has a name all the same, also somebody who came since', async () => {
+    const page = await open('oskar');
+    await message(page, 'oskar', 'invoices of March').locator('.talk-author').filter({ hasText: 'Quinn' }).waitFor();
+    const id = '00000000-0000-4000-8000-000000000099';
+    await stage.sql.query(`INSERT INTO copilot.users (id, email, name) VALUES ('${id}', 'nadia@wrk.example', 'Nadia');
+      INSERT INTO copilot.tenant_users (tenant_id, user_id) VALUES ('${northwind.id}', '${id}');
+      INSERT INTO copilot.messages (tenant_id, project_id, author_id, type, body) VALUES ('${northwind.id}', '${northwind.project}', '${id}', 'client', 'I am new here.')`);
+    await message(page, 'oskar', 'I am new here.').locator('.talk-author').filter({ hasText: 'Nadia' }).waitFor();
+    assert.equal(await pane(page, 'oskar').getByText(/Someone|Somebody/).count(), 0);
   });
 
   test('a step that is not legal is refused by the database, which says what would be', async () => {
     const page = await open('oskar');
     const chip = pane(page, 'oskar').locator('.status-chip[data-status]').first();
     assert.equal(await chip.getAttribute('data-status'), 'build_in_progress');
-    await pane(page, 'oskar').getByText('Another step').click();
+    await pane(page, 'oskar').getByText('Other statuses').click();
     await pane(page, 'oskar').getByRole('button', { name: 'Live', exact: true }).click();
     const refusal = pane(page, 'oskar').locator('[data-refused="live"]');
     await refusal.waitFor();
@@ -141,7 +173,7 @@ describe('the page in use', { timeout: 900000 }, () => {
 
   test('the other company\'s things: everything is tried, everything is refused, nothing is learnt', async () => {
     const page = await stage.page('bea', 'isolation', WIDE);
-    await page.getByRole('button', { name: 'Try everything' }).click();
+    await page.getByRole('button', { name: 'Run all' }).click();
     await page.locator('.isolation-verdict').waitFor();
     await page.waitForFunction(() => !document.querySelector('[data-attempt][data-outcome="untried"]'), null, { timeout: 60000 });
     const outcomes = await page.locator('[data-attempt]').evaluateAll((rows) => rows.map(({ dataset }) => `${dataset.attempt}: ${dataset.outcome}`));

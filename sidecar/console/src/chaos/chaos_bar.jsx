@@ -30,7 +30,7 @@ function useSeen() {
   return [seen, teller];
 }
 
-// "1,000 expected, 0 missed, 0 twice"
+// "1,000 expected, 0 missed, 0 duplicate"
 function Summary({ people, seen }) {
   const all = people.map(({ key }) => seen[key]?.figures).filter(Boolean);
   const total = (name) => all.reduce((sum, figures) => sum + figures[name], 0);
@@ -40,7 +40,7 @@ function Summary({ people, seen }) {
     <span className="chaos-summary">
       <span data-verdict={isBad ? 'bad' : 'good'}>
         {number.format(total('expected'))} expected, {number.format(total('missing'))} {isBad ? 'missed' : 'outstanding'},{' '}
-        {number.format(total('twice'))} twice
+        {number.format(total('twice'))} duplicate
       </span>
       {isEqual !== null && <span className="chaos-state" data-state={isEqual ? 'equal' : 'different'}>{isEqual ? 'documents equal' : 'documents differ'}</span>}
     </span>
@@ -100,8 +100,8 @@ export function ChaosBar({ demo, people }) {
         </button>
         <Summary people={people} seen={seen} />
         {isOpen && (
-          <button type="button" className="button quiet small" onClick={() => order({ do: 'heal' }, 'Nothing is wrong any more.')}>
-            Heal everything
+          <button type="button" className="button quiet small" onClick={() => order({ do: 'heal' }, 'All faults removed.')}>
+            Remove all faults
           </button>
         )}
       </div>

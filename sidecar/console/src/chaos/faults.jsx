@@ -33,8 +33,8 @@ export function PaneFaults({ people, ways, order }) {
         </select>
       </label>
       <div className="chaos-buttons">
-      <button type="button" className="button quiet small" onClick={() => order({ do: 'drop', pane }, `${whose} connection was reset.`)}>
-        Drop socket
+      <button type="button" className="button quiet small" onClick={() => order({ do: 'drop', pane }, `Dropped ${whose} connection.`)}>
+        Drop connection
       </button>
       <span className="chaos-choice" role="group" aria-label={`Delay each way, for ${person.name}`}>
         <span aria-hidden="true">Delay</span>
@@ -44,18 +44,18 @@ export function PaneFaults({ people, ways, order }) {
             type="button"
             className="button quiet small"
             aria-pressed={way.delay === ms}
-            onClick={() => order({ do: 'delay', pane, ms }, `${whose} bytes take ${ms} ms longer each way.`)}
+            onClick={() => order({ do: 'delay', pane, ms }, `${whose} traffic is delayed by ${ms} ms each way.`)}
           >
             {ms === 1000 ? '1 s' : `${ms} ms`}
           </button>
         ))}
       </span>
-      <button type="button" className="button quiet small" onClick={() => order({ do: 'expire', pane }, `${whose} next token lives for 5 s.`)}>
+      <button type="button" className="button quiet small" onClick={() => order({ do: 'expire', pane }, `${whose} token expires in 5 s.`)}>
         Expire token
       </button>
-      {toggle('stall', way.stall, 'Slow reader', `Nothing is read for ${person.name}.`, `${person.name} reads again.`)}
-      {toggle('block', way.block.websocket, 'Block WebSockets', `${person.name} gets no WebSocket.`, `${person.name} may have a WebSocket again.`)}
-      {toggle('block', way.block.sse, 'And streams', `${person.name} gets no event stream either.`, `${person.name} may have anything again.`, {
+      {toggle('stall', way.stall, 'Slow reader', `${person.name} stopped reading.`, `${person.name} reads again.`)}
+      {toggle('block', way.block.websocket, 'Block WebSockets', `WebSockets are blocked for ${person.name}.`, `WebSockets are allowed for ${person.name}.`)}
+      {toggle('block', way.block.sse, 'Block streams too', `Event streams are blocked for ${person.name}, too.`, `Everything is allowed for ${person.name}.`, {
         sse: true,
       })}
       {toggle('offline', way.offline, 'Go offline', `${person.name} is offline.`, `${person.name} is online.`)}
@@ -70,15 +70,15 @@ export function AllFaults({ order, people, bursts }) {
   return (
     <fieldset className="chaos-group">
       <legend className="unseen">Faults for all</legend>
-      <span className="chaos-whose">For all</span>
+      <span className="chaos-whose">Everyone</span>
       <div className="chaos-buttons">
-      <button type="button" className="button quiet small" onClick={() => order({ do: 'kill_gateway' }, 'The gateway was killed, and is back.')}>
+      <button type="button" className="button quiet small" onClick={() => order({ do: 'kill_gateway' }, 'The gateway was killed and restarted.')}>
         Kill gateway
       </button>
       <button
         type="button"
         className="button quiet small"
-        onClick={() => order({ do: 'kill_backend' }, "The gateway's database connections were ended.")}
+        onClick={() => order({ do: 'kill_backend' }, "The gateway's database connections were closed.")}
       >
         Kill database connections
       </button>
@@ -86,12 +86,12 @@ export function AllFaults({ order, people, bursts }) {
         type="button"
         className="button small"
         disabled={isWriting}
-        onClick={() => order({ do: 'burst', n: 1000, person: people[0].key }, '1,000 events are on their way.')}
+        onClick={() => order({ do: 'burst', n: 1000, person: people[0].key }, 'Sending 1,000 events.')}
       >
         {isWriting ? `${last.written} of ${last.total} written` : 'Burst of 1,000 events'}
       </button>
-      <button type="button" className="button quiet small" onClick={() => order({ do: 'sweep' }, 'The tasks of the bursts were removed.')}>
-        Remove their tasks
+      <button type="button" className="button quiet small" onClick={() => order({ do: 'sweep' }, 'Removed the tasks of the bursts.')}>
+        Remove burst tasks
       </button>
       </div>
     </fieldset>

@@ -23,7 +23,7 @@ function groups(people) {
 export function Figures({ people, seen, states }) {
   return (
     <table className="chaos-figures">
-      <caption className="unseen">Events of bursts, and documents, of each person shown</caption>
+      <caption className="unseen">Events and blueprint of each person</caption>
       <thead>
         <tr>
           <th scope="col">Person</th>
@@ -40,9 +40,9 @@ export function Figures({ people, seen, states }) {
             Missed
           </th>
           <th scope="col" className="chaos-number">
-            Twice
+            Duplicates
           </th>
-          <th scope="col">Document</th>
+          <th scope="col">Blueprint</th>
         </tr>
       </thead>
       <tbody>
@@ -66,7 +66,7 @@ function Line({ person, seen, state }) {
       <td className="chaos-number">{number.format(heard)}</td>
       <td className="chaos-number" data-verdict={verdict}>
         {number.format(missing)}
-        {verdict === 'waiting' && <span className="chaos-note"> on the way</span>}
+        {verdict === 'waiting' && <span className="chaos-note"> pending</span>}
       </td>
       <td className="chaos-number" data-verdict={twice > 0 ? 'bad' : 'good'}>
         {number.format(twice)}
@@ -83,7 +83,7 @@ function Line({ person, seen, state }) {
             </span>
           </>
         ) : (
-          <span className="chaos-note">not read yet</span>
+          <span className="chaos-note">not loaded yet</span>
         )}
       </td>
     </tr>

@@ -4,7 +4,7 @@ import { hueOf, initials, statusWord } from './people.js';
 import { StatusShape } from './status_shape.jsx';
 
 export function Avatar({ id, name, status, size = 'm', isTyping = false }) {
-  const title = status ? `${name ?? 'Somebody'}, ${statusWord(status)}` : (name ?? undefined);
+  const title = status ? `${name ?? 'Someone'}, ${statusWord(status)}` : (name ?? undefined);
   return (
     <span className="avatar" data-hue={hueOf(id)} data-size={size} data-typing={isTyping || undefined} data-tip={title}>
       <span aria-hidden="true">{initials(name)}</span>

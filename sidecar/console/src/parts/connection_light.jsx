@@ -3,17 +3,17 @@
 import { useConnectionStatus } from '@wrk-copilot/realtime/react';
 
 const words = {
-  idle: 'not connected',
-  connecting: 'connecting',
-  connected: 'live',
-  polling: 'polling',
-  reconnecting: 'reconnecting',
-  offline: 'offline',
-  unauthorized: 'not logged in',
-  closed: 'closed',
+  idle: 'Not connected',
+  connecting: 'Connecting',
+  connected: 'Live',
+  polling: 'Polling',
+  reconnecting: 'Reconnecting',
+  offline: 'Offline',
+  unauthorized: 'Not logged in',
+  closed: 'Closed',
 };
 
-const CUT = 'The chaos bar lets nothing through. The browser believes that it is online, so the client tries again and again.';
+const CUT = "The chaos bar blocks this connection. The browser still believes it is online, so the client keeps retrying.";
 
 export function ConnectionLight({ isCut = false }) {
   const { state, sync } = useConnectionStatus();
@@ -21,8 +21,8 @@ export function ConnectionLight({ isCut = false }) {
   return (
     <span className="light" data-state={state} data-cut={isOff || undefined} data-tip={isOff ? CUT : undefined}>
       <span className="light-dot" aria-hidden="true" />
-      {isOff ? 'offline, by chaos' : words[state]}
-      {sync.pending > 0 && `, ${sync.pending} to send`}
+      {isOff ? 'Offline (simulated)' : words[state]}
+      {sync.pending > 0 && `, ${sync.pending} pending`}
     </span>
   );
 }

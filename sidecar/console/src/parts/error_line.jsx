@@ -28,8 +28,8 @@ export function ErrorLine({ error, what, again, dismiss }) {
   );
 }
 
-// The server's messages begin in lower case and end without a point.
-function sentence(text) {
+/** The server's messages begin in lower case and end without a point. */
+export function sentence(text) {
   const begun = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

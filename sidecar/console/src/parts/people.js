@@ -3,6 +3,20 @@ const HUES = 8;
 
 export const statusWord = (status) => ({ active: 'active', idle: 'idle', away: 'away' })[status] ?? 'offline';
 
+const ROLES = {
+  client: 'Client',
+  builder: 'Builder',
+  qa: 'QA',
+  ops: 'Operations',
+  ops_admin: 'Operations admin',
+  cs_admin: 'Customer success admin',
+  admin: 'Admin',
+  system: 'System',
+};
+
+/** What a role is called; undefined for none. */
+export const roleName = (role) => ROLES[role] ?? role;
+
 /** Up to two letters for a name: those of its first and last word. */
 export function initials(name) {
   const words = (name ?? '').trim().split(/[\s._-]+/).filter(Boolean);

@@ -9,14 +9,16 @@ import { AuditFilters } from './audit_filters.jsx';
 import { AuditTable } from './audit_table.jsx';
 import { SealLight } from './seal_light.jsx';
 import { useAudit } from './use_audit.js';
+import { useRecords } from './use_records.js';
 
 export function Audit() {
   const [filters, setFilters] = useState({});
+  const records = useRecords();
   const { entries, next, error, isLoaded, fresh, isLive, more, refetch } = useAudit(filters);
   if (error?.code === 'forbidden') {
     return (
-      <Empty icon="lock" title="Not yours to read">
-        {error.message}. Administrators of the tenant may.
+      <Empty icon="lock" title="No access">
+        Only administrators can read the audit log.
       </Empty>
     );
   }
@@ -24,19 +26,19 @@ export function Audit() {
     <div className="audit">
       <div className="audit-top">
         <SealLight />
-        <AuditFilters entries={entries} apply={setFilters} />
+        <AuditFilters records={records} apply={setFilters} />
       </div>
       {error && <ErrorLine error={error} again={refetch} />}
       {fresh > 0 && (
         <button type="button" className="audit-fresh" onClick={refetch}>
-          {fresh === 1 ? 'Something new was written' : `${fresh} times something new was written`}. Show it
+          New entries. Show them
         </button>
       )}
       <AuditTable entries={entries} isLive={isLive} />
-      {isLoaded && entries.length === 0 && !error && <Empty icon="search" title="Nothing like that in the log" />}
+      {isLoaded && entries.length === 0 && !error && <Empty icon="search" title="No matching entries" />}
       {next && (
         <button type="button" className="button quiet audit-more" onClick={more}>
-          Older entries
+          Load older entries
         </button>
       )}
     </div>

@@ -1,59 +1,69 @@
-// What of the log to show; applied as it is changed.
+// What of the log to show: people, kinds of activity and records by name; applied as it is changed.
 import { useRef } from 'react';
 
-import { filtersOf } from './audit_words.js';
+import { useDirectory } from '../../parts/directory.js';
+import { actionChoices, filtersOf } from './audit_words.js';
 
-const types = ['automation', 'automation_version', 'project', 'task', 'message', 'user', 'tenant', 'tenant_user', 'user_role', 'project_member'];
 const WAIT_MS = 300;
 
-export function AuditFilters({ entries, apply }) {
+function Choice({ label, name, all, groups }) {
+  return (
+    <label>
+      {label}
+      <select name={name} defaultValue="">
+        <option value="">{all}</option>
+        {groups.map(([title, choices]) =>
+          title ? (
+            <optgroup key={title} label={title}>
+              {choices.map(([value, words]) => (
+                <option key={value} value={value}>
+                  {words}
+                </option>
+              ))}
+            </optgroup>
+          ) : (
+            choices.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))
+          ),
+        )}
+      </select>
+    </label>
+  );
+}
+
+/** records: { projects, automations, versions }, those that there are to choose from. */
+export function AuditFilters({ records, apply }) {
   const timer = useRef(null);
-  const people = [...new Map(entries.filter(({ user_id: id }) => id).map(({ user_id: id, name }) => [id, name ?? id]))];
+  const { list } = useDirectory();
   const change = (event) => {
     const fields = Object.fromEntries(new FormData(event.currentTarget));
     clearTimeout(timer.current);
     timer.current = setTimeout(() => apply(filtersOf(fields)), WAIT_MS);
   };
+  const { projects, automations, versions } = records;
+  const rows = [
+    ['Projects', projects.map(({ id, name }) => [`project:${id}`, name])],
+    ['Automations', automations.map(({ id, name }) => [`automation:${id}`, name])],
+    ['Automation versions', versions.map(({ id, automation_name: name, number }) => [`automation_version:${id}`, `${name}, version ${number}`])],
+  ].filter(([, choices]) => choices.length > 0);
   return (
-    <form className="audit-filters" role="search" aria-label="Filter of the audit log" onChange={change} onSubmit={(event) => event.preventDefault()} onReset={() => apply({})}>
-      <label>
-        Action begins with
-        <input name="action" placeholder="task.status." autoComplete="off" spellCheck="false" />
-      </label>
-      <label>
-        Who
-        <input name="user" list="audit-people" placeholder="id of a user" autoComplete="off" />
-        <datalist id="audit-people">
-          {people.map(([id, name]) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-        </datalist>
-      </label>
-      <label>
-        Kind of row
-        <select name="type" defaultValue="">
-          <option value="">all</option>
-          {types.map((type) => (
-            <option key={type}>{type}</option>
-          ))}
-        </select>
-      </label>
-      <label>
-        Row
-        <input name="id" placeholder="id" autoComplete="off" spellCheck="false" />
-      </label>
+    <form className="audit-filters" role="search" aria-label="Filter the audit log" onChange={change} onSubmit={(event) => event.preventDefault()} onReset={() => apply({})}>
+      <Choice label="Person" name="user" all="Anyone" groups={[[null, list.map(({ id, name }) => [id, name])]]} />
+      <Choice label="Activity" name="action" all="Any activity" groups={actionChoices} />
+      <Choice label="Record" name="row" all="Any record" groups={rows} />
       <label>
         From
         <input name="from" type="date" />
       </label>
       <label>
-        Up to
+        To
         <input name="to" type="date" />
       </label>
       <button type="reset" className="button quiet small">
-        Show all
+        Clear filters
       </button>
     </form>
   );

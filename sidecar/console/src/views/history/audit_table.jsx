@@ -2,40 +2,68 @@
 import { Fragment, memo, useState } from 'react';
 
 import { Avatar } from '../../parts/avatar.jsx';
+import { useDirectory } from '../../parts/directory.js';
 import { Icon } from '../../parts/icon.jsx';
+import { roleName } from '../../parts/people.js';
 import { Time } from '../../parts/time.jsx';
-import { opWord, pretty, summary } from './audit_words.js';
+import { actionWords, changesOf, kindName, pretty, summary } from './audit_words.js';
 
-const known = ['via', 'roles', 'request_id', 'session_id', 'db_user', 'actor', 'resource_id'];
+const ways = { jwt: 'Login token', api_key: 'API key', impersonate: 'On behalf of the user' };
 
-function More({ entry }) {
+// [words, value] of what is known of how it was done
+function factsOf({ roles, via, request_id: request, session_id: session, resource_type: type, resource_id: id, db_user: db }) {
+  return [
+    ['Roles', (roles ?? []).map(roleName).join(', ')],
+    ['Signed in by', ways[via] ?? via],
+    [`${kindName(type)} ID`, id],
+    ['Request', request],
+    ['Session', session],
+    ['Database user', db],
+  ].filter(([, value]) => value);
+}
+
+function More({ entry, nameOf }) {
+  const changes = changesOf(entry, nameOf);
   return (
     <tr className="audit-more-row">
-      <td colSpan={6}>
-        <dl className="audit-facts">
-          {known
-            .filter((name) => entry[name] !== null && entry[name] !== undefined)
-            .map((name) => (
+      <td colSpan={5}>
+        {changes.length > 0 && (
+          <dl className="audit-changes">
+            {changes.map(({ name, field, before, after }) => (
               <div key={name}>
-                <dt>{name}</dt>
-                <dd>{Array.isArray(entry[name]) ? entry[name].join(', ') : entry[name]}</dd>
+                <dt>{field}</dt>
+                <dd>
+                  {before !== null && <del>{before}</del>} {after !== null && <ins>{after}</ins>}
+                </dd>
               </div>
             ))}
+          </dl>
+        )}
+        <dl className="audit-facts">
+          {factsOf(entry).map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
         </dl>
-        <pre className="audit-json" tabIndex={0} aria-label="Changes">
-          {pretty({ ...entry.changes, ...(entry.metadata && { metadata: entry.metadata }) })}
-        </pre>
+        <details className="audit-raw">
+          <summary>Raw data</summary>
+          <pre className="audit-json" tabIndex={0} aria-label="Raw data">
+            {pretty(entry)}
+          </pre>
+        </details>
       </td>
     </tr>
   );
 }
 
-const Entry = memo(function Entry({ entry, isOpen, toggle }) {
-  const name = entry.name ?? (entry.user_id ? 'Somebody' : 'The system');
+const Entry = memo(function Entry({ entry, isOpen, nameOf, toggle }) {
+  const name = entry.name ?? (entry.user_id ? nameOf(entry.user_id) : null) ?? (entry.user_id ? 'Someone' : 'System');
   return (
     <tr className="audit-row" data-audit={entry.id} data-open={isOpen || undefined}>
       <td className="audit-id">
-        <button type="button" className="audit-open" aria-expanded={isOpen} aria-label={`Everything about entry ${entry.id}`} onClick={() => toggle(entry.id)}>
+        <button type="button" className="audit-open" aria-expanded={isOpen} aria-label={`Details of entry ${entry.id}`} onClick={() => toggle(entry.id)}>
           <Icon name={isOpen ? 'chevron_down' : 'chevron_right'} />
           {entry.id}
         </button>
@@ -49,13 +77,8 @@ const Entry = memo(function Entry({ entry, isOpen, toggle }) {
           {name}
         </span>
       </td>
-      <td>
-        <code>{entry.action}</code>
-      </td>
-      <td className="audit-kind">
-        {entry.resource_type} {opWord(entry.op)}
-      </td>
-      <td className="audit-what">{summary(entry)}</td>
+      <td>{actionWords(entry)}</td>
+      <td className="audit-what">{summary(entry, nameOf)}</td>
     </tr>
   );
 });
@@ -63,6 +86,7 @@ const Entry = memo(function Entry({ entry, isOpen, toggle }) {
 export function AuditTable({ entries, isLive }) {
   const [open, setOpen] = useState(null);
   const toggle = useState(() => (id) => setOpen((before) => (before === id ? null : id)))[0];
+  const { known: nameOf } = useDirectory();
   if (entries.length === 0) return null;
   return (
     <div className="audit-scroll" tabIndex={0} role="region" aria-label="Audit log">
@@ -70,7 +94,7 @@ export function AuditTable({ entries, isLive }) {
         <caption className="unseen">Audit log, newest first{isLive ? ', live' : ''}</caption>
         <thead>
           <tr>
-            {['Entry', 'When', 'Who', 'Action', 'Row', 'What'].map((title) => (
+            {['Entry', 'When', 'Who', 'What', 'Details'].map((title) => (
               <th key={title} scope="col">
                 {title}
               </th>
@@ -80,8 +104,8 @@ export function AuditTable({ entries, isLive }) {
         <tbody>
           {entries.map((entry) => (
             <Fragment key={entry.id}>
-              <Entry entry={entry} isOpen={open === entry.id} toggle={toggle} />
-              {open === entry.id && <More entry={entry} />}
+              <Entry entry={entry} isOpen={open === entry.id} nameOf={nameOf} toggle={toggle} />
+              {open === entry.id && <More entry={entry} nameOf={nameOf} />}
             </Fragment>
           ))}
         </tbody>

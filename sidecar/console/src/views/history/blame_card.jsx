@@ -59,7 +59,7 @@ export function BlameCard({ node, versionId, version, isCurrent, versions }) {
         {last && <Avatar id={last.by ?? 'system'} name={who(last)} size="s" />}
         <div>
           <h2>{labelOf(node)}</h2>
-          <p>{last ? <Line change={last} versions={versions} /> : 'older than what is kept'}</p>
+          <p>{last ? <Line change={last} versions={versions} /> : 'Older than the log'}</p>
         </div>
       </header>
       {fields.length > 0 && (
@@ -68,7 +68,7 @@ export function BlameCard({ node, versionId, version, isCurrent, versions }) {
             <div key={field}>
               <dt>{field}</dt>
               <dd>{short(value, 40)}</dd>
-              <dd className="blame-by">{change ? <Line change={change} versions={versions} /> : 'before the log'}</dd>
+              <dd className="blame-by">{change ? <Line change={change} versions={versions} /> : 'older than the log'}</dd>
             </div>
           ))}
         </dl>

@@ -13,7 +13,7 @@ export function Differences({ drawing: { items, document }, title }) {
       <h2 className="list-heading">
         {title} <span className="badge">{items.length}</span>
       </h2>
-      {items.length === 0 && <p className="changes-end">No difference.</p>}
+      {items.length === 0 && <p className="changes-end">No differences.</p>}
       <ul className="difference-rows">
         {items.slice(0, MOST).map(({ kind, id, how, fields, element }) => (
           <li key={`${kind} ${id}`} className="difference" data-diff={how}>

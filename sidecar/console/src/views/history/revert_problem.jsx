@@ -11,10 +11,10 @@ function Conflicts({ conflicts, document }) {
   return (
     <ul className="revert-conflicts">
       {asking.map((question) => {
-        const { label, field, ours, theirs } = asked(question, document, () => 'somebody');
+        const { label, field, ours, theirs } = asked(question, document, () => 'someone');
         return (
           <li key={question.key}>
-            <strong>{label}</strong>, {field}: is “{ours}” since, would be “{theirs}”
+            <strong>{label}</strong>, {field}: now “{ours}”, reverting would make it “{theirs}”
           </li>
         );
       })}
@@ -26,16 +26,16 @@ export function RevertProblem({ problem: { error, left, entry }, document, takeB
   const conflicts = left ?? error?.details?.conflicts ?? [];
   return (
     <div className="revert-problem">
-      {error && <ErrorLine error={error} what={entry ? `Version ${entry.version} is not taken back.` : 'Not brought back.'} dismiss={forget} />}
+      {error && <ErrorLine error={error} what={entry ? `Version ${entry.version} was not reverted.` : 'The version was not restored.'} dismiss={forget} />}
       {left && (
         <p>
-          <Icon name="info" /> Taken back but for what was changed since:
+          <Icon name="info" /> Reverted, except for what has changed since:
         </p>
       )}
       {conflicts.length > 0 && <Conflicts conflicts={conflicts} document={document} />}
       {error?.code === 'conflict' && entry && (
         <button type="button" className="button small" onClick={() => takeBack(entry, 'ours')}>
-          Take back the rest, keep these
+          Revert the rest and keep these
         </button>
       )}
     </div>

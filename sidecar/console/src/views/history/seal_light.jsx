@@ -22,7 +22,7 @@ export function SealLight() {
   }, [client]);
   useEffect(() => void ask(), [ask]);
   const { answer, error, isAsking } = state;
-  const said = answer ? verdict(answer) : { tone: 'none', title: error ? 'Not verified' : 'Verifying …', text: error?.message ?? '' };
+  const said = answer ? verdict(answer) : { tone: 'none', title: error ? 'Could not be verified' : 'Verifying …', text: error?.message ?? '' };
   return (
     <div className="seal" data-seal={answer ? said.tone : error ? 'refused' : 'asking'} role="status">
       <span className="seal-lamp">

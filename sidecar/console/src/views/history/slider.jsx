@@ -13,7 +13,7 @@ export function Slider({ oldest, current, at, go, versions }) {
   const marks = versions.filter(({ version }) => version >= oldest).slice(0, MOST_MARKS);
   return (
     <div className="slider">
-      <IconButton icon="chevron_right" label="One version back" data-step="back" disabled={at <= oldest} onClick={() => go(at - 1)} />
+      <IconButton icon="chevron_right" label="Previous version" data-step="back" disabled={at <= oldest} onClick={() => go(at - 1)} />
       <div className="slider-track">
         <input
           type="range"
@@ -31,7 +31,7 @@ export function Slider({ oldest, current, at, go, versions }) {
           ))}
         </div>
       </div>
-      <IconButton icon="chevron_right" label="One version on" disabled={at >= current} onClick={() => go(at + 1)} />
+      <IconButton icon="chevron_right" label="Next version" disabled={at >= current} onClick={() => go(at + 1)} />
       <output className="slider-said">
         <strong>{at}</strong> of {current}
       </output>

@@ -1,5 +1,5 @@
 // The versions of a blueprint as its history has them: who made each, what it changed, who last touched what.
-import { diff } from '@wrk-copilot/realtime/documents';
+import { diff, patch } from '@wrk-copilot/realtime/documents';
 
 import { fieldName, sentence } from '../project/describe.js';
 import { edgesOf, nodesOf } from '../project/flow.js';
@@ -13,16 +13,45 @@ const hasBlueprint = ({ changes }) => Boolean(changes?.diff?.[COLUMN] ?? changes
  * blueprint is one entry and one version, so they are counted back from the current one.
  */
 export function versionsOf(entries, current) {
-  return entries.filter(hasBlueprint).map((entry, i) => ({ ...entry, version: current - i, diff: entry.changes.diff?.[COLUMN] ?? null }));
+  const of = ({ changes: { diff: changed, inverse } }) => ({ diff: changed?.[COLUMN] ?? null, inverse: inverse?.[COLUMN] ?? null });
+  return entries.filter(hasBlueprint).map((entry, i) => ({ ...entry, version: current - i, ...of(entry) }));
 }
 
-export const who = ({ by, name }) => name ?? (by ? 'Somebody' : 'The system');
+export const who = ({ by, name }) => name ?? (by ? 'Someone' : 'System');
 
-/** "Ann changed Read mail.", by the labels of a document that has them. */
-export function told(entry, document) {
-  if (entry.reverts) return `${who(entry)} took back change ${entry.reverts}.`;
-  if (!entry.diff) return `${who(entry)} set the whole document.`;
-  return sentence(who(entry), entry.diff, document);
+// before, after: the documents around this version; null where they are not known
+function told(entry, versions, before, after) {
+  if (entry.reverts) {
+    const version = versions.find(({ id }) => id === entry.reverts)?.version;
+    return `${who(entry)} reverted ${version === undefined ? 'an earlier change' : `version ${version}`}.`;
+  }
+  if (!entry.diff) return `${who(entry)} ${entry.op === 'i' ? 'created the blueprint' : 'replaced the whole blueprint'}.`;
+  return sentence(who(entry), entry.diff, before, after, entry.inverse);
+}
+
+function back(document, inverse) {
+  try {
+    return document && inverse && patch(document, inverse);
+  } catch {
+    return null; // it is not of this document: what is older is told by its own diff
+  }
+}
+
+/**
+ * What each version did, in words, by the labels that its nodes had then: Map of version -> sentence.
+ *
+ * @param versions newest first
+ * @param newest the document as of the first of them, null while it is not known
+ */
+export function toldAll(versions, newest) {
+  const said = new Map();
+  let after = newest;
+  for (const entry of versions) {
+    const before = back(after, entry.inverse);
+    said.set(entry.version, told(entry, versions, before, after));
+    after = before;
+  }
+  return said;
 }
 
 const touches = ({ diff: changes }, kind, id) => {
@@ -41,7 +70,7 @@ const pathsOf = ({ set = [], unset = [], in: inner = [] }) => [
   ...inner.map(({ path }) => path),
 ];
 
-/** What changed of an element: ["label", "place"]. */
+/** What changed of an element: ["label", "position"]. */
 export const fieldsChanged = (update) => [...new Set(pathsOf(update).map(fieldName))];
 
 /**
@@ -88,6 +117,6 @@ export function blamed({ leaves, changes }, node) {
   // two numbers are one place, and the later of them says whose it is
   const isPlace = ({ field }) => field.startsWith('position › ');
   const place = fields.find(isPlace);
-  const merged = { ...place, field: 'place', value: `${node.position?.x}, ${node.position?.y}` };
+  const merged = { ...place, field: 'position', value: `${node.position?.x}, ${node.position?.y}` };
   return fields.filter((field) => !isPlace(field) || field === place).map((field) => (field === place ? merged : field));
 }

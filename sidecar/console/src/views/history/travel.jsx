@@ -12,16 +12,15 @@ import { Differences } from './differences.jsx';
 import { OverlayCanvas } from './overlay_canvas.jsx';
 import { RevertProblem } from './revert_problem.jsx';
 import { Slider } from './slider.jsx';
-import { told } from './timeline.js';
 import { useReverts } from './use_reverts.js';
 import { BEFORE, NOW, useTravel } from './use_travel.js';
 
 function Against({ against, set, isCurrent }) {
   return (
-    <div className="segments" role="group" aria-label="Compared with">
+    <div className="segments" role="group" aria-label="Compare with">
       {[
-        [BEFORE, 'with the one before'],
-        [NOW, 'with now'],
+        [BEFORE, 'vs. previous'],
+        [NOW, 'vs. current'],
       ].map(([key, words]) => (
         <button key={key} type="button" className="segment" aria-pressed={against === key} disabled={key === NOW && isCurrent && against !== NOW} onClick={() => set(key)}>
           {words}
@@ -32,32 +31,31 @@ function Against({ against, set, isCurrent }) {
 }
 
 function titleOf({ against, at, isFirst, isCurrent }) {
-  if (against === NOW) return isCurrent ? 'This is now' : `Version ${at} against now`;
-  return isFirst ? 'The first that is kept' : `Since version ${at - 1}`;
+  if (against === NOW) return isCurrent ? 'Current version' : `Version ${at} vs. current`;
+  return isFirst ? 'Oldest version kept' : `Changes since version ${at - 1}`;
 }
 
 export function Travel({ versionId }) {
   const announce = useAnnounce();
   const travel = useTravel(versionId);
-  const { blueprint, versions, current, oldest, at, isCurrent, drawing, document, against, setAgainst, go } = travel;
+  const { blueprint, versions, said, current, oldest, at, isCurrent, drawing, against, setAgainst, go } = travel;
   const reverts = useReverts(travel);
   const back = useStepsBack(blueprint, announce);
-  const entry = versions.find(({ version }) => version === at);
   const canEdit = isEditable(blueprint.status);
-  if (travel.error && !drawing) return <ErrorLine error={travel.error} what="The document could not be read." />;
-  if (!drawing) return <p className="waiting">Reading the document …</p>;
+  if (travel.error && !drawing) return <ErrorLine error={travel.error} what="The blueprint could not be loaded." />;
+  if (!drawing) return <p className="waiting">Loading blueprint …</p>;
   return (
     <div className="travel" onKeyDown={back.onKeyDown}>
       <div className="travel-bar">
         <Slider {...{ oldest, current, at, versions, go }} />
         <p className="travel-said" role="status">
-          {entry ? told(entry, drawing.document) : isCurrent ? 'The current version.' : `Version ${at}.`}
+          {said.get(at) ?? (isCurrent ? 'Current version.' : `Version ${at}.`)}
         </p>
         <Against against={against} set={setAgainst} isCurrent={isCurrent} />
         <StepButtons back={back} document={blueprint.document} canEdit={canEdit} />
         <button type="button" className="button small" disabled={isCurrent || !canEdit || travel.isReading} onClick={reverts.bringBack}>
           <Icon name="history" />
-          Bring back version {at}
+          Restore version {at}
         </button>
       </div>
       {travel.error && <ErrorLine error={travel.error} />}
@@ -71,7 +69,7 @@ export function Travel({ versionId }) {
         </div>
         <div className="travel-side">
           <Differences drawing={drawing} title={titleOf(travel)} />
-          <ChangeList {...{ versions, at, oldest, go }} document={document} takeBack={reverts.takeBack} />
+          <ChangeList {...{ versions, said, at, oldest, go }} takeBack={canEdit ? reverts.takeBack : null} />
         </div>
       </div>
     </div>

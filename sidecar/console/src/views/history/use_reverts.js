@@ -14,7 +14,7 @@ export function useReverts({ blueprint, document, at, go }) {
     setProblem(null);
     try {
       const { change_id: made, conflicts = [] } = await call({ change: entry.id, mode });
-      announce(made === null ? 'Nothing of it was left to take back.' : `Version ${entry.version} is taken back.`);
+      announce(made === null ? 'Nothing was left to revert.' : `Reverted version ${entry.version}.`);
       if (conflicts.length > 0) setProblem({ entry, left: conflicts });
       go(Infinity);
     } catch (error) {
@@ -26,7 +26,7 @@ export function useReverts({ blueprint, document, at, go }) {
     try {
       blueprint.edit(document);
       await blueprint.saved();
-      announce(`The document is as in version ${at} again.`);
+      announce(`Restored version ${at}.`);
       go(Infinity);
     } catch (error) {
       blueprint.store?.discard();

@@ -3,7 +3,7 @@ import { useCallback, useMemo, useRef, useState } from 'react';
 
 import { useBlueprint } from '@wrk-copilot/realtime/react';
 
-import { overlay } from './timeline.js';
+import { overlay, toldAll } from './timeline.js';
 import { useChanges, useDocumentAt, useReader } from './use_history.js';
 
 export const BEFORE = 'before';
@@ -20,8 +20,12 @@ export function useTravel(versionId) {
   const isCurrent = at === current;
   const shown = useDocumentAt(read, at, !isCurrent);
   const other = useDocumentAt(read, against === BEFORE ? at - 1 : null, against === BEFORE);
-  // how far back one can go, which any answer says
-  const oldest = useDocumentAt(read, current).oldest;
+  // how far back one can go, which any answer says, and what the labels were from there back
+  const newest = useDocumentAt(read, current);
+  const { oldest } = newest;
+  const { versions } = changes;
+  const isNewest = newest.version === versions[0]?.version;
+  const said = useMemo(() => toldAll(versions, isNewest ? newest.document : null), [versions, isNewest, newest.document]);
 
   const isFirst = at <= oldest;
   const document = isCurrent ? live : shown.version === at ? shown.document : null;
@@ -36,6 +40,7 @@ export function useTravel(versionId) {
   return {
     blueprint,
     ...changes,
+    said,
     current,
     oldest,
     at,

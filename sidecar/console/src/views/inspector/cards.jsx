@@ -33,7 +33,7 @@ function Percentiles({ samples, label }) {
         </div>
         <Spark values={samples.values.slice(-60)} />
       </dl>
-      <p className="inspector-soft">{n === 0 ? 'nothing measured yet' : `of the last ${n}`}</p>
+      <p className="inspector-soft">{n === 0 ? 'No data yet' : `last ${n}`}</p>
     </>
   );
 }
@@ -60,9 +60,9 @@ function usePings(client, state) {
 }
 
 function clockWords({ value, low, high, isBounded }) {
-  if (!isBounded) return 'the clocks are taken to agree; an event of one of your own calls would tell';
-  const bounds = `the database's clock is ${Math.round(low)} to ${Math.round(high)} ms ahead`;
-  return value === 0 ? `${bounds}: it agrees, as far as can be told` : `${bounds}: ${Math.round(value)} ms are taken off`;
+  if (!isBounded) return 'clock offset not known yet';
+  const bounds = `database clock ${Math.round(low)} to ${Math.round(high)} ms ahead`;
+  return value === 0 ? `${bounds}, within the error` : `${bounds}, ${Math.round(value)} ms subtracted`;
 }
 
 export function Cards({ recorder }) {
@@ -71,29 +71,29 @@ export function Cards({ recorder }) {
   const { isBusy, isUp, measure } = usePings(client, state);
   const { counts, trips, calls, toScreen, clock, level } = recorder;
   const dropped = counts.ephemeral + counts.state;
-  const names = { websocket: 'WebSocket', sse: 'event stream', poll: 'long polling' };
+  const names = { websocket: 'WebSocket', sse: 'Event stream', poll: 'Long polling' };
   return (
     <div className="inspector-cards">
-      <Card title="Round trip" note="A ping and its answer, every 5 seconds while this is open">
+      <Card title="Round trip" note="Ping to pong, measured every 5 seconds">
         <Percentiles samples={trips} label="trip" />
         <button type="button" className="inspector-measure" disabled={!isUp || isBusy} onClick={measure}>
           <Icon name="refresh" />
-          {isBusy ? 'measuring' : 'ten at once'}
+          {isBusy ? 'Measuring …' : 'Measure 10'}
         </button>
       </Card>
-      <Card title="Commit to screen" note={`From the writing of an event until the next frame was painted; ${clockWords(clock)}`}>
+      <Card title="Commit to screen" note={`From an event's commit to the next painted frame; ${clockWords(clock)}`}>
         <Percentiles samples={toScreen} label="screen" />
       </Card>
-      <Card title="Calls" note="From sending a call to its result">
+      <Card title="Calls" note="From request to result">
         <Percentiles samples={calls} label="call" />
       </Card>
-      <Card title="To send" tone={sync.pending > 0 ? 'warn' : undefined} note="Calls that wait for the server's answer">
+      <Card title="Pending calls" tone={sync.pending > 0 ? 'warn' : undefined} note="Calls waiting for an answer">
         <p className="inspector-big" data-figure="pending">
           {sync.pending}
         </p>
-        <p className="inspector-soft">{sync.pending === 0 ? 'the server has everything' : `the oldest for ${inMs(Date.now() - (sync.oldest ?? Date.now()))}`}</p>
+        <p className="inspector-soft">{sync.pending === 0 ? 'All confirmed' : `oldest ${inMs(Date.now() - (sync.oldest ?? Date.now()))}`}</p>
       </Card>
-      <Card title="Dropped" tone={level > 0 ? 'warn' : undefined} note="What the server left out because this client read too slowly; events are never among it">
+      <Card title="Dropped" tone={level > 0 ? 'warn' : undefined} note="Ephemeral updates dropped because this client was too slow; events are never dropped">
         <p className="inspector-big" data-figure="dropped">
           {dropped}
         </p>
@@ -101,9 +101,9 @@ export function Cards({ recorder }) {
           {counts.gaps} gaps, {counts.resyncs} resyncs
         </p>
       </Card>
-      <Card title="Way" tone={database ? undefined : 'bad'} note="How this client is connected, and whether the server has its database">
-        <p className="inspector-big inspector-word">{names[transport] ?? 'none'}</p>
-        <p className="inspector-soft">{database ? 'database up' : 'database down'}</p>
+      <Card title="Transport" tone={database ? undefined : 'bad'} note="How this client is connected, and whether the database is up">
+        <p className="inspector-big inspector-word">{names[transport] ?? 'None'}</p>
+        <p className="inspector-soft">{database ? 'Database up' : 'Database down'}</p>
       </Card>
     </div>
   );

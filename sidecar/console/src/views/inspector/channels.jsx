@@ -9,7 +9,7 @@ export function Channels({ recorder }) {
   if (channels.length === 0)
     return (
       <Empty icon="list" title="No channels yet">
-        They come with the first subscription.
+        Channels appear with the first subscription.
       </Empty>
     );
   return (
@@ -22,8 +22,8 @@ export function Channels({ recorder }) {
             <th scope="col" className="number">
               Events
             </th>
-            <th scope="col">Last one</th>
-            <th scope="col">Beginning</th>
+            <th scope="col">Last event</th>
+            <th scope="col">Recovery</th>
           </tr>
         </thead>
         <tbody>
@@ -40,7 +40,7 @@ export function Channels({ recorder }) {
                 <td className="number">{channel.events}</td>
                 <td>{channel.at ? <Time at={channel.at} /> : '–'}</td>
                 <td>
-                  {channel.isRecovered ? (channel.replayed > 0 ? `${channel.replayed} replayed` : 'recovered') : 'read anew'}
+                  {channel.isRecovered ? (channel.replayed > 0 ? `${channel.replayed} replayed` : 'Recovered') : 'Reloaded'}
                   {channel.gaps > 0 && `, ${channel.gaps} gaps`}
                 </td>
               </tr>

@@ -18,7 +18,7 @@ export function FrameDetail({ frame, close }) {
     <div role="group" className="inspector-detail" aria-label={`Frame ${frame.n}`}>
       <header>
         <h2>
-          {frame.type} <span className="inspector-soft">{frame.direction === 'in' ? 'heard' : 'said'} at {stamp(frame.at)}, {sizeWords(frame.text.length)}</span>
+          {frame.type} <span className="inspector-soft">{frame.direction === 'in' ? 'received' : 'sent'} at {stamp(frame.at)}, {sizeWords(frame.text.length)}</span>
         </h2>
         <IconButton icon={isCopied ? 'check' : 'copy'} label={isCopied ? 'Copied' : 'Copy'} onClick={copy} />
         <IconButton icon="close" label="Close" onClick={close} />

@@ -50,7 +50,7 @@ function Line({ frame, id, index, count, isChosen, choose }) {
       onClick={() => choose(n)}
     >
       <Icon name={direction === 'in' ? 'arrow_in' : 'arrow_out'} />
-      <span className="unseen">{direction === 'in' ? 'heard' : 'said'}</span>
+      <span className="unseen">{direction === 'in' ? 'received' : 'sent'}</span>
       <span className="mono inspector-stamp">{stamp(at)}</span>
       <span className="inspector-type">{type}</span>
       <span className="inspector-gist">{gist(frame)}</span>

@@ -1,4 +1,4 @@
-// Every frame that was said or heard, the latest 2,000: to search, hold, read and take away.
+// Every frame that was sent or received, the latest 2,000: to search, pause, read and export.
 import { useId, useMemo, useState } from 'react';
 
 import { Empty } from '../../parts/empty.jsx';
@@ -18,8 +18,8 @@ function download(text, name) {
 
 const directions = [
   { value: '', title: 'Both' },
-  { value: 'in', title: 'In' },
-  { value: 'out', title: 'Out' },
+  { value: 'in', title: 'Received' },
+  { value: 'out', title: 'Sent' },
 ];
 
 function Filter({ filter, setFilter, types }) {
@@ -28,12 +28,12 @@ function Filter({ filter, setFilter, types }) {
   return (
     <>
       <label className="inspector-search">
-        <span className="unseen">Text in frames</span>
+        <span className="unseen">Search frames</span>
         <Icon name="search" />
-        <input type="search" placeholder="Filter by text" value={filter.text} onChange={({ target }) => set({ text: target.value })} />
+        <input type="search" placeholder="Search" value={filter.text} onChange={({ target }) => set({ text: target.value })} />
       </label>
       <label>
-        <span className="unseen">Type of frame</span>
+        <span className="unseen">Frame type</span>
         <select value={filter.type} onChange={({ target }) => set({ type: target.value })}>
           <option value="">All types</option>
           {[...types].sort(([a], [b]) => a.localeCompare(b)).map(([type, n]) => (
@@ -76,11 +76,11 @@ export function Frames({ recorder, person }) {
         <Filter filter={filter} setFilter={setFilter} types={recorder.types} />
         <span className="inspector-soft inspector-count" data-figure="frames">
           {shown.length === all.length ? shown.length : `${shown.length} of ${all.length}`}
-          {all.length >= FRAMES_MAX && ', the latest'}
+          {all.length >= FRAMES_MAX && ' (latest)'}
         </span>
         <button type="button" className="button quiet small" aria-pressed={Boolean(held)} onClick={() => setHeld(held ? null : [...recorder.frames])}>
           <Icon name={held ? 'play' : 'pause'} />
-          {held ? `Resume${since > 0 ? `, ${since} more` : ''}` : 'Pause'}
+          {held ? `Resume${since > 0 ? ` (${since} new)` : ''}` : 'Pause'}
         </button>
         <IconButton
           icon="trash"
@@ -95,8 +95,8 @@ export function Frames({ recorder, person }) {
       </div>
       <div className="inspector-split" data-open={Boolean(frame)}>
         {shown.length === 0 ? (
-          <Empty icon="list" title={all.length === 0 ? 'No frames yet' : 'No frame has that'}>
-            {all.length === 0 ? 'They come as soon as something is said.' : 'Take something off the filter.'}
+          <Empty icon="list" title={all.length === 0 ? 'No frames yet' : 'No matching frames'}>
+            {all.length === 0 ? 'Frames appear as soon as data is sent or received.' : 'Change or clear the filter.'}
           </Empty>
         ) : (
           <FrameList frames={shown} chosen={chosen} choose={setChosen} isHeld={Boolean(held)} />

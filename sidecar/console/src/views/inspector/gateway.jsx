@@ -53,14 +53,14 @@ export function Gateway() {
     <div role="group" className="inspector-gateway" aria-label="Gateway">
       <div className="inspector-tools">
         <p className="inspector-soft">
-          /metrics, every 2 seconds
+          Updated every 2 seconds
           {points.length > 0 && `, since ${clock(new Date(points[0].at))}`}
         </p>
         <button type="button" className="button quiet small" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
-          {isTable ? 'Show as curves' : 'Show as a table'}
+          {isTable ? 'Show charts' : 'Show table'}
         </button>
       </div>
-      <ErrorLine error={error} what="The gateway's metrics cannot be read." />
+      <ErrorLine error={error} what="The gateway's metrics could not be loaded." />
       {isTable ? (
         <Table points={points} />
       ) : (

@@ -6,14 +6,14 @@ import { inMs } from './samples.js';
 import { SPAN_MS, spansOf } from './spans.js';
 
 const words = {
-  idle: 'not connected',
-  connecting: 'connecting',
-  connected: 'connected',
-  polling: 'polling',
-  reconnecting: 'reconnecting',
-  offline: 'offline',
-  unauthorized: 'not logged in',
-  closed: 'closed',
+  idle: 'Not connected',
+  connecting: 'Connecting',
+  connected: 'Connected',
+  polling: 'Polling',
+  reconnecting: 'Reconnecting',
+  offline: 'Offline',
+  unauthorized: 'Not logged in',
+  closed: 'Closed',
 };
 
 function useNow(everyMs) {

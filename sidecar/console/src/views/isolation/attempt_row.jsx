@@ -4,11 +4,11 @@ import { useState } from 'react';
 import { Icon } from '../../parts/icon.jsx';
 
 const outcomes = {
-  refused: { icon: 'shield_check', word: 'Refused, the same', tone: 'good' },
-  empty: { icon: 'shield_check', word: 'Nothing, the same', tone: 'good' },
-  learnt: { icon: 'alert', word: 'Refused in other words', tone: 'bad' },
-  open: { icon: 'alert', word: 'Let in', tone: 'bad' },
-  unknown: { icon: 'info', word: 'No verdict', tone: 'warn' },
+  refused: { icon: 'shield_check', word: 'Refused, identical answers', tone: 'good' },
+  empty: { icon: 'shield_check', word: 'Empty, identical answers', tone: 'good' },
+  learnt: { icon: 'alert', word: 'Refused, but the answers differ', tone: 'bad' },
+  open: { icon: 'alert', word: 'Data returned', tone: 'bad' },
+  unknown: { icon: 'info', word: 'Inconclusive', tone: 'warn' },
 };
 
 const say = ({ type, channel, payload = {} }) =>
@@ -18,7 +18,7 @@ function Answer({ title, answer, isOpen }) {
   return (
     <div className="isolation-answer">
       <h4>{title}</h4>
-      {!answer && <p className="isolation-soft">no answer came</p>}
+      {!answer && <p className="isolation-soft">No answer</p>}
       {answer && !isOpen && (
         <p>
           {answer.payload?.code && <code>{`${answer.payload.code}${answer.payload.status ? ` ${answer.payload.status}` : ''}`}</code>}{' '}
@@ -26,7 +26,7 @@ function Answer({ title, answer, isOpen }) {
         </p>
       )}
       {answer && isOpen && (
-        <pre className="mono" tabIndex={0} aria-label={`${title}, as it came`}>
+        <pre className="mono" tabIndex={0} aria-label={`${title}, raw`}>
           {JSON.stringify(answer, null, 2).slice(0, 8000)}
         </pre>
       )}
@@ -49,7 +49,7 @@ export function AttemptRow({ attempt, result, isBusy, go }) {
         )}
         {result && (
           <button type="button" className="button quiet small" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
-            {isOpen ? 'Less' : 'As it came'}
+            {isOpen ? 'Hide raw' : 'Raw'}
           </button>
         )}
         {go && (
@@ -64,8 +64,8 @@ export function AttemptRow({ attempt, result, isBusy, go }) {
             {say(result.request)}
           </p>
           <div className="isolation-answers">
-            <Answer title="Theirs" answer={result.theirs} isOpen={isOpen} />
-            <Answer title="Nobody's" answer={result.nobodys} isOpen={isOpen} />
+            <Answer title="Their ID" answer={result.theirs} isOpen={isOpen} />
+            <Answer title="Unused ID" answer={result.nobodys} isOpen={isOpen} />
           </div>
           {result.differs.length > 0 && <p className="isolation-differs">The answers differ in {result.differs.slice(0, 5).join(', ')}</p>}
         </>

@@ -7,28 +7,28 @@
 const call = (method, params) => ({ type: 'call', payload: { method, params } });
 
 export const attempts = [
-  { key: 'subscribe-project', title: 'Follow their project', needs: ['project'], ask: ({ project }) => ({ type: 'subscribe', channel: `project:${project}` }) },
+  { key: 'subscribe-project', title: 'Subscribe to their project', needs: ['project'], ask: ({ project }) => ({ type: 'subscribe', channel: `project:${project}` }) },
   {
     key: 'subscribe-version',
-    title: 'Follow their blueprint',
+    title: 'Subscribe to their blueprint',
     needs: ['version'],
     ask: ({ version }) => ({ type: 'subscribe', channel: `automation_version:${version}` }),
   },
   {
     key: 'subscribe-canonical',
-    title: 'Follow it by its full name',
+    title: 'Subscribe by full channel name',
     needs: ['tenant', 'project'],
     ask: ({ tenant, project }) => ({ type: 'subscribe', channel: `tenant:${tenant}:project:${project}` }),
   },
   {
     key: 'subscribe-user',
-    title: "Listen to a person's own channel",
+    title: "Subscribe to a person's private channel",
     needs: ['tenant', 'user'],
     ask: ({ tenant, user }) => ({ type: 'subscribe', channel: `tenant:${tenant}:user:${user}` }),
   },
   {
     key: 'position',
-    title: 'Go on from their position',
+    title: 'Resume from their position',
     needs: ['project', 'position'],
     ask: ({ project, position }) => ({ type: 'subscribe', channel: `project:${project}`, payload: { since: position } }),
   },
@@ -37,14 +37,14 @@ export const attempts = [
   { key: 'message-list', title: 'Read their messages', needs: ['project'], ask: ({ project }) => call('message.list', { project_id: project }) },
   {
     key: 'message-send',
-    title: 'Write into their thread',
+    title: 'Send a message to their project',
     needs: ['project'],
     ask: ({ project }) => call('message.send', { project_id: project, body: 'Is anybody there?' }),
   },
-  { key: 'task-update', title: 'Tick off their task', needs: ['task'], ask: ({ task }) => call('task.update', { id: task, status: 'done' }) },
+  { key: 'task-update', title: 'Complete their task', needs: ['task'], ask: ({ task }) => call('task.update', { id: task, status: 'done' }) },
   {
     key: 'blueprint-apply',
-    title: 'Change their blueprint',
+    title: 'Edit their blueprint',
     needs: ['version'],
     ask: ({ version }) => call('blueprint.apply', { id: version, version: 1, diff: { nodes: { added: [{ id: 'intruder' }] } } }),
   },
@@ -56,20 +56,20 @@ export const attempts = [
   },
   {
     key: 'presence-watch',
-    title: 'See who is there',
+    title: 'See who is online',
     needs: ['project'],
     ask: ({ project }) => ({ type: 'subscribe', channel: `presence:project/${project}` }),
   },
   {
     key: 'presence-join',
-    title: 'Be there oneself',
+    title: 'Join their presence',
     needs: ['project'],
     ask: ({ project }) => ({ type: 'presence:join', channel: `presence:project/${project}`, payload: { status: 'active' } }),
   },
   { key: 'lock', title: 'Lock their project', needs: ['project'], ask: ({ project }) => call('lock.acquire', { resource: `project:${project}`, seconds: 1 }) },
   {
     key: 'takeover',
-    title: 'Take over their connection with its key',
+    title: 'Take over their connection',
     needs: ['session', 'key'],
     ask: ({ session, key }) => ({ type: 'connect', payload: { resume: { session, key } } }),
     nobody: () => ({ type: 'connect', payload: { resume: { session: 'nobodys-session', key: 'nobodys-key' } } }),
@@ -85,13 +85,13 @@ export const possible = (known) => attempts.filter(({ needs }) => needs.every((n
 /** An attempt of one's own making: a channel, or a method with parameters as JSON. Throws what is wrong with it. */
 export function byHand({ kind, name, params }) {
   const wanted = name.trim();
-  if (!wanted) throw new Error(kind === 'call' ? 'Name a method, task.list for example.' : 'Name a channel, project:ID for example.');
+  if (!wanted) throw new Error(kind === 'call' ? 'Enter a method, for example task.list.' : 'Enter a channel, for example project:ID.');
   let given = {};
   if (kind === 'call' && params.trim())
     try {
       given = JSON.parse(params);
     } catch {
-      throw new Error('The parameters are not JSON.');
+      throw new Error('The parameters are not valid JSON.');
     }
   const frames = {
     call: () => call(wanted, given),
@@ -99,5 +99,5 @@ export function byHand({ kind, name, params }) {
     publish: () => ({ type: 'publish', channel: wanted, payload: { type: 'cursor', data: { x: 1, y: 1 } } }),
     presence: () => ({ type: 'presence:join', channel: wanted, payload: { status: 'active' } }),
   };
-  return { title: `By hand: ${kind} ${wanted}`, ask: frames[kind] };
+  return { title: `Custom: ${kind} ${wanted}`, ask: frames[kind] };
 }

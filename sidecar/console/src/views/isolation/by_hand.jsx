@@ -3,7 +3,7 @@ import { useId, useState } from 'react';
 
 import { byHand } from './attempts.js';
 
-const kinds = { call: 'Call a method', subscribe: 'Follow a channel', publish: 'Publish to a channel', presence: 'Be present' };
+const kinds = { call: 'Call a method', subscribe: 'Subscribe to a channel', publish: 'Publish to a channel', presence: 'Join presence' };
 
 export function ByHand({ isBusy, example, go }) {
   const id = useId();
@@ -23,10 +23,10 @@ export function ByHand({ isBusy, example, go }) {
   const isCall = form.kind === 'call';
   return (
     <form className="isolation-hand card" onSubmit={submit}>
-      <h3>By hand</h3>
-      <p className="isolation-soft">Every id that is not yours is replaced by one that nobody has, for the second answer.</p>
+      <h3>Custom attempt</h3>
+      <p className="isolation-soft">For the second request, every ID that is not yours is replaced by one that does not exist.</p>
       <div className="isolation-hand-fields">
-        <select aria-label="What to do" value={form.kind} onChange={({ target }) => set({ kind: target.value })}>
+        <select aria-label="Action" value={form.kind} onChange={({ target }) => set({ kind: target.value })}>
           {Object.entries(kinds).map(([kind, title]) => (
             <option key={kind} value={kind}>
               {title}
@@ -52,7 +52,7 @@ export function ByHand({ isBusy, example, go }) {
           />
         )}
         <button type="submit" className="button" disabled={isBusy}>
-          Try it
+          Run
         </button>
       </div>
       <p id={`${id}-problem`} className="problem" role="alert">

@@ -100,30 +100,30 @@ export default function Isolation({ person, demo }) {
         <div className="isolation-about">
           <h2>
             <Icon name="shield" />
-            {person.name} of {person.tenant.name} tries to get in{other && ` at ${other.tenant.name}`}
+            Can {person.name} of {person.tenant.name} reach {other ? `${other.tenant.name}’s` : 'another company’s'} data?
           </h2>
           <p className="isolation-soft">
-            Everything is asked twice, over a bare WebSocket: for what is theirs, and for an id that nobody has. Nothing is learnt when both
-            answers are the same.
+            Each request is made twice over a plain WebSocket: with their ID, and with an ID that does not exist. If both answers are
+            identical, nothing is disclosed.
           </p>
         </div>
         <div className="isolation-go">
-          <button type="button" className="button" disabled={Boolean(busy) || all.length === 0} onClick={() => go('trying everything', possible)}>
-            {busy ? 'Trying ...' : 'Try everything'}
+          <button type="button" className="button" disabled={Boolean(busy) || all.length === 0} onClick={() => go('all attempts', possible)}>
+            {busy ? 'Running …' : 'Run all'}
           </button>
           {list.length > 0 && (
             <button type="button" className="button quiet" disabled={Boolean(busy)} onClick={forget}>
-              Forget it
+              Clear results
             </button>
           )}
         </div>
         <Knowledge others={others} other={other} choose={setOther} given={given} change={(one) => setTyped({ ...typed, ...one })} sees={sees} />
       </header>
-      <ErrorLine error={error} what="Not tried." dismiss={() => setError(null)} />
+      <ErrorLine error={error} what="The attempt could not be made." dismiss={() => setError(null)} />
       <Verdict results={list} leaks={leaks} />
       {all.length === 0 && (
-        <Empty icon="shield" title="Whose things?">
-          Put in ids of another tenant: a project, an automation version.
+        <Empty icon="shield" title="No target">
+          Enter IDs of another company: a project or an automation version.
         </Empty>
       )}
       <ul className="isolation-list" aria-label="Attempts">

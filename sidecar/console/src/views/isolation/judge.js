@@ -79,8 +79,8 @@ export function sum(outcomes) {
   const found = { tried: outcomes.length, refused: count('refused'), empty: count('empty'), unknown: count('unknown'), alarms: count('learnt', 'open') };
   const { tried, refused, empty, unknown, alarms } = found;
   const words = [`${tried} ${tried === 1 ? 'attempt' : 'attempts'}`, `${refused} refused`];
-  if (empty > 0) words.push(`${empty} answered with nothing`);
-  if (unknown > 0) words.push(`${unknown} without a verdict`);
-  words.push(alarms > 0 ? `${alarms} let something out` : 'nothing learnt');
+  if (empty > 0) words.push(`${empty} empty`);
+  if (unknown > 0) words.push(`${unknown} inconclusive`);
+  words.push(alarms > 0 ? `${alarms} disclosed something` : 'nothing disclosed');
   return { ...found, sentence: words.join(', ') };
 }

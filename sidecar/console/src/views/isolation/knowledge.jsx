@@ -2,7 +2,7 @@
 import { useId } from 'react';
 
 const fields = [
-  { key: 'tenant', title: 'Tenant' },
+  { key: 'tenant', title: 'Company' },
   { key: 'project', title: 'Project' },
   { key: 'version', title: 'Automation version' },
 ];
@@ -13,7 +13,7 @@ export function Knowledge({ others, other, choose, given, change, sees }) {
     <div className="isolation-known">
       {others.length > 0 && (
         <p>
-          <label htmlFor={`${id}-other`}>Theirs</label>
+          <label htmlFor={`${id}-other`}>Target</label>
           <select id={`${id}-other`} value={other.key} onChange={({ target }) => choose(target.value)}>
             {others.map(({ key, name, tenant }) => (
               <option key={key} value={key}>
@@ -30,7 +30,7 @@ export function Knowledge({ others, other, choose, given, change, sees }) {
             id={`${id}-${key}`}
             spellCheck="false"
             autoComplete="off"
-            placeholder="id"
+            placeholder="ID"
             value={given[key] ?? ''}
             onChange={({ target }) => change({ [key]: target.value.trim() })}
           />
@@ -38,7 +38,7 @@ export function Knowledge({ others, other, choose, given, change, sees }) {
       ))}
       {sees && (
         <p className="isolation-sees">
-          It is all there: {other.name} sees {sees.join(', ')}.
+          For comparison, {other.name} sees {sees.join(', ')}.
         </p>
       )}
     </div>

@@ -12,7 +12,7 @@ export function Verdict({ results, leaks }) {
       <Icon name={isAlarm ? 'alert' : 'shield_check'} />
       <p>
         <strong>{sentence}</strong>
-        {leaks.length > 0 && ` ${leaks.length} frames about the other tenant came unasked: ${leaks.map(({ type }) => type).join(', ')}`}
+        {leaks.length > 0 && ` ${leaks.length} unrequested frames about the other company were received: ${leaks.map(({ type }) => type).join(', ')}`}
       </p>
     </div>
   );

@@ -6,11 +6,11 @@ import { Menu } from './menu.jsx';
 
 const kinds = [
   ['trigger', 'Trigger'],
-  ['http request', 'Request'],
-  ['extract', 'Read with a model'],
+  ['http request', 'HTTP request'],
+  ['extract', 'AI extraction'],
   ['decision', 'Decision'],
   ['code', 'Code'],
-  ['human', 'Ask a person'],
+  ['human', 'Human task'],
   ['message', 'Message'],
   ['note', 'Note'],
 ];
@@ -21,10 +21,10 @@ export function AddNode({ editor, frame, announce }) {
     const { left, top, width, height } = frame.current.getBoundingClientRect();
     const middle = screenToFlowPosition({ x: left + width / 2, y: top + height / 3 });
     editor.add({ type, label, at: { x: middle.x - CARD.width / 2, y: middle.y - CARD.height / 2 } });
-    announce(`Added ${label}. Its properties are below the canvas.`);
+    announce(`Added ${label}. Edit its properties below the canvas.`);
   };
   return (
-    <Menu icon="add" label="Add node" title="Kinds of node" disabled={!editor.canEdit}>
+    <Menu icon="add" label="Add node" title="Node types" disabled={!editor.canEdit}>
       {(close) =>
         kinds.map(([type, label]) => (
           <button key={type} type="button" className="row-button menu-item" onClick={() => (close(), add(type, label))}>

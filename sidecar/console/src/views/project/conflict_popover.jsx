@@ -34,7 +34,7 @@ function Side({ name, value, stands }) {
         {stands && (
           <span className="conflict-stands">
             <Icon name="check" />
-            in place now
+            Current
           </span>
         )}
       </dd>
@@ -70,7 +70,7 @@ export function ConflictPopover({ question, count, document, nameOf, decide, lat
         <div>
           <h2>{label}</h2>
           <p>
-            You and {who} changed {field} at once
+            You and {who} changed {field} at the same time
           </p>
         </div>
         {count > 1 && <span className="badge">{count}</span>}
@@ -87,7 +87,7 @@ export function ConflictPopover({ question, count, document, nameOf, decide, lat
           </button>
         ))}
       </div>
-      {both && <p className="conflict-hint">Both: {both.hint}.</p>}
+      {both && <p className="conflict-hint">“Keep both” {both.hint}.</p>}
     </section>
   );
 }

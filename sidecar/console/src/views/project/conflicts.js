@@ -31,40 +31,40 @@ const place = (conflicts, side) => {
   return ['x', 'y'].filter((axis) => of(axis) !== undefined).map((axis) => `${axis} ${Math.round(of(axis))}`).join(', ');
 };
 
-const GONE = 'deleted it';
+const GONE = 'Deleted it';
 
 function value(conflicts, side) {
   const [conflict] = conflicts;
   const { path, kind } = conflict;
-  if (kind === 'dangling_edge') return conflict[side] === undefined ? 'deleted the node' : 'drew a connection';
+  if (kind === 'dangling_edge') return conflict[side] === undefined ? 'Deleted the node' : 'Added a connection';
   if (conflict[side] === undefined) return GONE;
   if (path[2] === 'position') return place(conflicts, side);
-  if (kind === 'order') return 'another order';
+  if (kind === 'order') return 'A different order';
   const whole = path.length === 2 && typeof conflict[side] === 'object';
-  return whole ? (kind === 'edit_delete' || kind === 'delete_edit' ? 'changed it' : labelOf(conflict[side])) : short(conflict[side]);
+  return whole ? (kind === 'edit_delete' || kind === 'delete_edit' ? 'Changed it' : labelOf(conflict[side])) : short(conflict[side]);
 }
 
 /** What a popover says: { title, field, ours, theirs, won, choices: [{ choice, hint }] }. */
 export function asked({ conflicts, node }, document, nameOf) {
-  const [{ kind, path, by, won, ours, theirs, base }] = conflicts;
+  const [{ kind, path, by, name, won, ours, theirs, base }] = conflicts;
   const there = nodesOf(document).find(({ id }) => String(id) === node);
   const label = there ? labelOf(there) : labelOf([ours, theirs, base].find((side) => side?.id !== undefined) ?? { id: node ?? 'The document' });
   const isMove = path[2] === 'position';
   const isWhole = ours === undefined || theirs === undefined;
   // of a place there cannot be two, and an order is one
   const hasBoth = !isMove && kind !== 'order';
-  const both = isWhole ? 'brings back what was deleted' : 'theirs, and a copy with yours beside it';
+  const both = isWhole ? 'restores what was deleted' : 'keeps theirs and adds a copy with yours';
   return {
     label,
-    who: nameOf(by, node),
-    field: path.length > 2 ? fieldName(path.slice(2)) : kind === 'dangling_edge' ? 'a connection' : 'the node itself',
+    who: nameOf(by, name, node),
+    field: path.length > 2 ? fieldName(path.slice(2)) : kind === 'dangling_edge' ? 'a connection' : 'the whole node',
     ours: value(conflicts, 'ours'),
     theirs: value(conflicts, 'theirs'),
     won,
     choices: [
-      { choice: 'ours', name: 'Yours' },
-      { choice: 'theirs', name: 'Theirs' },
-      ...(hasBoth ? [{ choice: 'both', name: 'Both', hint: both }] : []),
+      { choice: 'ours', name: 'Keep yours' },
+      { choice: 'theirs', name: 'Keep theirs' },
+      ...(hasBoth ? [{ choice: 'both', name: 'Keep both', hint: both }] : []),
     ],
   };
 }

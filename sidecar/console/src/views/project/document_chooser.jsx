@@ -16,9 +16,9 @@ export function DocumentChooser({ versions, chosen, choose, status }) {
   const isKnown = versions?.some(({ id }) => id === chosen);
   return (
     <label className="document-chooser">
-      <span className="unseen">Document</span>
+      <span className="unseen">Blueprint</span>
       <select value={chosen ?? ''} onChange={({ target }) => choose(target.value)} disabled={!versions}>
-        {!isKnown && <option value={chosen ?? ''}>{versions ? 'Choose a document' : 'Loading …'}</option>}
+        {!isKnown && <option value={chosen ?? ''}>{versions ? 'Choose a blueprint' : 'Loading …'}</option>}
         {grouped(versions ?? []).map(({ id, name, versions: own }) => (
           <optgroup key={id} label={name}>
             {own.map((version) => (

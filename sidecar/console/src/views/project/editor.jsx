@@ -83,7 +83,7 @@ function Board({ work, frame, setField, stem, heading }) {
     const node = id !== undefined && frame.current?.querySelector(`.react-flow__node[data-id="${CSS.escape(id)}"]`);
     (node || heading.current)?.focus();
   };
-  if (!blueprint.document) return <div className="board waiting">{blueprint.error ? null : 'Reading the document …'}</div>;
+  if (!blueprint.document) return <div className="board waiting">{blueprint.error ? null : 'Loading blueprint …'}</div>;
   return (
     <CanvasActions value={actions}>
       <div className="board" ref={frame}>
@@ -110,13 +110,13 @@ function Refusals({ blueprint, conflicts, back }) {
   return (
     <>
       <SaveRefusal blueprint={blueprint} />
-      <ErrorLine error={conflicts.error} what="Not decided." />
+      <ErrorLine error={conflicts.error} what="The conflict was not resolved." />
       {back.refused && (
         <div className="save-refusal">
           <ErrorLine error={back.refused.error} what={`Could not ${back.refused.step}.`} dismiss={back.forget} />
           {back.refused.error.code === 'conflict' && (
             <button type="button" className="button quiet small" onClick={back.rest}>
-              {back.refused.step === 'undo' ? 'Undo the rest' : 'Redo the rest'}, keep theirs
+              {back.refused.step === 'undo' ? 'Undo the rest' : 'Redo the rest'} and keep their changes
             </button>
           )}
         </div>
@@ -169,12 +169,12 @@ export function Editor({ person, versionId, documents, choose }) {
         <ListView editor={editor} selection={selection} marks={marks} headingRef={heading} choose={chooseRow} />
         <Board {...{ work, frame, setField, stem, heading }} />
         {shown.talk && (
-          <aside className="project-talk" aria-label={`Talk of ${person.name}`}>
+          <aside className="project-talk" aria-label={`Messages and tasks of ${person.name}`}>
             <span className="project-talk-close">
-              <IconButton icon="close" label="Close Talk" onClick={closeTalk} />
+              <IconButton icon="close" label="Close panel" onClick={closeTalk} />
             </span>
-            <Suspense fallback={<p className="waiting">One moment …</p>}>
-              <Talk person={person} projectId={person.projectId} versionId={versionId} node={[...selection.nodes][0]} showNode={chooseRow} />
+            <Suspense fallback={<p className="waiting">Loading …</p>}>
+              <Talk person={person} projectId={person.projectId} versionId={versionId} documents={documents} openVersion={choose} node={[...selection.nodes][0]} showNode={chooseRow} />
             </Suspense>
           </aside>
         )}

@@ -21,7 +21,7 @@ function Marks({ people = [], conflicts }) {
       {people.length > PEOPLE_SHOWN && <span aria-hidden="true">+{people.length - PEOPLE_SHOWN}</span>}
       {people.length > 0 && <span className="unseen">, {people.map(({ name }) => name).join(', ')} here</span>}
       {conflicts && (
-        <span className="list-conflict" data-tip="A conflict is to be decided">
+        <span className="list-conflict" data-tip="Unresolved conflict">
           <Icon name="alert" />
           <span className="unseen">, conflict</span>
         </span>

@@ -7,7 +7,7 @@ export function marksOf({ others = [], questions = [], flashes = new Map() }, be
   for (const { id, name, meta } of others) {
     if (!meta?.node) continue;
     const mark = of(String(meta.node));
-    mark.people = [...(mark.people ?? []), { id, name: name ?? 'Somebody', field: meta.field ?? null }];
+    mark.people = [...(mark.people ?? []), { id, name: name ?? 'Someone', field: meta.field ?? null }];
   }
   for (const { node, conflicts } of questions) {
     if (node !== null) of(node).conflicts = (of(node).conflicts ?? 0) + conflicts.length;

@@ -14,7 +14,7 @@ function People({ people }) {
   return (
     <span className="node-people">
       {people.map(({ id, name, field }) => (
-        <span key={id} className="node-person hue" data-hue={hueOf(id)} title={field ? `${name} is at ${field}` : `${name} is here`}>
+        <span key={id} className="node-person hue" data-hue={hueOf(id)} title={field ? `${name} is editing ${field}` : `${name} is here`}>
           {name ? name.split(' ')[0] : initials(name)}
           {field && <span className="node-person-field">{field}</span>}
         </span>
@@ -26,7 +26,7 @@ function People({ people }) {
 function ConflictBadge({ id, label, count }) {
   const { openConflict } = useCanvasActions();
   return (
-    <button type="button" className="node-conflict nodrag nopan" onClick={() => openConflict(id)} aria-label={`Decide what becomes of ${label}`}>
+    <button type="button" className="node-conflict nodrag nopan" onClick={() => openConflict(id)} aria-label={`Resolve the conflict on ${label}`}>
       <Icon name="alert" />
       {count > 1 && count}
     </button>

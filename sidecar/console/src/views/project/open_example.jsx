@@ -36,7 +36,7 @@ export function OpenExample({ choose, refetch, announce }) {
   };
   return (
     <>
-      <Menu icon="download" label="Import" className="button quiet small" title="Documents of other editors">
+      <Menu icon="download" label="Import" className="button quiet small" title="Import a workflow">
         {(close) => (
           <>
             {examples.map(([label, load]) => (
@@ -45,7 +45,7 @@ export function OpenExample({ choose, refetch, announce }) {
               </button>
             ))}
             <button type="button" className="row-button menu-item" onClick={() => (close(), file.current.click())}>
-              A file: n8n, Node-RED, React Flow …
+              From a file (n8n, Node-RED, React Flow …)
             </button>
           </>
         )}
@@ -53,7 +53,7 @@ export function OpenExample({ choose, refetch, announce }) {
       <input ref={file} type="file" accept=".json,application/json" hidden onChange={chosen} />
       {error && (
         <div className="floating-error">
-          <ErrorLine error={error} what="Not imported." dismiss={() => setError(null)} />
+          <ErrorLine error={error} what="The import failed." dismiss={() => setError(null)} />
         </div>
       )}
     </>

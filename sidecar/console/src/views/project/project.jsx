@@ -13,14 +13,14 @@ export default function Project({ person }) {
   const documents = useDocuments();
   const versionId = chosen ?? documents.versions?.[0]?.id ?? null;
   if (!versionId && documents.versions) {
-    if (documents.error) return <ErrorLine error={documents.error} what="The documents could not be read." again={documents.refetch} />;
+    if (documents.error) return <ErrorLine error={documents.error} what="The blueprints could not be loaded." again={documents.refetch} />;
     return (
-      <Empty icon="list" title="No documents">
-        There is no automation that you may see yet.
+      <Empty icon="list" title="No automations yet">
+        Automations that you have access to appear here.
       </Empty>
     );
   }
-  if (!versionId) return <p className="waiting">One moment …</p>;
+  if (!versionId) return <p className="waiting">Loading …</p>;
   return (
     <ReactFlowProvider key={versionId}>
       <Editor person={person} versionId={versionId} documents={documents} choose={choose} />

@@ -59,7 +59,7 @@ function Connect({ document, id, connect, announce }) {
   const submit = (event) => {
     event.preventDefault();
     const target = new FormData(event.currentTarget).get('target');
-    if (target) announce(connect({ source: id, target }) ? 'Connected.' : 'These are connected already.');
+    if (target) announce(connect({ source: id, target }) ? 'Connected.' : 'Already connected.');
   };
   return (
     <form className="properties-connect" onSubmit={submit}>
@@ -114,7 +114,7 @@ function Sheet({ chosen: { nodeId, node, edge, count }, editor, selection, at, a
   const focus = useFocusReturn(() => back(nodeId));
   const names = () => new Map(nodesOf(document).map((other) => [String(other.id), other]));
   const title = count > 1 ? `${count} selected` : node ? labelOf(node) : edgeName(edge, names());
-  const what = count > 1 ? 'all of these' : node ? 'node' : 'connection';
+  const what = count > 1 ? 'all' : node ? 'node' : 'connection';
   return (
     <section className="properties" aria-label={`Properties: ${title}`} onKeyDown={({ key }) => key === 'Escape' && selection.clear()} {...focus}>
       <header className="properties-top">

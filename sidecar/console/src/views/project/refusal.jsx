@@ -1,9 +1,16 @@
 // A step that the database refused: its code, its words, what may help, and what would be legal.
+import { sentence } from '../../parts/error_line.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
 import { statusOf } from './status_words.js';
 
 const legalOf = ({ allowed }) => (Array.isArray(allowed) ? allowed.map((step) => (typeof step === 'string' ? step : (step.to ?? step.to_state))) : null);
+
+// by their names, where the database tells statuses by their codes
+function wordsOf({ code, message, details: { from, to } = {} }) {
+  const isKnown = code === 'invalid_transition' && [from, to].every((status) => statusOf(status).label !== 'Unknown');
+  return isKnown ? `A version cannot go from ${statusOf(from).label} to ${statusOf(to).label}.` : sentence(message);
+}
 
 export function Refusal({ error, to, dismiss }) {
   const details = error.details ?? {};
@@ -14,11 +21,10 @@ export function Refusal({ error, to, dismiss }) {
       <Icon name="alert" />
       <div className="refusal-text">
         <p>
-          <strong>Refused by the database.</strong> {error.message}
+          <strong>Not allowed.</strong> <span title={error.message}>{wordsOf(error)}</span> {hint && sentence(hint)}
         </p>
-        {hint && <p>{hint}</p>}
         <dl className="refusal-facts">
-          <dt>code</dt>
+          <dt>Code</dt>
           <dd>
             <code>
               {error.code} {error.status || ''}
@@ -26,8 +32,8 @@ export function Refusal({ error, to, dismiss }) {
           </dd>
           {legal && (
             <>
-              <dt>legal from here</dt>
-              <dd>{legal.length > 0 ? legal.map((code) => (code === 'previous' ? 'back to before' : statusOf(code).label)).join(', ') : 'nothing'}</dd>
+              <dt>Allowed next</dt>
+              <dd>{legal.length > 0 ? legal.map((code) => (code === 'previous' ? 'Previous status' : statusOf(code).label)).join(', ') : 'None'}</dd>
             </>
           )}
         </dl>

@@ -9,7 +9,7 @@ const isOnline = (state) => state === 'connected' || state === 'polling';
 function wordsOf({ error, pending, state, canEdit, document }) {
   if (!document) return ['loading', 'clock', 'Loading …'];
   if (error) return ['refused', 'alert', 'Not saved'];
-  if (pending) return isOnline(state) ? ['pending', 'refresh', 'Saving …'] : ['offline', 'clock', 'Kept here until back online'];
+  if (pending) return isOnline(state) ? ['pending', 'refresh', 'Saving …'] : ['offline', 'clock', 'Offline, saved when back online'];
   return canEdit ? ['saved', 'check', 'Saved'] : ['locked', 'lock', 'Read only'];
 }
 
@@ -26,12 +26,12 @@ export function SaveState({ blueprint: { error, pending, document }, canEdit }) 
 
 export function SaveRefusal({ blueprint: { store, error, document } }) {
   if (!error) return null;
-  if (!store?.pending) return <ErrorLine error={error} what={document ? 'The document is followed no more.' : 'The document cannot be read.'} />;
+  if (!store?.pending) return <ErrorLine error={error} what={document ? 'Live updates have stopped.' : 'The blueprint could not be loaded.'} />;
   return (
     <div className="save-refusal">
-      <ErrorLine error={error} what="Your edit is not saved." again={() => store.flush()} />
+      <ErrorLine error={error} what="Your changes were not saved." again={() => store.flush()} />
       <button type="button" className="button quiet small" onClick={() => store.discard()}>
-        Discard my edit
+        Discard changes
       </button>
     </div>
   );

@@ -1,4 +1,4 @@
-// Where a version is in its life, and the steps that are open to this person now. "Another step" tries one that is
+// Where a version is in its life, and the steps that are open to this person now. "Other statuses" tries one that is
 // not, to see it refused: what the database says is shown as it comes.
 import { useState } from 'react';
 
@@ -16,11 +16,11 @@ function Reason({ step, go, cancel }) {
   return (
     <form className="status-reason" onSubmit={submit} onKeyDown={({ key }) => key === 'Escape' && cancel()}>
       <label>
-        <span className="unseen">Reason to {step.label ?? step.to}</span>
-        <input name="reason" placeholder={`Why ${(step.label ?? step.to).toLowerCase()}?`} required maxLength={2000} autoFocus autoComplete="off" />
+        <span className="unseen">Reason: {step.label ?? step.to}</span>
+        <input name="reason" placeholder="Reason" required maxLength={2000} autoFocus autoComplete="off" />
       </label>
       <button type="submit" className="button small">
-        {step.label ?? 'Go'}
+        {step.label ?? 'Continue'}
       </button>
       <button type="button" className="button quiet small" onClick={cancel}>
         Cancel
@@ -33,7 +33,7 @@ function Force({ status, legal, force }) {
   const others = statuses.filter(({ code }) => code !== status && !legal.has(code));
   return (
     <div className="status-force">
-      <Menu label="Another step" title="Steps that are not open now" className="button quiet small" hint="Not open now. The database will say why.">
+      <Menu label="Other statuses" title="Statuses not allowed from here" className="button quiet small" hint="Not allowed from here. The database refuses it and says why.">
         {(close) =>
           others.map(({ code, label }) => (
             <button key={code} type="button" className="row-button menu-item" onClick={() => (close(), force(code))}>
@@ -78,8 +78,8 @@ export function StatusBar({ lifecycle: { status, allowed, transition }, room }) 
               {step.needsReason && ' …'}
             </button>
           ))}
-          {allowed.length === 0 && <span className="status-none">no step is open to you</span>}
-          <Force status={status} legal={new Set(allowed.map(({ to }) => to))} force={(to) => go(to, 'tried from the console')} />
+          {allowed.length === 0 && <span className="status-none">No next step for your role</span>}
+          <Force status={status} legal={new Set(allowed.map(({ to }) => to))} force={(to) => go(to, 'Tried from the console')} />
         </>
       )}
       {refusal && <Refusal {...refusal} dismiss={() => setRefusal(null)} />}

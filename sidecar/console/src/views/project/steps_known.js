@@ -23,7 +23,7 @@ export function knownAfter(known, what) {
 
 /** Why a step cannot be taken; undefined when it can, or when only trying will tell. */
 export function whyNot(known, step, { document, canEdit }) {
-  if (!document) return 'the document is not there yet';
-  if (!canEdit) return 'the status of this version forbids edits';
-  return known[step] === false ? `there is nothing of yours to ${step}` : undefined;
+  if (!document) return 'still loading';
+  if (!canEdit) return 'read only in this status';
+  return known[step] === false ? `nothing to ${step}` : undefined;
 }

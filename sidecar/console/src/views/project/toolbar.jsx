@@ -25,7 +25,7 @@ function Toggle({ panel, icon, label, shown, toggle }) {
 export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, room, shown, toggle, conflicts }) {
   const { document, status } = blueprint;
   return (
-    <div className="project-toolbar" role="toolbar" aria-label="Document" data-fold={FOLDED[room]}>
+    <div className="project-toolbar" role="toolbar" aria-label="Blueprint" data-fold={FOLDED[room]}>
       <div className="project-document">
         <DocumentChooser versions={documents.versions} chosen={chosen} choose={choose} status={status} />
         <SaveState blueprint={blueprint} canEdit={editor.canEdit} />

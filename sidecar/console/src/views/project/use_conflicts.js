@@ -7,8 +7,14 @@ const CLOSED = Symbol('closed');
 
 export function useConflicts({ blueprint: { conflicts, document, resolve }, editors, nameOf: named, announce }) {
   const questions = useMemo(() => asQuestions(conflicts, document), [conflicts, document]);
-  // who has overwritten others is not told whom; who was last at the node is seen
-  const nameOf = useCallback((by, node) => named(by ?? editors.get(node)), [named, editors]);
+  // where it is not told with whom it is, who was last at the node is seen
+  const nameOf = useCallback(
+    (by, name, node) => {
+      const other = by ?? editors.get(node);
+      return other ? named(other, name) : 'someone else';
+    },
+    [named, editors],
+  );
   const [chosen, setChosen] = useState(null); // key, null: the first, CLOSED
   const [turn, setTurn] = useState(0); // how often somebody has asked to see it since it was closed
   const [error, setError] = useState(null);
@@ -19,7 +25,7 @@ export function useConflicts({ blueprint: { conflicts, document, resolve }, edit
     if (questions.length === 0) setTurn(0);
     if (fresh.length === 0) return;
     const { label, who, field } = asked(fresh[0], document, nameOf);
-    announce(`Conflict: you and ${who} changed ${field} of ${label} at once.`);
+    announce(`Conflict: you and ${who} changed ${field} of ${label} at the same time.`);
     setChosen((key) => (key === CLOSED ? null : key));
   }, [questions, document, nameOf, announce]);
   const open = chosen === CLOSED ? null : (questions.find(({ key }) => key === chosen) ?? questions[0] ?? null);
@@ -27,7 +33,7 @@ export function useConflicts({ blueprint: { conflicts, document, resolve }, edit
     setError(null);
     try {
       for (const [i, conflict] of all.entries()) await resolve(conflict, i > 0 && choice === 'both' ? 'theirs' : choice);
-      announce({ ours: 'Yours is kept.', theirs: 'Theirs is kept.', both: 'Both are kept.' }[choice]);
+      announce({ ours: 'Kept yours.', theirs: 'Kept theirs.', both: 'Kept both.' }[choice]);
     } catch (refusal) {
       setError(refusal);
     }

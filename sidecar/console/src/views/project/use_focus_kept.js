@@ -16,7 +16,7 @@ export function useFocusKept({ document: blueprint, heading, announce }) {
     const isLost = !document.activeElement || document.activeElement === document.body;
     if (!isLost) return;
     heading.current?.focus();
-    announce(`${before.label}, where you were, was deleted. You are at the list of nodes now.`);
+    announce(`${before.label} was deleted. Focus moved to the list of nodes.`);
   }, [blueprint, heading, announce]);
   return {
     onFocusCapture: ({ target }) => {

@@ -3,7 +3,7 @@ import { useCallback, useMemo } from 'react';
 
 import { useCursors, usePresence, useRealtime } from '@wrk-copilot/realtime/react';
 
-const nobody = 'Somebody';
+import { useDirectory } from '../../parts/directory.js';
 
 export function useOthers(versionId, { node, field }) {
   const client = useRealtime();
@@ -12,13 +12,14 @@ export function useOthers(versionId, { node, field }) {
   const { cursors, move, hide } = useCursors(resource);
   const me = client.user?.id;
   const others = useMemo(() => members.filter(({ id }) => id !== me), [members, me]);
-  const nameOf = useCallback((id) => members.find((member) => member.id === id)?.name ?? nobody, [members]);
+  const directory = useDirectory();
+  const nameOf = useCallback((id, said) => directory.nameOf(id, said ?? members.find((member) => member.id === id)?.name), [directory, members]);
   const shown = useMemo(
     () =>
       cursors
         .filter(({ user }) => user.id !== me)
-        .map(({ user: { id, name }, x, y }) => ({ id, name: name ?? nobody, x, y })),
-    [cursors, me],
+        .map(({ user: { id, name }, x, y }) => ({ id, name: nameOf(id, name), x, y })),
+    [cursors, me, nameOf],
   );
   const pointers = useMemo(() => ({ shown, move, hide }), [shown, move, hide]);
   return { others, nameOf, cursors: pointers };

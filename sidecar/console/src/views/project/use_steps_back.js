@@ -14,8 +14,8 @@ export function useStepsBack(blueprint, announce) {
         const answer = await (step === 'undo' ? undo : redo)(mode);
         const done = step === 'undo' ? answer.undone : answer.redone;
         note(done === null ? `no ${step}` : step === 'undo' ? 'undone' : 'redone');
-        if (done === null) announce(`There is nothing of yours to ${step}.`);
-        else announce(answer.changed === false ? 'Nothing was left to change.' : step === 'undo' ? 'Undone.' : 'Redone.');
+        if (done === null) announce(`Nothing to ${step}.`);
+        else announce(answer.changed === false ? 'Nothing left to change.' : step === 'undo' ? 'Undone.' : 'Redone.');
       } catch (error) {
         setRefused({ error, step });
       }

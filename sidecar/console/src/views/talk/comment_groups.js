@@ -19,7 +19,7 @@ export function groupComments(messages, titles) {
 }
 
 function titleOf(anchor, titles) {
-  if (!anchor) return 'The whole of it';
-  if (!anchor.node) return 'Edges and sections';
-  return titles.get(anchor.node) ?? 'A node that was removed';
+  if (!anchor) return 'Whole blueprint';
+  if (!anchor.node) return 'Connections and sections';
+  return titles.get(anchor.node) ?? 'Deleted node';
 }

@@ -18,7 +18,7 @@ function NodeChoice({ titles, chosen, choose }) {
     <label className="talk-node-choice">
       <span>On</span>
       <select value={chosen} onChange={({ target }) => choose(target.value)}>
-        <option value="">the whole of it</option>
+        <option value="">the whole blueprint</option>
         {[...titles].map(([id, title]) => (
           <option key={id} value={id}>
             {title}
@@ -29,14 +29,14 @@ function NodeChoice({ titles, chosen, choose }) {
   );
 }
 
-function Group({ group, stateOf, actions, me, roles, people, hit, showNode }) {
+function Group({ group, stateOf, actions, me, can, people, hit, showNode }) {
   const { node, title, isGone, comments } = group;
   const canShow = node !== null && !isGone && showNode;
   return (
     <li className="talk-comment-group" data-comments-on={node ?? ''}>
       <h2>
         {canShow ? (
-          <button type="button" className="text-button talk-link" onClick={() => showNode('nodes', node)} title="Show it on the canvas">
+          <button type="button" className="text-button talk-link" onClick={() => showNode('nodes', node)} title="Show on canvas">
             <Icon name="link" /> {title}
           </button>
         ) : (
@@ -53,7 +53,7 @@ function Group({ group, stateOf, actions, me, roles, people, hit, showNode }) {
             isOwn={message.author_id === me}
             isTarget={message.id === hit}
             state={stateOf(message)}
-            roles={roles}
+            can={can}
             people={people}
             actions={actions}
           />
@@ -63,7 +63,7 @@ function Group({ group, stateOf, actions, me, roles, people, hit, showNode }) {
   );
 }
 
-export function Comments({ thread, me, roles, people, versionId, target, node, showNode }) {
+export function Comments({ thread, me, can, people, versionId, target, node, showNode }) {
   const { messages, unread, markRead, isLoaded, error, hasOlder, loadOlder, stateOf } = thread;
   const actions = useMessageActions(thread);
   const { document: blueprint } = useBlueprint(versionId);
@@ -90,7 +90,7 @@ export function Comments({ thread, me, roles, people, versionId, target, node, s
       <div className="talk-scroll" ref={box} role="log" aria-label="Comments on the blueprint" tabIndex={0}>
         <ul className="talk-comment-groups">
           {groups.map((group) => (
-            <Group key={group.node ?? group.title} group={group} hit={hit} {...{ stateOf, actions, me, roles, people, showNode }} />
+            <Group key={group.node ?? group.title} group={group} hit={hit} {...{ stateOf, actions, me, can, people, showNode }} />
           ))}
         </ul>
         {hasOlder && (
@@ -102,13 +102,13 @@ export function Comments({ thread, me, roles, people, versionId, target, node, s
         )}
         {messages.length === 0 && isLoaded && (
           <Empty icon="comment" title="No comments yet">
-            Select a node on the canvas and write what should be different about it.
+            Select a node on the canvas to comment on it.
           </Empty>
         )}
       </div>
-      <ErrorLine error={isLoaded ? null : error} what="The comments cannot be read." />
+      <ErrorLine error={isLoaded ? null : error} what="Comments could not be loaded." />
       <NodeChoice titles={titles} chosen={on} choose={setChosen} />
-      <Composer thread={thread} roles={roles} people={people} me={me} resource={versionId && `automation_version:${versionId}`} anchor={on ? { node: on } : null} sent={showMine} />
+      <Composer thread={thread} can={can} people={people} me={me} resource={versionId && `automation_version:${versionId}`} anchor={on ? { node: on } : null} sent={showMine} />
     </div>
   );
 }

@@ -1,4 +1,5 @@
-// The line to write: Enter sends, Shift and Enter begins a new line, @ names somebody. Staff say for whom it is.
+// The line to write: Enter sends, Shift and Enter begins a new line, @ names somebody. Who may write for several kinds of
+// readers chooses; who may write nothing here is told so.
 import { useId, useRef, useState } from 'react';
 
 import { useTyping } from '@wrk-copilot/realtime/react';
@@ -23,7 +24,7 @@ function KindSwitch({ offered, chosen, choose }) {
   const name = useId();
   return (
     <fieldset className="segments talk-kinds">
-      <legend className="unseen">Who reads it</legend>
+      <legend className="unseen">Visible to</legend>
       {offered.map((kind) => (
         <label key={kind} className="segment" data-kind={kind} data-tip={kinds[kind].who}>
           <input type="radio" name={name} value={kind} checked={kind === chosen} onChange={() => choose(kind)} />
@@ -34,7 +35,7 @@ function KindSwitch({ offered, chosen, choose }) {
   );
 }
 
-export function Composer({ thread, roles, people, me, resource, anchor = null, sent }) {
+export function Composer({ thread, can, people, me, resource, anchor = null, sent }) {
   const id = useId();
   const draftKey = `${resource} ${me}`;
   const [text, setText] = useState(drafts.get(draftKey) ?? '');
@@ -42,7 +43,7 @@ export function Composer({ thread, roles, people, me, resource, anchor = null, s
   const [refusal, setRefusal] = useState(null);
   const field = useRef(null);
   const { type, stop } = useTyping(resource);
-  const offered = kindsFor(roles);
+  const offered = kindsFor(can);
   const kind = offered.includes(chosen) ? chosen : offered[0];
   const others = people.list.filter((one) => one.id !== me);
   const write = (now) => {
@@ -55,7 +56,7 @@ export function Composer({ thread, roles, people, me, resource, anchor = null, s
   const submit = (event) => {
     event?.preventDefault();
     const body = text.trim();
-    if (!body) return;
+    if (!body || !kind) return;
     const mentions = namedIn(body, others);
     setRefusal(null);
     // what is refused stays in the thread, marked; only what never got there is told here
@@ -71,6 +72,7 @@ export function Composer({ thread, roles, people, me, resource, anchor = null, s
     event.preventDefault();
     submit();
   };
+  if (can && !kind) return <p className="talk-soft talk-composer">You can read this thread, but not write in it.</p>;
   return (
     <form className="talk-composer" data-kind={kind} onSubmit={submit}>
       <ErrorLine error={refusal} dismiss={() => setRefusal(null)} />
@@ -80,7 +82,8 @@ export function Composer({ thread, roles, people, me, resource, anchor = null, s
         <textarea
           ref={field}
           aria-label={anchor ? 'Comment' : 'Message'}
-          placeholder={`Write to ${kinds[kind].title === 'Everyone' ? 'everyone' : kind === 'ops' ? 'the team' : 'operations'} ...`}
+          placeholder={kinds[kind]?.placeholder}
+          disabled={!kind}
           rows={1}
           maxLength={20000}
           value={text}
@@ -92,7 +95,7 @@ export function Composer({ thread, roles, people, me, resource, anchor = null, s
           aria-controls={naming.isOpen ? `${id}-names` : undefined}
           aria-activedescendant={naming.isOpen ? `${id}-names-${naming.active}` : undefined}
         />
-        <button type="submit" className="talk-send" aria-label="Send" data-tip="Send (Enter)" disabled={!text.trim()}>
+        <button type="submit" className="talk-send" aria-label="Send" data-tip="Send (Enter)" disabled={!text.trim() || !kind}>
           <Icon name="send" />
         </button>
       </div>

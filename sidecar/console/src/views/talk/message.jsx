@@ -12,7 +12,6 @@ import { namedIn, splitAt } from './mentions.js';
 import { timeOf } from './rows.js';
 
 const EDIT_MS = 15 * 60 * 1000;
-const keepOrder = ['ops_admin', 'cs_admin', 'admin'];
 const states = {
   sending: { word: 'Sending', icon: 'clock' },
   sent: { word: 'Sent', icon: 'check' },
@@ -22,7 +21,7 @@ const states = {
 };
 
 function Body({ message, people }) {
-  if (message.deleted_at) return <p className="talk-body talk-deleted">This message was deleted</p>;
+  if (message.deleted_at) return <p className="talk-body talk-deleted">This message was deleted.</p>;
   const names = (message.mentions ?? []).map((id) => people.get(id)?.name);
   return (
     <p className="talk-body">
@@ -80,7 +79,7 @@ function Actions({ canEdit, edit, canRemove, remove }) {
       {isSure && (
         <>
           <button type="button" className="button small danger" autoFocus onClick={remove} onBlur={() => setSure(false)}>
-            Delete it
+            Delete message
           </button>
         </>
       )}
@@ -88,16 +87,16 @@ function Actions({ canEdit, edit, canRemove, remove }) {
   );
 }
 
-export const Message = memo(function Message({ message, isFirst, isOwn, isLastOwn, isTarget, state, roles, people, actions }) {
+export const Message = memo(function Message({ message, isFirst, isOwn, isLastOwn, isTarget, state, can, people, actions }) {
   const [isEdited, setEdited] = useState(false);
   const [refusal, setRefusal] = useState(null);
   const { note } = kinds[message.type] ?? kinds.client;
-  const name = people.nameOf(message.author_id);
+  const name = people.nameOf(message.author_id, message.author_name);
   const isThere = !message.deleted_at && (state !== 'failed' && state !== 'sending');
   const attempt = (what) => Promise.resolve(what).then(() => setRefusal(null), setRefusal);
   const isSaid = isLastOwn || state === 'failed' || state === 'sending';
   const canEdit = isOwn && isThere && Date.now() - timeOf(message) < EDIT_MS;
-  const canRemove = isThere && (isOwn || roles?.some((role) => keepOrder.includes(role)));
+  const canRemove = isThere && (isOwn || can?.includes('delete_message'));
   return (
     <li
       className="talk-message"
@@ -126,7 +125,7 @@ export const Message = memo(function Message({ message, isFirst, isOwn, isLastOw
           <Body message={message} people={people} />
         )}
         {state === 'failed' && (
-          <ErrorLine error={message.error ?? { message: 'it did not reach the server' }} what="Not sent." again={() => attempt(actions.retry(message.id))} dismiss={() => actions.discard(message.id)} />
+          <ErrorLine error={message.error ?? { message: 'The server could not be reached' }} what="Not sent." again={() => attempt(actions.retry(message.id))} dismiss={() => actions.discard(message.id)} />
         )}
         <ErrorLine error={refusal} dismiss={() => setRefusal(null)} />
       </div>

@@ -41,7 +41,7 @@ function useUnreadFrom(messages, me, { unread, isCounted }) {
   return [from, () => setFrom(null)];
 }
 
-export function Messages({ thread, me, roles, people, projectId, target }) {
+export function Messages({ thread, me, can, people, projectId, target }) {
   const { messages, error, hasOlder, unread, isCounted, markRead } = thread;
   const reading = useReading(messages, me, thread.loadOlder);
   const [unreadFrom, forgetUnread] = useUnreadFrom(messages, me, thread);
@@ -58,14 +58,14 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
     found?.scrollIntoView({ block: 'center' });
     found?.focus();
   }, [hit, target, reading.box]);
-  const shared = { stateOf: thread.stateOf, actions: useMessageActions(thread), me, roles, people, hit, lastOwn };
+  const shared = { stateOf: thread.stateOf, actions: useMessageActions(thread), me, can, people, hit, lastOwn };
   return (
     <div role="group" className="talk-thread" aria-label="Messages">
       <div
         className="talk-scroll"
         ref={reading.box}
         role="log"
-        aria-label="Thread of the project"
+        aria-label="Project messages"
         aria-busy={reading.isLoading}
         tabIndex={0}
         onScroll={reading.onScroll}
@@ -74,7 +74,7 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
           {hasOlder && (
             <p className="talk-older">
               <button type="button" className="button quiet small" disabled={reading.isLoading} onClick={reading.loadOlder}>
-                {reading.isLoading ? 'Loading ...' : 'Load older messages'}
+                {reading.isLoading ? 'Loading …' : 'Load older messages'}
               </button>
             </p>
           )}
@@ -83,8 +83,8 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
           ))}
         </div>
         {messages.length === 0 && thread.isLoaded && (
-          <Empty icon="chat" title="Nothing was said yet">
-            Write to everybody in this project. An @ names somebody, who is told.
+          <Empty icon="chat" title="No messages yet">
+            Write to everyone in this project. Type @ to mention someone.
           </Empty>
         )}
       </div>
@@ -94,9 +94,9 @@ export function Messages({ thread, me, roles, people, projectId, target }) {
           {reading.fresh} new
         </button>
       )}
-      <ErrorLine error={thread.isLoaded ? null : error} what="The thread cannot be read." />
+      <ErrorLine error={thread.isLoaded ? null : error} what="Messages could not be loaded." />
       <Typing resource={projectId && `project:${projectId}`} people={people} me={me} />
-      <Composer thread={thread} roles={roles} people={people} me={me} resource={projectId && `project:${projectId}`} sent={() => (forgetUnread(), reading.toEnd())} />
+      <Composer thread={thread} can={can} people={people} me={me} resource={projectId && `project:${projectId}`} sent={() => (forgetUnread(), reading.toEnd())} />
     </div>
   );
 }

@@ -1,4 +1,4 @@
-// What one should know. A notification that is opened is read, and leads to what it is about if that is on this screen.
+// What one should know. A notification that is opened is read, and leads to what it is about, if that can be opened here.
 import { useRef, useState } from 'react';
 
 import { Empty } from '../../parts/empty.jsx';
@@ -8,12 +8,12 @@ import { IconButton } from '../../parts/icon_button.jsx';
 import { Time } from '../../parts/time.jsx';
 import { iconOf, leadOf, placeOf } from './leads.js';
 
-const leadWords = { message: 'Show the message', comment: 'Show the comment', task: 'Show the task', project: 'Show the thread' };
+const leadWords = { message: 'Go to message', comment: 'Go to comment', task: 'Go to task', project: 'Go to messages', version: 'Open' };
 
-function Item({ item, projectId, versionId, read, lead }) {
+function Item({ item, projectId, versionId, versions, read, lead }) {
   const { id, kind, title, payload, read_at: readAt } = item;
-  const target = leadOf(item, projectId, versionId);
-  const place = placeOf(item);
+  const target = leadOf(item, projectId, versionId, versions);
+  const place = placeOf(item, versions);
   const open = () => {
     if (!readAt) read(id);
     lead(target);
@@ -31,13 +31,12 @@ function Item({ item, projectId, versionId, read, lead }) {
         {payload?.excerpt && <p className="talk-excerpt">{payload.excerpt}</p>}
         <p className="talk-news-foot">
           <Time at={item.created_at} className="talk-soft" />
-          {target ? (
+          {target && (
             <button type="button" className="text-button talk-link" onClick={open}>
-              {leadWords[target.type]}
+              {target.version && place ? `${leadWords[target.type]}${target.type === 'version' ? '' : ' in'} ${place}` : leadWords[target.type]}
             </button>
-          ) : (
-            place && <span className="talk-soft">in {place}</span>
           )}
+          {!target && place && <span className="talk-soft">{place}</span>}
         </p>
       </div>
       {!readAt && <IconButton icon="check" label={`Mark as read: ${title}`} onClick={() => read(id)} />}
@@ -45,7 +44,7 @@ function Item({ item, projectId, versionId, read, lead }) {
   );
 }
 
-export function Notifications({ news, projectId, versionId, lead }) {
+export function Notifications({ news, projectId, versionId, versions, lead }) {
   const { items, unread, markRead, loadMore, error } = news;
   const [refusal, setRefusal] = useState(null);
   const list = useRef(null);
@@ -58,25 +57,25 @@ export function Notifications({ news, projectId, versionId, lead }) {
   return (
     <div role="group" className="talk-news" aria-label="Notifications">
       <header className="talk-news-top">
-        <p>{unread > 0 ? `${unread} unread` : 'All read'}</p>
+        <p>{unread > 0 ? `${unread} unread` : 'No unread notifications'}</p>
         <button type="button" className="button quiet small" disabled={unread === 0} onClick={() => read('all')}>
-          Mark all read
+          Mark all as read
         </button>
       </header>
       <ErrorLine error={refusal ?? (news.isLoaded ? null : error)} />
       <ul className="talk-news-list" ref={list} tabIndex={-1} aria-label="Notifications, newest first">
         {items.map((item) => (
-          <Item key={item.id} item={item} projectId={projectId} versionId={versionId} read={read} lead={lead} />
+          <Item key={item.id} item={item} projectId={projectId} versionId={versionId} versions={versions} read={read} lead={lead} />
         ))}
       </ul>
       {items.length === 0 && news.isLoaded && (
-        <Empty icon="bell" title="Nothing new">
-          Mentions, tasks given to you and news of your automations come here.
+        <Empty icon="bell" title="No notifications">
+          Mentions, tasks assigned to you and updates on your automations appear here.
         </Empty>
       )}
       {news.hasMore && (
         <button type="button" className="button quiet small talk-more" onClick={() => Promise.resolve(loadMore()).catch(setRefusal)}>
-          Load older ones
+          Load older notifications
         </button>
       )}
     </div>

@@ -6,7 +6,7 @@ import { dayName } from '../../parts/time.jsx';
 import { Message } from './message.jsx';
 import { isSameRow } from './rows.js';
 
-function Row({ row, stateOf, actions, me, roles, people, hit, lastOwn }) {
+function Row({ row, stateOf, actions, me, can, people, hit, lastOwn }) {
   if (row.kind === 'day') return <li className="talk-day">{dayName(new Date(row.at))}</li>;
   if (row.kind === 'unread')
     return (
@@ -23,7 +23,7 @@ function Row({ row, stateOf, actions, me, roles, people, hit, lastOwn }) {
       isLastOwn={message.id === lastOwn}
       isTarget={message.id === hit}
       state={stateOf(message)}
-      roles={roles}
+      can={can}
       people={people}
       actions={actions}
     />

@@ -12,13 +12,13 @@ import { Dots } from './dots.jsx';
 const SHOWN = 4;
 const order = ['active', 'idle', 'away'];
 
-function Everybody({ members, typing }) {
+function Everybody({ members, typing, people }) {
   return (
     <ul className="talk-everybody" aria-label="Viewing">
       {members.map(({ id, name, status, connections }) => (
         <li key={id}>
           <Avatar id={id} name={name} size="s" />
-          <span className="talk-everybody-name">{name ?? 'Somebody'}</span>
+          <span className="talk-everybody-name">{name ?? people.nameOf(id)}</span>
           {connections > 1 && <span className="talk-soft">{connections} tabs</span>}
           <span className="talk-everybody-status">
             <StatusShape status={status} isSilent />
@@ -41,7 +41,7 @@ export function PresenceRow({ projectId, people }) {
   return (
     <div role="group" className="talk-presence" aria-label="Who is here">
       <div className="talk-presence-row">
-        <ul className="talk-avatars" aria-label="Avatars">
+        <ul className="talk-avatars" aria-label="People here">
           {there.slice(0, SHOWN).map(({ id, name, status }) => (
             <li key={id} data-member={id} data-status={status}>
               <Avatar id={id} name={name} status={status} isTyping={typing.has(id)} />
@@ -64,7 +64,7 @@ export function PresenceRow({ projectId, people }) {
           </span>
         )}
       </div>
-      {isOpen && <Everybody members={there} typing={typing} />}
+      {isOpen && <Everybody members={there} typing={typing} people={people} />}
     </div>
   );
 }

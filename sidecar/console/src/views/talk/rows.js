@@ -86,12 +86,3 @@ export function newSince(messages, lastId, me) {
   const last = messages.findLastIndex(({ id }) => id === lastId);
   return messages.slice(last + 1).filter(({ author_id: author }) => author !== me).length;
 }
-
-const STRANGERS_MAX = 50;
-
-/** Ids of authors of whom nothing is known, each once. */
-export function strangersIn(messages, isKnown) {
-  const found = new Set();
-  for (const { author_id: id } of messages) if (id && !found.has(id) && !isKnown(id) && found.size < STRANGERS_MAX) found.add(id);
-  return [...found].sort();
-}

@@ -1,5 +1,5 @@
 // Beside the canvas: who is there, what they say, also of single nodes, what is to be done, and what one should know.
-// node: the one that is selected on the canvas; showNode('nodes', id) shows another one there.
+// node: the one that is selected on the canvas; showNode('nodes', id) shows another one there, openVersion(id) another blueprint.
 import '../../parts/parts.css';
 import './talk.css';
 import { useState } from 'react';
@@ -14,19 +14,21 @@ import { PresenceRow } from './presence_row.jsx';
 import { TalkTabs } from './talk_tabs.jsx';
 import { Tasks } from './tasks.jsx';
 
-export default function Talk({ person, projectId, versionId, node = null, showNode = null }) {
+export default function Talk({ person, projectId, versionId, documents = null, openVersion = null, node = null, showNode = null }) {
   useConnectionStatus(); // who one is comes with the connection
   const me = useRealtime().user;
   const [tab, setTab] = useState('messages');
   const [target, setTarget] = useState(null); // what a notification leads to: { type, id }
   const { project } = useProjectRealtime(projectId);
   const thread = useMessages(projectId);
-  const people = usePeople({ projectId, project, messages: thread.messages, me: me?.id, person });
+  const people = usePeople({ projectId, project, me: me?.id, person });
   const comments = useMessages(versionId && `automation_version:${versionId}`);
   const list = useTasks(projectId);
   const news = useNotifications();
   const open = list.tasks.filter(({ status }) => status !== 'done' && status !== 'cancelled').length;
   const lead = (to) => {
+    if (to.version && to.version !== versionId) openVersion(to.version);
+    if (to.type === 'version') return;
     setTab({ task: 'tasks', comment: 'comments' }[to.type] ?? 'messages');
     setTarget({ ...to });
   };
@@ -36,7 +38,8 @@ export default function Talk({ person, projectId, versionId, node = null, showNo
     { key: 'tasks', title: 'Tasks', icon: 'task', count: open, counted: 'open' },
     { key: 'news', title: 'Notifications', icon: 'bell', count: news.unread, counted: 'unread', isStrong: true },
   ];
-  const about = { me: me?.id, roles: me?.roles, people, projectId, versionId, target };
+  // what the database would refuse is not offered; until it is known, nothing is
+  const about = { me: me?.id, can: project?.can, people, projectId, versionId, target };
   return (
     <div className="talk">
       <PresenceRow projectId={projectId} people={people} />
@@ -44,7 +47,7 @@ export default function Talk({ person, projectId, versionId, node = null, showNo
         {tab === 'messages' && <Messages key={projectId} thread={thread} {...about} />}
         {tab === 'comments' && <Comments key={versionId} thread={comments} node={node} showNode={showNode} {...about} />}
         {tab === 'tasks' && <Tasks key={projectId} list={list} {...about} />}
-        {tab === 'news' && <Notifications news={news} projectId={projectId} versionId={versionId} lead={lead} />}
+        {tab === 'news' && <Notifications news={news} projectId={projectId} versionId={versionId} versions={documents?.versions} lead={lead} />}
       </TalkTabs>
     </div>
   );

@@ -1,4 +1,4 @@
-// One task: done or not, its title, whose it is, until when.
+// One task: done or not, its title, whose it is, until when. Who may not change it sees the same without controls.
 import { memo, useRef, useState } from 'react';
 
 import { Avatar } from '../../parts/avatar.jsx';
@@ -7,7 +7,7 @@ import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
 import { dueWords, isDone } from './task_groups.js';
 
-function Title({ task, rename }) {
+function Title({ task, canChange, rename }) {
   const [isEdited, setEdited] = useState(false);
   const button = useRef(null);
   const end = (title) => {
@@ -21,6 +21,7 @@ function Title({ task, rename }) {
     if (event.key === 'Enter') end(event.currentTarget.value);
     if (event.key === 'Escape') end(null);
   };
+  if (!canChange) return <span className="talk-task-title">{task.title}</span>;
   if (!isEdited)
     return (
       <button ref={button} type="button" className="talk-task-title" data-focus="title" title="Rename" onClick={() => setEdited(true)}>
@@ -41,17 +42,24 @@ function Title({ task, rename }) {
   );
 }
 
-function Assignee({ task, people, assign }) {
-  const name = task.assignee_id && people.nameOf(task.assignee_id);
+function Assignee({ task, people, canChange, assign }) {
+  const name = task.assignee_id && people.nameOf(task.assignee_id, task.assignee_name);
+  if (!canChange)
+    return (
+      <span className="talk-assignee" title={name ? `Assigned to ${name}` : 'Unassigned'}>
+        {name ? <Avatar id={task.assignee_id} name={name} size="s" /> : <span className="talk-nobody"><Icon name="user" /></span>}
+        <span className="unseen">{name ? `Assigned to ${name}` : 'Unassigned'}</span>
+      </span>
+    );
   return (
-    <label className="talk-assignee" title={name ? `Assigned to ${name}` : 'Assigned to nobody'}>
+    <label className="talk-assignee" title={name ? `Assigned to ${name}` : 'Unassigned'}>
       {name ? <Avatar id={task.assignee_id} name={name} size="s" /> : <span className="talk-nobody"><Icon name="user" /></span>}
       <select data-focus="assignee" aria-label={`Assignee of ${task.title}`} value={task.assignee_id ?? ''} onChange={({ target }) => assign(target.value || null)}>
-        <option value="">Nobody</option>
-        {task.assignee_id && !people.get(task.assignee_id) && <option value={task.assignee_id}>{name}</option>}
+        <option value="">Unassigned</option>
+        {task.assignee_id && !people.list.some(({ id }) => id === task.assignee_id) && <option value={task.assignee_id}>{name}</option>}
         {people.list.map(({ id, name: each }) => (
           <option key={id} value={id}>
-            {each ?? 'Somebody'}
+            {each}
           </option>
         ))}
       </select>
@@ -81,29 +89,31 @@ function Facts({ task }) {
   );
 }
 
-export const Task = memo(function Task({ task, isPending, actions, people, attempt, refusal, forget }) {
+export const Task = memo(function Task({ task, isPending, canChange, actions, people, attempt, refusal, forget }) {
   const { id, title } = task;
   const { update, toggle, remove, leave } = actions;
   const change = (what) => attempt(id, () => update(id, what));
   return (
     <li className="talk-task" data-task={id} data-status={task.status} data-pending={isPending || undefined} aria-busy={isPending || undefined}>
       <div className="talk-task-line">
-        <input type="checkbox" className="talk-check" aria-label={title} checked={isDone(task)} onChange={() => attempt(id, () => toggle(id))} data-focus="check" />
+        <input type="checkbox" className="talk-check" aria-label={title} checked={isDone(task)} disabled={!canChange} onChange={() => attempt(id, () => toggle(id))} data-focus="check" />
         <div className="talk-task-main">
-          <Title task={task} rename={(wanted) => change({ title: wanted })} />
+          <Title task={task} canChange={canChange} rename={(wanted) => change({ title: wanted })} />
           <Facts task={task} />
         </div>
-        <Assignee task={task} people={people} assign={(person) => change({ assignee_id: person })} />
-        <IconButton
-          icon="trash"
-          label={`Remove ${title}`}
-          onClick={({ currentTarget }) => {
-            leave(currentTarget);
-            attempt(id, () => remove(id));
-          }}
-        />
+        <Assignee task={task} people={people} canChange={canChange} assign={(person) => change({ assignee_id: person })} />
+        {canChange && (
+          <IconButton
+            icon="trash"
+            label={`Remove ${title}`}
+            onClick={({ currentTarget }) => {
+              leave(currentTarget);
+              attempt(id, () => remove(id));
+            }}
+          />
+        )}
       </div>
-      <ErrorLine error={refusal} what="Refused, and taken back." dismiss={() => forget(id)} />
+      <ErrorLine error={refusal} what="Not changed." dismiss={() => forget(id)} />
     </li>
   );
 });

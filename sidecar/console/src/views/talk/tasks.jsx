@@ -1,5 +1,5 @@
 // What is to be done. A change is shown at once; what the database refuses goes back to what it was, and its reason
-// stands where the change was tried.
+// stands where the change was tried. Only what this person may do is offered.
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
 import { Empty } from '../../parts/empty.jsx';
@@ -10,6 +10,7 @@ import { groupTasks } from './task_groups.js';
 import { useFocusKept } from './use_focus_kept.js';
 
 const REFUSALS_MAX = 50;
+const NOTHING = [];
 const STEP = 100; // tasks of a group that are drawn at first, and more each time
 
 // What was refused, by task; '' is what was to be added.
@@ -55,7 +56,7 @@ function AddTask({ create, refusal, forget }) {
         <Icon name="add" />
         <input
           aria-label="New task"
-          placeholder="Add a task ..."
+          placeholder="Add a task …"
           maxLength={200}
           value={title}
           onChange={({ target }) => setTitle(target.value)}
@@ -79,7 +80,7 @@ function keepFocus(element) {
   stays?.focus();
 }
 
-export function Tasks({ list, people, target }) {
+export function Tasks({ list, people, me, can = NOTHING, target }) {
   const { tasks, create, error } = list;
   const { open, done } = useMemo(() => groupTasks(tasks), [tasks]);
   const [showsDone, setShowsDone] = useState(true);
@@ -101,6 +102,7 @@ export function Tasks({ list, people, target }) {
       key={task.key ?? task.id}
       task={task}
       isPending={isPending(task.id)}
+      canChange={can.includes('update_task') || (Boolean(me) && task.assignee_id === me)}
       actions={actions}
       people={people}
       attempt={refusals.attempt}
@@ -110,18 +112,20 @@ export function Tasks({ list, people, target }) {
   );
   return (
     <div role="group" className="talk-tasks" aria-label="Tasks" ref={box}>
-      <AddTask
-        create={(title) => refusals.attempt('', () => create({ title }))}
-        refusal={refusals.of('')}
-        forget={() => refusals.forget('')}
-      />
-      <ErrorLine error={list.isLoaded ? null : error} what="The tasks cannot be read." />
+      {can.includes('create_task') && (
+        <AddTask
+          create={(title) => refusals.attempt('', () => create({ title }))}
+          refusal={refusals.of('')}
+          forget={() => refusals.forget('')}
+        />
+      )}
+      <ErrorLine error={list.isLoaded ? null : error} what="Tasks could not be loaded." />
       <ul className="talk-task-list" aria-label={`To do, ${open.length}`}>
         {open.slice(0, most).map(line)}
       </ul>
       {list.isLoaded && open.length === 0 && done.length === 0 && (
-        <Empty icon="task" title="Nothing to do">
-          Tasks of this project appear here, those of its build included.
+        <Empty icon="task" title="No tasks">
+          Tasks of this project and its build appear here.
         </Empty>
       )}
       {done.length > 0 && (
@@ -137,7 +141,7 @@ export function Tasks({ list, people, target }) {
       )}
       {left > 0 && (
         <button type="button" className="button quiet small talk-more" onClick={() => setMost(most + STEP)}>
-          Show more, {left} are left
+          Show more ({left})
         </button>
       )}
     </div>
