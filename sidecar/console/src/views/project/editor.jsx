@@ -163,7 +163,7 @@ export function Editor({ person, versionId, documents, choose }) {
         frame={frame}
         {...{ room, shown, toggle, blueprint, editor, back, announce, conflicts }}
       />
-      <StatusBar lifecycle={work.lifecycle} room={room} />
+      <StatusBar lifecycle={work.lifecycle} />
       <Refusals blueprint={blueprint} conflicts={conflicts} back={back} />
       <div className="project-body" data-list={shown.list} data-talk={shown.talk} {...kept}>
         <ListView editor={editor} selection={selection} marks={marks} headingRef={heading} choose={chooseRow} />

@@ -46,7 +46,7 @@ function Force({ status, legal, force }) {
   );
 }
 
-export function StatusBar({ lifecycle: { status, allowed, transition }, room }) {
+export function StatusBar({ lifecycle: { status, allowed, transition } }) {
   const [asking, setAsking] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const [isBusy, setBusy] = useState(false);
@@ -65,7 +65,7 @@ export function StatusBar({ lifecycle: { status, allowed, transition }, room }) 
   const take = (step) => (step.needsReason ? setAsking(step) : go(step.to));
   if (!status) return <div className="status-bar" />;
   return (
-    <div className="status-bar" role="group" aria-label="Status" data-fold={room === 'one' ? 'all' : undefined}>
+    <div className="status-bar" role="group" aria-label="Status">
       <StatusChip status={status} />
       {asking ? (
         <Reason step={asking} go={(reason) => go(asking.to, reason)} cancel={() => setAsking(null)} />
