@@ -29,10 +29,10 @@ static Attendance *own;
 
 /* --------------------------------------------------------------- announcing */
 
-/* Hands one kind of change out. */
+/* Hands one kind of change out; the last one makes the list of now. */
 static void
 publish(const PresenceRoom *room, const Channel *channel, const char *type,
-		const Buf *users, const Conn *except)
+		const Buf *users, const Conn *except, bool last)
 {
 	Buf json = {0};
 	Chunk *chunk;
@@ -42,8 +42,12 @@ publish(const PresenceRoom *room, const Channel *channel, const char *type,
 	wire_open(&json, type, NULL, room->name);
 	buf_puts(&json, "{\"users\":[");
 	buf_append(&json, users->data, users->len);
-	buf_puts(&json, "],\"version\":");
-	presence_append_version(room, &json);
+	buf_puts(&json, "]");
+	if (last)
+	{
+		buf_puts(&json, ",\"version\":");
+		presence_append_version(room, &json);
+	}
 	buf_puts(&json, "}");
 	wire_close(&json);
 	chunk = chunk_from_json(CLASS_CRITICAL, &json, NULL);
@@ -63,9 +67,11 @@ announce(const Attendance *attendance, PresenceRoom *room, const Conn *except)
 	presence_announce(room, clock_now_ms(), channel ? &changes : NULL);
 	if (channel != NULL)
 	{
-		publish(room, channel, "presence:leave", &changes.leave, except);
-		publish(room, channel, "presence:join", &changes.join, except);
-		publish(room, channel, "presence:update", &changes.update, except);
+		publish(room, channel, "presence:leave", &changes.leave, except,
+				changes.join.len + changes.update.len == 0);
+		publish(room, channel, "presence:join", &changes.join, except,
+				changes.update.len == 0);
+		publish(room, channel, "presence:update", &changes.update, except, true);
 	}
 	presence_changes_free(&changes);
 }

@@ -261,14 +261,16 @@ static void
 let_go(const Pending *pending)
 {
 	Attendance *attendance = pending->gateway->attendance;
-	const PresenceRoom *room;
+	PresenceRoom *room;
 
 	if (!pending->lets_go || pending->presence == NULL)
 		return;
 	room = presence_find(attendance_model(attendance), pending->presence);
-	if (room != NULL)
-		presence_let_go(room, pending->conn->user, exchange_page(pending->conn),
-						clock_wall_ms());
+	if (room == NULL)
+		return;
+	release_earlier(pending, room);
+	presence_let_go(room, pending->conn->user, exchange_page(pending->conn),
+					clock_wall_ms());
 	attendance_look(attendance);
 }
 

@@ -30,7 +30,7 @@ export class Connection {
   #retry; // timers; this one says that the next attempt waits
   #refresh;
   #watch;
-  #isRefreshing = false;
+  #isRefreshing;
   #waiters = []; // of _connect()
   #core;
   #tell;

@@ -9,11 +9,11 @@ import { closeOf } from './errors.js';
  * arrives after is heard, but for the answers to calls when it was retired.
  */
 export class Link {
-  _isReady = false;
-  _isHeard = false; // the server said something, so this transport works
-  _isRetired = false;
+  _isReady;
+  _isHeard; // the server said something, so this transport works
+  _isRetired;
   _limit = 65536; // bytes of a frame
-  #isOver = false;
+  #isOver;
   #bye;
   #timer;
 

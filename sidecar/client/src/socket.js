@@ -10,7 +10,7 @@ export class SocketLink extends Link {
       const socket = new core._env.WebSocket(core._options.url.replace(/^http/, 'ws'), ['wrk.v1']);
       this.#socket = socket;
       socket.onopen = () => {
-        const payload = { token: this._token, client: 'wrk-js/1', resume: this._resume };
+        const payload = { token: this._token, resume: this._resume };
         this._send({ type: 'connect', requestId: 'connect', payload });
       };
       socket.onmessage = ({ data }) => {

@@ -294,9 +294,72 @@ describe('client and gateway', { timeout: 240000 }, () => {
     await until('polling', () => client.state === 'polling');
     other.channel(PROJECT).presence().join();
     await until('there', () => presence.members.has(oskar.id));
+    await pause(500);
     asked = 0;
     await pause(3000);
-    assert.ok(asked <= 3, `${asked} polls in 3 s`);
+    assert.equal(asked, 0, 'the poll waits');
+  });
+
+  test('by every transport: there, seen with what one says, typing, a cursor, and gone at once', async () => {
+    const watcher = open(oskar);
+    const seen = watcher.channel(PROJECT).presence();
+    const said = [];
+    const left = [];
+    seen.watch();
+    seen.on('leave', (users) => left.push(...users.map(({ id }) => id)));
+    for (const type of ['cursor', 'typing_start', 'typing_stop'])
+      watcher.channel(PROJECT).on(type, ({ payload, sender_id }) => sender_id === clara.id && said.push(`${type} ${payload.x ?? ''}`.trim()));
+    await watcher.channel(PROJECT).subscribe();
+    for (const use of transports) {
+      const client = open(clara, { transports: use });
+      const channel = client.channel(PROJECT);
+      const presence = channel.presence();
+      const own = [];
+      channel.on('cursor', () => own.push(1));
+      await channel.subscribe();
+      presence.join({ meta: { by: use[0] } });
+      await until(`${use} to be there`, () => seen.members.get(clara.id)?.meta.by === use[0]);
+      await until('both to be seen', () => presence.members.has(clara.id));
+      presence.update({ status: 'idle' });
+      await until(`${use} to be idle`, () => seen.members.get(clara.id)?.status === 'idle');
+      assert.equal(seen.members.get(clara.id).connections, 1, `${use}: one page is there once`);
+      said.length = 0;
+      channel.publish('typing_start', {});
+      await until('typing', () => said.includes('typing_start'));
+      channel.publish('typing_stop', {});
+      for (let x = 1; x <= 10; x++) channel.publish('cursor', { x });
+      await until('the last cursor', () => said.includes('cursor 10') && said.includes('typing_stop'));
+      const before = Date.now();
+      left.length = 0;
+      presence.leave();
+      await until(`${use} to be gone`, () => !seen.members.has(clara.id));
+      assert.ok(Date.now() - before < 5000, 'at once, not after the grace');
+      assert.deepEqual(own, [], `${use}: nobody hears themselves`);
+      client.close();
+    }
+  });
+
+  test('who falls back in the midst has neither left nor come', async () => {
+    const watcher = open(oskar);
+    const seen = watcher.channel(PROJECT).presence();
+    const news = [];
+    for (const event of ['join', 'leave']) seen.on(event, (users) => users.some(({ id }) => id === clara.id) && news.push(event));
+    seen.watch();
+    let isBlocked = false;
+    class Blocked extends EventTarget {
+      close() {}
+    }
+    const WebSocket = new Proxy(NodeWebSocket, { construct: (real, all) => (isBlocked ? new Blocked() : new real(...all)) });
+    const client = open(clara, { env: { WebSocket } });
+    client.channel(PROJECT).presence().join();
+    await until('there', () => seen.members.has(clara.id));
+    news.length = 0;
+    isBlocked = true;
+    client._core._connection._link._closed({});
+    await until('another way', () => client.transport === 'sse', { timeout: 12000 });
+    await pause(500);
+    assert.deepEqual(news, []);
+    assert.ok(seen.members.has(clara.id));
   });
 
   test('who loses a channel is told, and keeps the others', async () => {

@@ -115,7 +115,7 @@ class Conn {
     this.reply(requestId, 'result', { expiresAt: who.expiresAt });
   }
 
-  subscribe(requestId, as, { since, types }) {
+  subscribe(requestId, as, { since, types, version }) {
     const { gateway } = this;
     const name = canonical(as, this.who.user);
     const error = gateway.refused.get(name) ?? (gateway.isDown && refusal('unavailable', 503, 'backoff', { retryAfter: 100 }));
@@ -134,6 +134,8 @@ class Conn {
       const events = recovered ? gateway.log.slice(from, upto).filter((e) => e.channel === name && matches(types, e.type)) : [];
       const payload = { as, position: gateway.position(upto), recovered, can: ['read', 'publish'], events };
       this.reply(requestId, 'subscribed', payload, { channel: name });
+      const list = gateway.lists.get(name);
+      if (list) this.send({ type: 'presence:sync', channel: name, payload: { users: list.version === version ? null : list.users, version: list.version } });
       const { held } = sub;
       sub.held = null;
       for (const event of held) this.send(event);
@@ -191,6 +193,9 @@ export class FakeGateway {
   refused = new Map(); // canonical -> error payload
   received = []; // frames
   published = [];
+  polls = []; // bodies
+  streams = []; // queries
+  lists = new Map(); // canonical -> { users, version }, of presence channels
   keys = new Map(); // key -> { count, result, id }
   methods = {};
   blocked = {}; // websocket, sse, poll, rpc: 'refuse' | 'hang'
@@ -338,7 +343,7 @@ export class FakeGateway {
 
   fetch(address, { method = 'GET', headers = {}, body, signal } = {}) {
     const url = new URL(address);
-    const [kind] = /(?<=\/)(sse|poll|rpc)/.exec(url.pathname);
+    const [kind] = /(?<=\/)(sse|poll|rpc|publish)/.exec(url.pathname);
     return new Promise((resolve, reject) => {
       const abort = () => reject(new DOMException('aborted', 'AbortError'));
       if (signal?.aborted) return abort();
@@ -369,23 +374,37 @@ export class FakeGateway {
     });
   }
 
+  serve_publish({ token, params, answer }) {
+    if (!this.judge(token)) return answer(401, refusal('token_expired', 401, 'refresh'));
+    const { channel, type, data, page } = params;
+    const limited = this.limit({ type: 'publish', channel, payload: { type, data } });
+    if (limited) return answer(limited.status, limited);
+    this.published.push([canonical(channel), type, data, page]);
+    answer(200, {});
+  }
+
   // connects and joins; calls back with the connection, or answers the refusal
   #join({ token, answer }, wanted, out, then) {
     if (this.isDown) return answer(503, refusal('unavailable', 503, 'backoff', { retryAfter: 200 }));
     if (!this.judge(token)) return answer(401, refusal('token_expired', 401, 'refresh'));
+    for (const { channel, presence } of wanted) {
+      const bad = presence && this.limit({ type: 'presence', channel, payload: presence });
+      if (bad) return answer(bad.status, bad);
+    }
     const errors = wanted.map(({ channel }) => this.refused.get(canonical(channel))).filter(Boolean);
     if (wanted.length > 0 && errors.length === wanted.length) return answer(errors[0].status, errors[0]);
     const conn = new Conn(this, out);
     conn.open(token);
-    for (const { channel, since, types } of wanted) conn.subscribe(undefined, channel, { since, types });
+    for (const { channel, since, types, version } of wanted) conn.subscribe(undefined, channel, { since, types, version });
     then(conn);
   }
 
   serve_poll(request) {
     const { subscriptions, wait } = request.params;
+    this.polls.push(request.params);
     const frames = [];
     const isNews = ({ type, id, channel, payload }) =>
-      (id && channel) || ['error', 'gap', 'unsubscribed'].includes(type) || (type === 'subscribed' && (payload.events.length > 0 || !payload.recovered));
+      (id && channel) || payload?.users || ['error', 'gap', 'unsubscribed'].includes(type) || (type === 'subscribed' && (payload.events.length > 0 || !payload.recovered));
     let waiting = subscriptions.length + 1; // answers, and `connected`
     let isNew = wait === 0;
     let isOver = false;
@@ -417,6 +436,7 @@ export class FakeGateway {
     const { searchParams } = request.url;
     const since = searchParams.get('since') ?? undefined;
     const types = searchParams.get('types')?.split(',');
+    this.streams.push([...searchParams]);
     const wanted = searchParams.getAll('channel').map((channel) => ({ channel, since, types }));
     const stream = new FakeStream();
     this.#join(request, wanted, (frame) => stream.write(frame), (conn) => {
