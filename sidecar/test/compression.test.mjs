@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import zlib from 'node:zlib';
-import { Cluster, Gateway } from './harness.mjs';
+import { Gateway, stand } from './harness.mjs';
 import { connect } from './ws_client.mjs';
 
 const alice = 't1:alice:client';
@@ -10,15 +10,7 @@ const alice = 't1:alice:client';
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster);
-});
-
-after(async () => {
-  await gateway?.stop();
-  await cluster?.stop();
-});
+stand({}, (made) => ({ cluster, gateway } = made));
 
 describe('compression', () => {
   let packing;

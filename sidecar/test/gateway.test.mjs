@@ -1,7 +1,7 @@
 // The gateway end to end, against mock_db.sql: what it promises to clients.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { Cluster, Gateway, sleep, until } from './harness.mjs';
+import { describe, test } from 'node:test';
+import { Gateway, sleep, stand, until } from './harness.mjs';
 import { connect, event } from './ws_client.mjs';
 
 const alice = 't1:alice:client';
@@ -11,16 +11,7 @@ const bob = 't2:bob:client';
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster);
-});
-
-after(async () => {
-  const end = await gateway?.stop();
-  await cluster?.stop();
-  assert.deepEqual(end, { code: 0, signal: null });
-});
+stand({}, (made) => ({ cluster, gateway } = made));
 
 describe('connecting', () => {
   test('the connect frame is answered with who one is and where the stream stands', async () => {

@@ -3,12 +3,14 @@
 //
 // WRK_GATEWAY_BIN chooses another binary (the sanitized one), WRK_TEST_PGBIN another Postgres.
 
+import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import https from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
+import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { freePort, sample } from '../../tools/lab.mjs';
@@ -192,4 +194,21 @@ export class Gateway {
     if (this.isRunning) this.process.kill(signal);
     return this.exited;
   }
+}
+
+// A cluster and a gateway for all tests of a file: take() gets both before the first one, and after the last one both are
+// gone, the gateway in good order.
+export function stand(options, take) {
+  let cluster;
+  let gateway;
+  before(async () => {
+    cluster = await Cluster.start();
+    gateway = await Gateway.start(cluster, options);
+    take({ cluster, gateway });
+  });
+  after(async () => {
+    const end = await gateway?.stop();
+    await cluster?.stop();
+    if (gateway) assert.deepEqual(end, { code: 0, signal: null }, gateway.log);
+  });
 }

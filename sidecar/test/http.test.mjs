@@ -2,8 +2,8 @@
 // end, pages of others, connections that serve many.
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { after, before, describe, test } from 'node:test';
-import { Cluster, Gateway, until } from './harness.mjs';
+import { describe, test } from 'node:test';
+import { Gateway, stand, until } from './harness.mjs';
 import { EventStream, exchange, poll, request, rpc } from './http_client.mjs';
 import { connect } from './ws_client.mjs';
 
@@ -13,24 +13,16 @@ const bob = 't1:bob:client,ops';
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster, {
-    static_dir: new URL('.', import.meta.url).pathname,
-    origins: 'https://app.example.com',
-    auth_timeout: 1500,
-    poll_wait_max: 5000,
-    rate_burst: 5000,
-    rate_limit: 5000,
-    user_calls_second: 0,
-    user_calls_minute: 0,
-  });
-});
-
-after(async () => {
-  await gateway?.stop();
-  await cluster?.stop();
-});
+stand({
+  static_dir: new URL('.', import.meta.url).pathname,
+  origins: 'https://app.example.com',
+  auth_timeout: 1500,
+  poll_wait_max: 5000,
+  rate_burst: 5000,
+  rate_limit: 5000,
+  user_calls_second: 0,
+  user_calls_minute: 0,
+}, (made) => ({ cluster, gateway } = made));
 
 const raw = (bytes, options) => exchange(gateway.port, bytes, options);
 const answers = (text) => text.split('HTTP/1.1 ').slice(1);

@@ -1,8 +1,8 @@
 // The log: one line an entry, valid JSON if asked for, whatever clients send; whose entry it is; never a token.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import net from 'node:net';
-import { Cluster, Gateway, until } from './harness.mjs';
+import { Gateway, stand, until } from './harness.mjs';
 import { bearer, connect, encodeFrame } from './ws_client.mjs';
 
 // a user whose name is as bad as names get; the mock takes tokens of the form tenant:user:roles
@@ -12,15 +12,7 @@ const token = `t1:${evil}:client`;
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster, { log_format: 'json', log_level: 'debug', origins: 'https://good.example' });
-});
-
-after(async () => {
-  await gateway?.stop();
-  await cluster?.stop();
-});
+stand({ log_format: 'json', log_level: 'debug', origins: 'https://good.example' }, (made) => ({ cluster, gateway } = made));
 
 const entries = (log) => {
   assert.ok(log.endsWith('\n'));

@@ -1,8 +1,8 @@
 // Whatever bytes a client sends, the gateway stays up, says why, and serves the next one.
 import assert from 'node:assert/strict';
 import net from 'node:net';
-import { after, afterEach, before, describe, test } from 'node:test';
-import { Cluster, Gateway, until } from './harness.mjs';
+import { afterEach, describe, test } from 'node:test';
+import { stand, until } from './harness.mjs';
 import { connect, encodeFrame, OPCODE } from './ws_client.mjs';
 
 const token = 't1:alice:client';
@@ -10,16 +10,9 @@ let cluster;
 let gateway;
 let pid;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster);
+stand({}, (made) => {
+  ({ cluster, gateway } = made);
   pid = gateway.process.pid;
-});
-
-after(async () => {
-  const end = await gateway?.stop();
-  await cluster?.stop();
-  assert.deepEqual(end, { code: 0, signal: null }, gateway?.log);
 });
 
 // after each: the same process still serves, and nothing hangs about

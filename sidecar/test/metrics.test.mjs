@@ -1,8 +1,8 @@
 // Figures for whoever looks after the gateway: well-formed, adding up, bounded whatever clients send, and not
 // for everybody. And /readyz for each way of being broken.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { Cluster, Gateway, freePort, sleep, until } from './harness.mjs';
+import { describe, test } from 'node:test';
+import { Gateway, freePort, sleep, stand, until } from './harness.mjs';
 import { parse, value } from './prometheus.mjs';
 import { connect } from './ws_client.mjs';
 
@@ -11,18 +11,10 @@ const alice = 't1:alice:client';
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  const unlimited = {};
-  for (const name of ['rate_limit', 'rate_burst', 'abuse_limit', 'user_calls_second', 'user_calls_minute', 'tenant_calls_second', 'tenant_calls_minute'])
-    unlimited[name] = 1000000;
-  gateway = await Gateway.start(cluster, unlimited);
-});
-
-after(async () => {
-  await gateway?.stop();
-  await cluster?.stop();
-});
+const unlimited = {};
+for (const name of ['rate_limit', 'rate_burst', 'abuse_limit', 'user_calls_second', 'user_calls_minute', 'tenant_calls_second', 'tenant_calls_minute'])
+  unlimited[name] = 1000000;
+stand(unlimited, (made) => ({ cluster, gateway } = made));
 
 const figures = async (at = gateway) => parse((await at.get('/metrics')).text);
 

@@ -1,7 +1,7 @@
 // What clients notice when the database, the doorbell or the gateway itself goes away: as little as can be.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { Cluster, Gateway, sleep, until } from './harness.mjs';
+import { describe, test } from 'node:test';
+import { Gateway, sleep, stand, until } from './harness.mjs';
 import { connect, event } from './ws_client.mjs';
 
 const alice = 't1:alice:client';
@@ -9,16 +9,7 @@ const alice = 't1:alice:client';
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster);
-});
-
-after(async () => {
-  const end = await gateway?.stop();
-  await cluster?.stop();
-  assert.deepEqual(end, { code: 0, signal: null });
-});
+stand({}, (made) => ({ cluster, gateway } = made));
 
 describe('the database goes away', () => {
   test('clients stay, are told, and get what was written meanwhile', async () => {

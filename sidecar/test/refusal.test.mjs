@@ -1,7 +1,7 @@
 // What somebody was refused is told to the database: once, in time, without secrets, and within bounds.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { Cluster, Gateway, until } from './harness.mjs';
+import { describe, test } from 'node:test';
+import { stand, until } from './harness.mjs';
 import { connect } from './ws_client.mjs';
 
 const alice = 't1:alice:client';
@@ -10,15 +10,7 @@ const bob = 't2:bob:client';
 let cluster;
 let gateway;
 
-before(async () => {
-  cluster = await Cluster.start();
-  gateway = await Gateway.start(cluster, { rate_limit: 100000, rate_burst: 100000, abuse_limit: 100000, user_calls_second: 0, user_calls_minute: 0, user_others_second: 0 });
-});
-
-after(async () => {
-  await gateway?.stop();
-  await cluster?.stop();
-});
+stand({ rate_limit: 100000, rate_burst: 100000, abuse_limit: 100000, user_calls_second: 0, user_calls_minute: 0, user_others_second: 0 }, (made) => ({ cluster, gateway } = made));
 
 const told = () =>
   JSON.parse(cluster.sql(`SELECT coalesce(json_agg(json_build_array(kind, code, name, address, token) ORDER BY n), '[]')
