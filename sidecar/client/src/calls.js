@@ -37,8 +37,8 @@ export class Calls {
     const isRead = !key && !queue && READS.test(method);
     const _isQueued = !isRead && queue !== false;
     key ??= _isQueued ? 'k_' + unique(_env) : null;
-    const call = { key, method, params, order, at: _env.now(), seq: this.#seq++, owner: this._owner, _isQueued };
-    call._isRepeatable = isRead || key !== null;
+    const _isRepeatable = isRead || key;
+    const call = { key, method, params, order, at: _env.now(), seq: this.#seq++, owner: this._owner, _isQueued, _isRepeatable };
     const ms = timeout ?? (_isQueued ? _options.queue.ttl : _options.callTimeout);
     return new Promise((_resolve, _reject) => {
       const abort = () => this.#fail(call, 'aborted');
@@ -72,9 +72,8 @@ export class Calls {
     const busy = new Set();
     if (!this.#core._connection._isReady || this.#store?._isBusy) return;
     for (const call of [...this.#list]) {
-      const isNext = call.order === undefined || !busy.has(call.order);
+      if (!busy.has(call.order ?? call) && !call._request && !call._pause) this.#send(call);
       busy.add(call.order);
-      if (isNext && !call._request && !call._pause) this.#send(call);
     }
   }
 
@@ -173,9 +172,9 @@ export class Calls {
 
   #count() {
     const queued = this.#list.filter((call) => call._isQueued);
-    const { pending, oldest } = this._status;
-    this._status = { pending: queued.length, oldest: queued[0]?.at ?? null };
+    const pending = queued.length;
+    const oldest = queued[0]?.at ?? null;
     if (this._status.pending !== pending || this._status.oldest !== oldest)
-      this.#core._emitter.emit('sync', this._status);
+      this.#core._emitter.emit('sync', (this._status = { pending, oldest }));
   }
 }
