@@ -43,7 +43,7 @@ function Top({ demo, shown, setShown, front, show }) {
   return (
     <nav className="bar-people" aria-label="People shown" data-fold={front ? 'all' : undefined}>
       {front && <PeopleSwitch people={shown} front={front.key} show={show} />}
-      {shown.length < PANES_MAX && free && <BarButton icon="add" label={front ? 'Add person' : 'Add person'} onClick={add} />}
+      {shown.length < PANES_MAX && free && <BarButton icon="add" label="Add person" onClick={add} />}
     </nav>
   );
 }

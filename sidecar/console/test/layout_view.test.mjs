@@ -92,7 +92,7 @@ test('a step is off only where it is known that there is none', () => {
   assert.deepEqual(off(after('edit', 'undone', 'redone', 'no redo')), ['redo']);
   assert.deepEqual(off(after('no undo', 'no redo', 'elsewhere')), []);
   assert.match(whyNot(UNKNOWN, 'undo', { document: {}, canEdit: false }), /status/);
-  assert.match(whyNot(UNKNOWN, 'undo', { document: null, canEdit: true }), /not there/);
+  assert.match(whyNot(UNKNOWN, 'undo', { document: null, canEdit: true }), /loading/);
 });
 
 test('a token that runs out is followed to its successor on the same connection, or on another', () => {

@@ -11,7 +11,7 @@ const PING_MS = 5000;
 
 function Card({ title, note, children, tone }) {
   return (
-    <div role="group" className="inspector-card" data-tone={tone} aria-label={title} title={note}>
+    <div role="group" className="inspector-card" data-tone={tone} aria-label={title} data-tip={note}>
       <h2>{title}</h2>
       {children}
     </div>
@@ -76,9 +76,9 @@ export function Cards({ recorder }) {
     <div className="inspector-cards">
       <Card title="Round trip" note="Ping to pong, measured every 5 seconds">
         <Percentiles samples={trips} label="trip" />
-        <button type="button" className="inspector-measure" disabled={!isUp || isBusy} onClick={measure}>
+        <button type="button" className="text-button inspector-measure" data-tip={isBusy ? 'Measuring …' : 'Measure 10'} disabled={!isUp || isBusy} onClick={measure}>
           <Icon name="refresh" />
-          {isBusy ? 'Measuring …' : 'Measure 10'}
+          <span className="button-label">{isBusy ? 'Measuring …' : 'Measure 10'}</span>
         </button>
       </Card>
       <Card title="Commit to screen" note={`From an event's commit to the next painted frame; ${clockWords(clock)}`}>

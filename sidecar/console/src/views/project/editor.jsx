@@ -1,5 +1,5 @@
 // One document, open: canvas, list, properties and what goes on around them.
-import { Suspense, lazy, useCallback, useId, useMemo, useRef, useState } from 'react';
+import { Suspense, lazy, useCallback, useEffect, useId, useMemo, useRef, useState } from 'react';
 
 import { useReactFlow } from '@xyflow/react';
 import { useAutomationVersion, useBlueprint } from '@wrk-copilot/realtime/react';
@@ -139,11 +139,14 @@ export function Editor({ person, versionId, documents, choose }) {
   const kept = useFocusKept({ document: blueprint.document, heading, announce });
   const now = useRef(null);
   now.current = { document: blueprint.document, clear };
-  const { only } = selection;
+  const { only, nodes, edges } = selection;
+  // what was chosen or asked to be shown is on the canvas, which a panel may be in front of
+  useEffect(() => {
+    if (nodes.size + edges.size > 0 || conflicts.turn > 0) now.current.clear();
+  }, [nodes, edges, conflicts.turn]);
   const chooseRow = useCallback(
     (kind, id) => {
       only(kind, id);
-      now.current.clear();
       const node = kind === 'nodes' && nodesOf(now.current.document).find((other) => String(other.id) === id);
       if (!node) return;
       show(node);

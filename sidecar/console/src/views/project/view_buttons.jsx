@@ -16,7 +16,7 @@ export function ViewButtons({ isMany }) {
     <Panel position="top-left" className="view-buttons" role="group" aria-label="View">
       <IconButton icon="zoom_in" label="Zoom in" onClick={() => zoomIn()} why={useStore(isNearest) ? 'this is as near as it gets' : undefined} />
       <IconButton icon="zoom_out" label="Zoom out" onClick={() => zoomOut()} why={useStore(isFarthest) ? 'this is as far as it gets' : undefined} />
-      <IconButton icon="fit" label="Show all of it" onClick={fitAll} />
+      <IconButton icon="fit" label="Fit to view" onClick={fitAll} />
     </Panel>
   );
 }

@@ -36,7 +36,7 @@ function Group({ group, stateOf, actions, me, can, people, hit, showNode }) {
     <li className="talk-comment-group" data-comments-on={node ?? ''}>
       <h2>
         {canShow ? (
-          <button type="button" className="text-button talk-link" onClick={() => showNode('nodes', node)} title="Show on canvas">
+          <button type="button" className="text-button talk-link" onClick={() => showNode('nodes', node)} data-tip="Show on canvas">
             <Icon name="link" /> {title}
           </button>
         ) : (

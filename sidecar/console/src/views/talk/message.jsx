@@ -62,7 +62,7 @@ function Edit({ message, people, save, close }) {
 function State({ state, isShown }) {
   const { word, icon } = states[state] ?? states.sent;
   return (
-    <span className="talk-state" data-state={state} title={word}>
+    <span className="talk-state" data-state={state} data-tip={word}>
       <Icon name={icon} />
       <span className={isShown ? undefined : 'unseen'}>{word}</span>
     </span>

@@ -57,7 +57,7 @@ export function PresenceRow({ projectId, people }) {
           <Icon name={isOpen ? 'chevron_down' : 'chevron_right'} />
         </button>
         {names.length > 0 && (
-          <span className="talk-presence-typing" title={typingSentence(names)}>
+          <span className="talk-presence-typing" data-tip={typingSentence(names)}>
             <span className="unseen">{typingSentence(names)}</span>
             <span aria-hidden="true">{names.map((name) => name.split(' ')[0]).join(', ')}</span>
             <Dots />

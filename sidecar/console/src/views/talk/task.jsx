@@ -24,7 +24,7 @@ function Title({ task, canChange, rename }) {
   if (!canChange) return <span className="talk-task-title">{task.title}</span>;
   if (!isEdited)
     return (
-      <button ref={button} type="button" className="talk-task-title" data-focus="title" title="Rename" onClick={() => setEdited(true)}>
+      <button ref={button} type="button" className="talk-task-title" data-focus="title" data-tip="Rename" onClick={() => setEdited(true)}>
         {task.title}
       </button>
     );
@@ -46,13 +46,13 @@ function Assignee({ task, people, canChange, assign }) {
   const name = task.assignee_id && people.nameOf(task.assignee_id, task.assignee_name);
   if (!canChange)
     return (
-      <span className="talk-assignee" title={name ? `Assigned to ${name}` : 'Unassigned'}>
+      <span className="talk-assignee" data-tip={name ? `Assigned to ${name}` : 'Unassigned'}>
         {name ? <Avatar id={task.assignee_id} name={name} size="s" /> : <span className="talk-nobody"><Icon name="user" /></span>}
         <span className="unseen">{name ? `Assigned to ${name}` : 'Unassigned'}</span>
       </span>
     );
   return (
-    <label className="talk-assignee" title={name ? `Assigned to ${name}` : 'Unassigned'}>
+    <label className="talk-assignee" data-tip={name ? `Assigned to ${name}` : 'Unassigned'}>
       {name ? <Avatar id={task.assignee_id} name={name} size="s" /> : <span className="talk-nobody"><Icon name="user" /></span>}
       <select data-focus="assignee" aria-label={`Assignee of ${task.title}`} value={task.assignee_id ?? ''} onChange={({ target }) => assign(target.value || null)}>
         <option value="">Unassigned</option>
