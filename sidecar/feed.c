@@ -47,12 +47,30 @@ feed_is_up(const Feed *feed)
 	return feed->state >= FEED_IDLE;
 }
 
+/* Since when something waits to be fetched, 0 = nothing does. */
+static int64_t
+behind_since(const Feed *feed)
+{
+	return feed->running_at ? feed->running_at : feed->wanted_at;
+}
+
 int64_t
 feed_lag(const Feed *feed)
 {
-	int64_t since = feed->stream.current_at;
+	int64_t since = behind_since(feed);
 
 	return since ? clock_now_ms() - since : 0;
+}
+
+/* No fetch brought it, and none is under way: it goes on waiting, from now at the latest.
+ */
+static void
+is_owed(Feed *feed)
+{
+	int64_t since = behind_since(feed);
+
+	feed->wanted_at = since ? since : clock_now_ms();
+	feed->running_at = 0;
 }
 
 const char *
@@ -190,6 +208,8 @@ send_fetch(Feed *feed)
 static void
 begin_cycle(Feed *feed)
 {
+	is_owed(feed);
+	feed->running_at = feed->wanted_at;
 	if (feed->upto != NULL)
 	{
 		/* the rest of an interrupted one first: it is older than who waits */
@@ -197,6 +217,7 @@ begin_cycle(Feed *feed)
 		send_fetch(feed);
 		return;
 	}
+	feed->wanted_at = 0;
 	feed->wanted = false;
 	feed->cycle++;
 	feed->cost_us = 0;
@@ -212,6 +233,8 @@ feed_want_fetch(Feed *feed)
 	int64_t rest;
 
 	feed->wanted = true;
+	if (feed->wanted_at == 0)
+		feed->wanted_at = clock_now_ms();
 	if (feed->state != FEED_IDLE || loop_timer_is_active(feed->pause_timer))
 		return;
 	rest = pace_rest_ms(&feed->pace, clock_now_us());
@@ -246,6 +269,7 @@ end_cycle(Feed *feed, const char *snapshot)
 {
 	feed_forget_cycle(feed);
 	feed->state = FEED_IDLE;
+	feed->running_at = 0;
 	stream_set_snapshot(&feed->stream, snapshot);
 	fanout_finish(&feed->gateway->fanout, feed->stream.position,
 				  feed->stream.position_seq);
@@ -301,6 +325,7 @@ fetch_failed(Feed *feed, const PgAnswer *answer)
 	log_warn("a fetch failed", "sqlstate=%s reason=%s", answer->sqlstate,
 			 log_quote(answer->message));
 	feed->state = FEED_IDLE;
+	is_owed(feed);
 	waiters_release(&feed->running, false);
 	if (strcmp(answer->sqlstate, "WK410") == 0)
 	{
@@ -382,6 +407,7 @@ on_down(void *arg)
 	Feed *feed = arg;
 
 	feed->state = FEED_DOWN;
+	is_owed(feed);
 	doorbell_stop(feed->doorbell);
 	loop_timer_stop(feed->pause_timer);
 	waiters_release(&feed->running, false);

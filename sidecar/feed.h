@@ -29,7 +29,7 @@ extern bool feed_is_up(const Feed *feed);
 /* "doorbell", "polling" or "down" */
 extern const char *feed_mode(const Feed *feed);
 
-/* Milliseconds since it was last known that nothing is left to fetch. */
+/* Milliseconds that something has been waiting to be fetched; 0 when nothing is. */
 extern int64_t feed_lag(const Feed *feed);
 
 /* "" until the first hello. */

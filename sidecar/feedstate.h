@@ -36,6 +36,9 @@ struct Feed
 
 	int64_t cycle_events;
 	bool wanted; /* somebody rang while a fetch was in flight */
+	/* monotonic ms: since when somebody waits, 0 = nobody does */
+	int64_t wanted_at;  /* for a fetch to begin */
+	int64_t running_at; /* for the one that runs */
 	Doorbell *doorbell;
 	Pace pace;
 	LoopTimer *pause_timer;

@@ -39,6 +39,7 @@ typedef struct PgAnswer
 	const char *sqlstate; /* of an error, never NULL */
 	const char *message;
 	const char *detail; /* NULL when there is none */
+	const char *hint;   /* likewise */
 	const void *result; /* for the accessors */
 } PgAnswer;
 

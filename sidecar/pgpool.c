@@ -327,7 +327,7 @@ pool_send(PgPool *pool, const PgStatement *statement, const char *const *values,
 static void
 lose_waiting(Lanes *lanes)
 {
-	static const PgAnswer lost = {PG_LOST, 0, "08006", "no connection", NULL, NULL};
+	static const PgAnswer lost = {PG_LOST, 0, "08006", "no connection", NULL, NULL, NULL};
 
 	while (!list_is_empty(&lanes->turn))
 	{

@@ -32,7 +32,8 @@ pg_length(const PgAnswer *answer, int row, int column)
 void
 link_lose_queries(PgLink *link)
 {
-	static const PgAnswer lost = {PG_LOST, 0, "08006", "connection lost", NULL, NULL};
+	static const PgAnswer lost = {PG_LOST, 0,    "08006", "connection lost",
+								  NULL,    NULL, NULL};
 	ListNode *node;
 
 	while ((node = list_pop_head(&link->queries)) != NULL)
@@ -129,6 +130,7 @@ answer_with(const PGresult *result, const Query *query)
 		answer.sqlstate = sqlstate ? sqlstate : "XX000";
 		answer.message = message ? message : PQresultErrorMessage(result);
 		answer.detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+		answer.hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 	}
 	query->callback(query->arg, &answer);
 }

@@ -22,8 +22,8 @@ what_is_wrong(const Gateway *gateway, const Readiness *readiness)
 		return "draining";
 	if (!gateway->database_up)
 		return "database down";
-	/* a quiet feed asks every poll_safety ms, and is answered at once */
-	if (readiness->feed_lag > config->poll_safety + config->ready_lag)
+	/* a quiet feed asks every poll_safety ms, too, and is answered at once */
+	if (readiness->feed_lag > config->ready_lag)
 		return "feed stuck";
 	if (readiness->queue_wait > config->ready_lag)
 		return "requests are not answered";

@@ -16,7 +16,7 @@ typedef struct Readiness
 {
 	bool ready;
 	const char *why;    /* "" when ready */
-	int64_t feed_lag;   /* ms since the feed was last known to have everything */
+	int64_t feed_lag;   /* ms that something has been waiting to be fetched */
 	int64_t queue_wait; /* ms that the oldest request has been waiting */
 } Readiness;
 

@@ -134,6 +134,19 @@ reply_error(Conn *conn, const char *id, const char *channel, const ErrorCode *co
 }
 
 void
+reply_no_channel(Conn *conn, const char *id, const char *channel)
+{
+	Buf message = {0};
+
+	buf_printf(&message, "no channel \"%s\"", channel);
+	send_error(conn, id, channel,
+			   &(WireError){.code = &error_not_found,
+							.message = buf_cstr(&message),
+							.hint = "It does not exist, or you may not join it."});
+	buf_free(&message);
+}
+
+void
 reply_unavailable(Conn *conn, const char *id, const char *channel)
 {
 	send_error(conn, id, channel,
@@ -167,6 +180,13 @@ is_json_object(const char *text)
 	return is_object;
 }
 
+/* Was it raised by us, or by an application in our words? */
+static bool
+is_ours(const char *sqlstate)
+{
+	return strncmp(sqlstate, "WK", 2) == 0;
+}
+
 /*
  * Is the message made for clients? Ours are, and those about data tell a caller what
  * was wrong with it; others name tables, constraints and policies.
@@ -174,7 +194,7 @@ is_json_object(const char *text)
 static bool
 message_is_public(const char *sqlstate)
 {
-	return strncmp(sqlstate, "WK", 2) == 0 || strncmp(sqlstate, "22", 2) == 0;
+	return is_ours(sqlstate) || strncmp(sqlstate, "22", 2) == 0;
 }
 
 /* The client is not told why, so the operator is. */
@@ -206,11 +226,13 @@ reply_database_error(Conn *conn, const char *id, const char *channel,
 	code = errors_find(answer->sqlstate);
 	error = (WireError){.code = code,
 						.message = message_is_public(answer->sqlstate) ? answer->message
-																	   : code->code};
+																	   : code->code,
+						.hint = is_ours(answer->sqlstate) ? answer->hint : NULL};
 	if (code->status >= 500 && code != &error_unavailable && code->status != 503)
 	{
 		log_failure(conn, id, answer);
 		error.message = "internal error";
+		error.hint = NULL;
 	}
 	else if (message_is_public(answer->sqlstate) && is_json_object(answer->detail))
 		error.details = answer->detail;

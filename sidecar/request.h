@@ -61,6 +61,9 @@ extern void reply_empty(Conn *conn, const char *id, const char *type);
 extern void reply_error(Conn *conn, const char *id, const char *channel,
 						const ErrorCode *code, const char *message);
 
+/* There is no such channel for this client, in the words of the database. */
+extern void reply_no_channel(Conn *conn, const char *id, const char *channel);
+
 /* What the database said, or that it did not. Returns the code that was sent. */
 extern const ErrorCode *reply_database_error(Conn *conn, const char *id,
 											 const char *channel, const PgAnswer *answer);

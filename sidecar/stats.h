@@ -79,7 +79,8 @@
 	X(database_up, gauge, "1 while the feed and a pooled connection are up") \
 	X(database_losses_total, counter, "Database connections lost") \
 	X(feed_polling, gauge, "1 while the doorbell is not heard and the feed polls") \
-	X(feed_lag_ms, gauge, "Since the feed last knew that nothing is left to fetch") \
+	X(feed_lag_ms, gauge, \
+	  "How long something has been waiting to be fetched; 0: nothing is") \
 	X(queue_wait_ms, gauge, "Since when no link of the pool has answered anything") \
 	X(requests_running, gauge, "Requests at the database, those waiting included") \
 	X(fetch_pause_ms, gauge, "Present pause between fetches") \

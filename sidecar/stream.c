@@ -3,7 +3,6 @@
  */
 #include "stream.h"
 
-#include "clock.h"
 #include "mem.h"
 #include "wire.h"
 
@@ -60,7 +59,6 @@ stream_set_epoch(Stream *stream, const char *epoch)
 void
 stream_set_snapshot(Stream *stream, const char *snapshot)
 {
-	stream->current_at = clock_now_ms();
 	if (stream->snapshot != NULL && strcmp(stream->snapshot, snapshot) == 0)
 		return;
 	free(stream->snapshot);

@@ -12,9 +12,8 @@
 
 typedef struct Stream
 {
-	char *epoch;        /* NULL until the first hello */
-	char *snapshot;     /* NULL when it must be taken from the database */
-	int64_t current_at; /* monotonic ms: when that was all there was */
+	char *epoch;    /* NULL until the first hello */
+	char *snapshot; /* NULL when it must be taken from the database */
 	Chunk *position;
 	uint64_t position_seq;
 } Stream;

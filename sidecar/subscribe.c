@@ -123,12 +123,7 @@ is_doubtful(const Pending *pending, const PgAnswer *answer)
 static void
 deny(Pending *pending)
 {
-	Buf message = {0};
-
-	buf_printf(&message, "no channel \"%s\"", pending->channel);
-	reply_error(pending->conn, pending->id, pending->channel, &error_not_found,
-				buf_cstr(&message));
-	buf_free(&message);
+	reply_no_channel(pending->conn, pending->id, pending->channel);
 	hub_unsubscribe(&pending->gateway->hub, own_sub(pending));
 }
 

@@ -321,6 +321,11 @@ wire_error_payload(Buf *out, const WireError *error)
 	buf_json_string(out, error->code->code);
 	buf_printf(out, ",\"status\":%d,\"message\":", error->code->status);
 	buf_json_string(out, error->message);
+	if (error->hint != NULL && strlen(error->hint) <= WIRE_HINT_MAX)
+	{
+		buf_puts(out, ",\"hint\":");
+		buf_json_string(out, error->hint);
+	}
 	buf_puts(out, ",\"retry\":");
 	buf_json_string(out, error->code->retry);
 	if (error->retry_after > 0)

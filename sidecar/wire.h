@@ -13,7 +13,8 @@
 
 #include <jansson.h>
 
-#define WIRE_ID_MAX 128 /* characters of a requestId */
+#define WIRE_ID_MAX 128    /* characters of a requestId */
+#define WIRE_HINT_MAX 1000 /* bytes; a longer hint is left out */
 
 /* A client's frame. Strings belong to root; release with request_free(). */
 typedef struct Request
@@ -88,6 +89,7 @@ typedef struct WireError
 {
 	const ErrorCode *code;
 	const char *message;
+	const char *hint;    /* what to do about it, for people; NULL = none */
 	int64_t retry_after; /* ms, 0 = none */
 	const char *details; /* JSON text or NULL */
 } WireError;

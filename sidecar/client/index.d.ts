@@ -59,12 +59,15 @@ export class RealtimeError extends Error {
     code?: string;
     status?: number;
     message?: string;
+    hint?: string;
     retry?: string;
     retryAfter?: number;
     details?: Record<string, unknown>;
   });
   code: string;
   status: number;
+  /** What to do about it, for people, in the words of the database. */
+  hint?: string;
   retry: 'no' | 'backoff' | 'refetch' | 'refresh';
   retryAfter: number;
   details: Record<string, unknown>;

@@ -188,6 +188,27 @@ describe('one gateway, three transports', { timeout: 240000 }, () => {
     }
   });
 
+  test('a hint of the database reaches the client, the same on all; one that is not made for clients does not', async () => {
+    const client = await world.client(clara);
+    const refused = async (method, params) => {
+      const ws = await client.call(method, params).catch((error) => error.frame.payload);
+      const { json } = await rpc(url(), world.token(clara), method, params);
+      assert.deepEqual(json, ws);
+      return ws;
+    };
+    assert.equal((await refused('presence.room', { channel: 'me' })).hint, 'Name one thing, such as project:42, or presence:tenant.');
+    assert.equal((await refused('no.such.method', {})).code, 'not_found');
+    await world.sql.query(`CREATE FUNCTION copilot.rpc_hints(params jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'x' USING ERRCODE = params ->> 'state', HINT = repeat(params ->> 'hint', (params ->> 'times')::int); END$$;
+      INSERT INTO wrk.rpc (method, function) VALUES ('test.hints', 'copilot.rpc_hints(jsonb)')`);
+    const hint = async (state, times = 1) => (await refused('test.hints', { state, hint: 'ask "ü"', times })).hint;
+    assert.deepEqual([await hint('WK409'), await hint('22023'), await hint('23505'), await hint('P0001'), await hint('WK500')], ['ask "ü"', undefined, undefined, undefined, undefined]);
+    assert.deepEqual([(await hint('WK409', 124)).length, await hint('WK409', 126)], [868, undefined]);
+    const missing = await client.subscribe(project(bea)).catch((error) => error.frame.payload);
+    assert.equal(missing.hint, 'It does not exist, or you may not join it.');
+    await world.sql.query("DELETE FROM wrk.rpc WHERE method = 'test.hints'; DROP FUNCTION copilot.rpc_hints");
+  });
+
   test('beside a channel one may have, the refusal is a frame', async () => {
     const channels = [project(bea), PROJECT];
     const stream = await EventStream.open(url(), { token: world.token(clara), channels });

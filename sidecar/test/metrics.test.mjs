@@ -153,6 +153,26 @@ describe('/readyz tells the truth', () => {
     await mine.stop();
   });
 
+  test('nothing waits where nothing happens: the lag of the feed is none, and grows while the database is away', async () => {
+    const mine = await Gateway.start(cluster, { ...quick, poll_safety: 1500, reconnect_min: 3000, reconnect_max: 3000 });
+    await until(async () => (await state(mine)).feed === 'doorbell');
+    const lags = [];
+    const end = Date.now() + 2500;
+    await until(async () => {
+      lags.push((await state(mine)).feedLag);
+      return Date.now() > end;
+    });
+    assert.ok(Math.max(...lags) < 500, lags.join());
+    assert.ok(lags.filter((lag) => lag === 0).length > lags.length / 2, lags.join());
+    await until(async () => {
+      cluster.sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = 'wrk_copilot_gateway' AND query LIKE '%gateway_fetch%'`);
+      return (await state(mine)).feedLag > 300;
+    });
+    await until(async () => (await state(mine)).feedLag === 0);
+    await mine.stop();
+  });
+
   test('when the feed is stuck: its backend is stopped', async () => {
     const mine = await Gateway.start(cluster, quick);
     const [pid] = await until(() => {

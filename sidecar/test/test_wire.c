@@ -226,6 +226,14 @@ test_answers(void)
 		   "\"retry\":\"backoff\",\"retryAfter\":20}}") == 0,
 	   "an error frame");
 	buf_free(&out);
+	wire_error_payload(&out, &(WireError){.code = &error_not_found,
+										  .message = "no task",
+										  .hint = "Look \"there\"."});
+	ok(strcmp(buf_cstr(&out),
+			  "{\"code\":\"not_found\",\"status\":404,\"message\":\"no task\","
+			  "\"hint\":\"Look \\\"there\\\".\",\"retry\":\"no\"}") == 0,
+	   "with a hint");
+	buf_free(&out);
 	ok(wire_is_ephemeral_type("typing") && wire_is_ephemeral_type("a_1"),
 	   "an ephemeral type is a word");
 	ok(!wire_is_ephemeral_type("task.updated") && !wire_is_ephemeral_type("entity:x") &&
