@@ -1,5 +1,14 @@
--- access.sql: what the tests of log-ins and of access share, on top of fixture.sql: Cleo, who hands out some roles, names for
--- people and tenants, and answers in one line. The role regress_service and all of it are gone after access_end.sql.
+-- access.sql: how the tests of log-ins and of access begin: the application, fixture.sql, and on top of it Cleo, who hands out
+-- some roles, names for people and tenants, and answers in one line. The role regress_service and all of it are gone after
+-- \i :end, access_end.sql.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS wrk_copilot;
+SELECT copilot.install() \g /dev/null
+\set SHOW_CONTEXT never
+\set end :abs_srcdir '/regress/access_end.sql'
+\ir fixture.sql
+\pset format unaligned
+\pset tuples_only on
 CREATE ROLE regress_service LOGIN IN ROLE wrk_service;
 INSERT INTO regress.person VALUES ('cleo', regress.id('0', 1, 8), 'a', '{cs_admin}');
 INSERT INTO copilot.users (id, email, name) VALUES (regress.id('0', 1, 8), 'cleo@example.com', 'Cleo');

@@ -1,18 +1,9 @@
 -- As what somebody is let in: what roles, members and API keys promise and refuse.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
-SELECT copilot.install();
-\set SHOW_CONTEXT never
 \getenv abs_srcdir PG_ABS_SRCDIR
-\set fixture :abs_srcdir '/regress/fixture.sql'
 \set setup :abs_srcdir '/regress/access.sql'
-\set end :abs_srcdir '/regress/access_end.sql'
 \set ECHO none
-\i :fixture
 \i :setup
 \set ECHO all
-\pset format unaligned
-\pset tuples_only on
 -- Gil works in two tenants; Nell is another name in the list
 INSERT INTO copilot.users (id, email, name) VALUES (regress.id('0', 1, 9), 'nell@example.com', 'Nell');
 INSERT INTO copilot.tenant_users (tenant_id, user_id) SELECT :'acme', unnest(ARRAY[:'gil_id', regress.id('0', 1, 9)]::uuid[]);

@@ -1,18 +1,9 @@
 -- Who is let in, for how long: what sessions, log-ins and invitations promise and refuse.
-SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS wrk_copilot;
-SELECT copilot.install();
-\set SHOW_CONTEXT never
 \getenv abs_srcdir PG_ABS_SRCDIR
-\set fixture :abs_srcdir '/regress/fixture.sql'
 \set setup :abs_srcdir '/regress/access.sql'
-\set end :abs_srcdir '/regress/access_end.sql'
 \set ECHO none
-\i :fixture
 \i :setup
 \set ECHO all
-\pset format unaligned
-\pset tuples_only on
 
 -- ---------- sessions ----------
 SET ROLE regress_service;
