@@ -10,6 +10,7 @@ import path from 'node:path';
 import tls from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 import { Cluster, Gateway, sleep, until } from './harness.mjs';
+import { EventStream, poll, rpc } from './http_client.mjs';
 import { connect } from './ws_client.mjs';
 
 const alice = 't1:alice:client';
@@ -85,6 +86,62 @@ describe('what is spoken', () => {
   });
 });
 
+describe('event streams and polls', () => {
+  const N = 200;
+  const emit = (type, n) =>
+    cluster.sql(`SELECT wrk.mock_emit('${type}', jsonb_build_object('n', n, 'text', repeat('x', 2000)), '{tenant:t1:project:7}', NULL, NULL, 'c', NULL)
+      FROM generate_series(0, ${n} - 1) n`);
+  const numbers = (stream, type) => stream.all((f) => f.type === type).map((f) => f.payload.n);
+  const all = Array.from({ length: N }, (_, i) => i);
+
+  test('a stream has every event once and in order, and goes on behind its last one, also over another certificate', async () => {
+    const stream = await EventStream.open(gateway.url, { token: alice, channels: ['project:7'] });
+    assert.ok(stream.sent.socket.encrypted);
+    emit('first', N);
+    await stream.waitFor((f) => f.type === 'first' && f.payload.n === N - 1);
+    assert.deepEqual(numbers(stream, 'first'), all);
+    assert.ok(stream.all((f) => f.type === 'first').every((f) => f.payload.text.length === 2000), 'every byte');
+    issue('other', { kind: 'rsa' });
+    gateway.process.kill('SIGHUP');
+    await until(async () => (await shake()).name === 'other');
+    emit('second', N);
+    await stream.waitFor((f) => f.type === 'second' && f.payload.n === N - 1);
+    assert.deepEqual(numbers(stream, 'second'), all);
+    const { lastEventId } = stream;
+    stream.close();
+    emit('third', N);
+    const again = await EventStream.open(gateway.url, { token: alice, channels: ['project:7'], lastEventId });
+    const came = (type) => again.frames.flatMap((f) => f.payload?.events ?? [f]).filter((f) => f.type === type).map((f) => f.payload.n);
+    await until(() => came('third').at(-1) === N - 1);
+    assert.deepEqual([came('first'), came('third')], [[], all]);
+    again.close();
+  });
+
+  test('who does not read one is cut off, as without TLS, and a stream beside it is not kept waiting', async () => {
+    const mine = await Gateway.start(cluster, { tls_cert: cert(), tls_key: key(), outbox_max: 65536, slow_timeout: 500 });
+    const slow = await EventStream.open(mine.url, { token: alice, channels: ['project:7'] });
+    const quick = await EventStream.open(mine.url, { token: alice, channels: ['project:8'] });
+    slow.answer.pause();
+    slow.sent.socket.pause();
+    for (let i = 0; i < 10; i++) emit('much', N);
+    const since = Date.now();
+    cluster.emit('small', ['tenant:t1:project:8']);
+    await quick.waitFor((f) => f.type === 'small');
+    assert.ok(Date.now() - since < 2000, `${Date.now() - since} ms`);
+    await until(async () => (await mine.metric('slow_consumers_total')) === 1);
+    slow.close();
+    quick.close();
+    await mine.stop();
+  });
+
+  test('a poll and a call are answered', async () => {
+    const { status, json } = await rpc(gateway.url, alice, 'echo', { n: 1 });
+    assert.deepEqual([status, json], [200, { n: 1 }]);
+    const polled = await poll(gateway.url, alice, { subscriptions: [{ channel: 'project:7' }], wait: 0 });
+    assert.equal(polled.status, 200);
+  });
+});
+
 describe('who is slow or hostile', () => {
   test('10 MB reach a slow reader whole, and others do not notice', async () => {
     const big = await Gateway.start(cluster, { tls_cert: cert(), tls_key: key(), outbox_max: 64 * 1024 * 1024 });
@@ -94,7 +151,8 @@ describe('who is slow or hostile', () => {
     await quick.subscribe('project:2');
     slow.pause();
     const text = 'x'.repeat(100 * 1024);
-    for (let i = 0; i < 100; i++) cluster.emit('big', ['tenant:t1:project:1'], { payload: { i, text } });
+    cluster.sql(`SELECT wrk.mock_emit('big', jsonb_build_object('i', i, 'text', repeat('x', ${text.length})), '{tenant:t1:project:1}', NULL, NULL, 'c', NULL)
+      FROM generate_series(0, 99) i`);
     const sent = Date.now();
     cluster.emit('small', ['tenant:t1:project:2']);
     await quick.waitFor((f) => f.type === 'small');
