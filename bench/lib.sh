@@ -12,6 +12,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES "${!PG@}"
 
 bench_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top_dir=$(dirname "$bench_dir")
+case ${1:-} in -*) exec "$top_dir/tools/usage" "$0" "$1" ;; esac
 pg_port=${BENCH_PORT:-54420}
 gateway_port=$((pg_port + 1))
 bare_port=$((pg_port + 2))
