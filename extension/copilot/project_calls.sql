@@ -116,7 +116,7 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	PERFORM copilot.notify(NEW.tenant_id, person, 'change',
-		format(CASE TG_TABLE_NAME WHEN 'projects' THEN '%s is yours now' ELSE 'You take part in %s' END, name),
+		format(CASE TG_TABLE_NAME WHEN 'projects' THEN 'You now own %s' ELSE 'You were added to %s' END, name),
 		jsonb_build_object('what', CASE TG_TABLE_NAME WHEN 'projects' THEN 'project_owner' ELSE 'project_member' END,
 			'role', to_jsonb(NEW) -> 'role'), 'project', project::text);
 	RETURN NULL;

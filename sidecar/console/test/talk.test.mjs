@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { hueOf, initials, typingSentence } from '../src/parts/people.js';
 import { groupComments } from '../src/views/talk/comment_groups.js';
 import { kindsFor } from '../src/views/talk/kinds.js';
-import { leadOf, placeOf } from '../src/views/talk/leads.js';
+import { leadOf, placeOf, titleOf } from '../src/views/talk/leads.js';
 import { nameBeingTyped, namedIn, splitAt, whoFits, withName } from '../src/views/talk/mentions.js';
 import { chunksOf, firstUnread, isSameRow, newSince, rowsOf } from '../src/views/talk/rows.js';
 import { dueWords, groupTasks } from '../src/views/talk/task_groups.js';
@@ -129,6 +129,7 @@ test('a notification leads to what can be opened here only', () => {
   assert.deepEqual(leadOf(step, 'p', 'w', versions), { type: 'version', id: 'v', version: 'v' });
   assert.deepEqual([leadOf(step, 'p', 'w'), leadOf(step, 'p', 'v', versions)], [null, null]);
   assert.deepEqual([placeOf(step, versions), placeOf(step)], ['Invoices, version 3', 'an automation version']);
+  assert.equal(titleOf({ title: 'Call Ann', payload: { what: 'task_assigned' } }), 'Assigned to you: Call Ann');
 });
 
 test('comments stand by their node, the latest first, and stay when it is gone', () => {

@@ -118,9 +118,9 @@ test('filters leave out what is empty, and days are whole', () => {
 
 test('an entry says what of its row is other', () => {
   assert.equal(summary({ changes: { old: { status: 'open' }, new: { status: 'in_progress' } } }), 'Status: Open → In progress');
-  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: {} } } } }), 'Blueprint: nodes');
-  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: { added: [1, 2], updated: [3] } } } } }), 'Blueprint: nodes 2 added, 1 changed');
-  assert.equal(summary({ changes: { new: { id: 'x', project_id: 'y', tags: [], kind: 'todo', title: 'Call' } } }), 'Title: Call; Kind: todo');
+  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: {} } } } }), 'Blueprint: order of nodes changed');
+  assert.equal(summary({ changes: { diff: { blueprint_json: { nodes: { added: [1, 2], updated: [3] } } } } }), 'Blueprint: 2 nodes added, 1 node changed');
+  assert.equal(summary({ changes: { new: { id: 'x', project_id: 'y', tags: [], kind: 'todo', title: 'Call' } } }), 'Title: Call; Kind: Todo');
   assert.equal(summary({ changes: null, metadata: { reason: 'moved on' } }), 'Reason: moved on');
 });
 

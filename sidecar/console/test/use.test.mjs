@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 
-import { Stage, cast, northwind, pane } from './stage.mjs';
+import { Stage, cast, northwind, pane, until } from './stage.mjs';
 
 const WIDE = { width: 2000, height: 1000 }; // room for the list and the talk
 const { clara, oskar, bruno } = cast;
@@ -91,6 +91,27 @@ describe('the page in use', { timeout: 900000 }, () => {
     await task.getByRole('alert').filter({ hasText: 'Not changed' }).waitFor();
     assert.equal(await task.getAttribute('data-status'), 'open');
     await give(clara);
+  });
+
+  test('a notification names the version that it is about, and opens it, at the comment that it was for', async () => {
+    const page = await open('olga');
+    const tell = (kind, title, payload, type, id) =>
+      stage.sql.query(`SELECT copilot.notify('${northwind.id}', '${cast.olga.id}', '${kind}', '${title}', '${JSON.stringify(payload)}', '${type}', '${id}')`);
+    const id = '00000000-0000-4000-8000-000000000098';
+    await stage.sql.query(`INSERT INTO copilot.messages (tenant_id, id, automation_version_id, author_id, type, body)
+      VALUES ('${northwind.id}', '${id}', '${northwind.revision}', '${oskar.id}', 'client', 'What is version 2 for?')`);
+    await tell('mention', 'Oskar mentioned you', { automation_version_id: northwind.revision }, 'message', id);
+    await tell('change', 'Freight invoice intake is live', {}, 'automation_version', northwind.version);
+    await tab(page, 'olga', 'news');
+    const news = (text) => pane(page, 'olga').locator('[data-notification]').filter({ hasText: text });
+    await news('mentioned you').getByRole('button', { name: 'Go to comment in Freight invoice intake, version 2' }).click();
+    const chosen = pane(page, 'olga').locator('.document-chooser select');
+    await until('it is open', async () => (await chosen.inputValue()) === northwind.revision);
+    await message(page, 'olga', 'What is version 2 for?').and(page.locator('[data-target]')).waitFor();
+    await tab(page, 'olga', 'news');
+    await news('is live').getByRole('button', { name: 'Open Freight invoice intake, version 1' }).click();
+    await news('is live').filter({ hasText: 'version 1' }).waitFor();
+    assert.equal(await chosen.inputValue(), northwind.version);
   });
 
   test('a client is offered of tasks what she may do: her own to tick off, of others nothing', async () => {

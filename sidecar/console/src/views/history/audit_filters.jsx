@@ -3,6 +3,7 @@ import { useRef } from 'react';
 
 import { useDirectory } from '../../parts/directory.js';
 import { actionChoices, filtersOf } from './audit_words.js';
+import { choicesOf } from './use_records.js';
 
 const WAIT_MS = 300;
 
@@ -43,17 +44,11 @@ export function AuditFilters({ records, apply }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => apply(filtersOf(fields)), WAIT_MS);
   };
-  const { projects, automations, versions } = records;
-  const rows = [
-    ['Projects', projects.map(({ id, name }) => [`project:${id}`, name])],
-    ['Automations', automations.map(({ id, name }) => [`automation:${id}`, name])],
-    ['Automation versions', versions.map(({ id, automation_name: name, number }) => [`automation_version:${id}`, `${name}, version ${number}`])],
-  ].filter(([, choices]) => choices.length > 0);
   return (
     <form className="audit-filters" role="search" aria-label="Filter the audit log" onChange={change} onSubmit={(event) => event.preventDefault()} onReset={() => apply({})}>
       <Choice label="Person" name="user" all="Anyone" groups={[[null, list.map(({ id, name }) => [id, name])]]} />
       <Choice label="Activity" name="action" all="Any activity" groups={actionChoices} />
-      <Choice label="Record" name="row" all="Any record" groups={rows} />
+      <Choice label="Record" name="row" all="Any record" groups={choicesOf(records)} />
       <label>
         From
         <input name="from" type="date" />

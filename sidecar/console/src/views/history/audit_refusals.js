@@ -76,6 +76,7 @@ export function refusalWords({ action, resource_id: name, roles, metadata }) {
 }
 
 const FACTS = {
+  'identity.impersonated': 'Acted on behalf of the user',
   'api_key.created': 'API key created',
   'api_key.revoked': 'API key revoked',
   'api_key.rotated': 'API key rotated',

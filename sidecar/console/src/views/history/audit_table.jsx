@@ -58,7 +58,7 @@ function More({ entry, nameOf }) {
   );
 }
 
-const Entry = memo(function Entry({ entry, isOpen, nameOf, toggle }) {
+const Entry = memo(function Entry({ entry, isOpen, record, nameOf, toggle }) {
   const name = entry.name ?? (entry.user_id ? nameOf(entry.user_id) : null) ?? (entry.user_id ? 'Someone' : 'System');
   return (
     <tr className="audit-row" data-audit={entry.id} data-open={isOpen || undefined}>
@@ -78,12 +78,19 @@ const Entry = memo(function Entry({ entry, isOpen, nameOf, toggle }) {
         </span>
       </td>
       <td>{actionWords(entry)}</td>
-      <td className="audit-what">{summary(entry, nameOf)}</td>
+      <td className="audit-what">{[record, summary(entry, nameOf)].filter(Boolean).join(': ')}</td>
     </tr>
   );
 });
 
-export function AuditTable({ entries, isLive }) {
+// what the row is called that an entry is about, where that is known and not said anyway
+function recordOf({ resource_type: type, resource_id: id, changes }, names, nameOf) {
+  if (type === 'tenant_user' || type === 'user') return nameOf(id);
+  if (type === 'user_role') return nameOf(id?.split(':')[0]);
+  return changes?.new?.name ? undefined : names.get(`${type}:${id}`);
+}
+
+export function AuditTable({ entries, names, isLive }) {
   const [open, setOpen] = useState(null);
   const toggle = useState(() => (id) => setOpen((before) => (before === id ? null : id)))[0];
   const { known: nameOf } = useDirectory();
@@ -104,7 +111,7 @@ export function AuditTable({ entries, isLive }) {
         <tbody>
           {entries.map((entry) => (
             <Fragment key={entry.id}>
-              <Entry entry={entry} isOpen={open === entry.id} nameOf={nameOf} toggle={toggle} />
+              <Entry entry={entry} isOpen={open === entry.id} record={recordOf(entry, names, nameOf)} nameOf={nameOf} toggle={toggle} />
               {open === entry.id && <More entry={entry} nameOf={nameOf} />}
             </Fragment>
           ))}

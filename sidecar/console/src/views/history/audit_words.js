@@ -16,6 +16,9 @@ const KINDS = {
   project_member: 'Project member',
 };
 
+// columns whose values are codes
+const CODES = new Set(['kind', 'type', 'role', 'priority', 'pricing_status', 'show', 'digest', 'mode', 'metric']);
+
 const OPS = { created: 'created', updated: 'changed', deleted: 'deleted', truncated: 'all deleted' };
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
@@ -31,6 +34,7 @@ export const fieldWords = (name) => ({ blueprint_json: 'Blueprint', requirements
 /** A value as people read it. nameOf: id of a person -> name, or undefined. */
 export function valueWords(name, value, nameOf = () => undefined) {
   if (value === null || value === undefined || value === '') return 'empty';
+  if (CODES.has(name)) return capital(spaced(value));
   if (name === 'status') return statusOf(value).label === 'Unknown' ? capital(spaced(value)) : statusOf(value).label;
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string' && /_(id|by)$/.test(name)) return nameOf(value) ?? short(value, 30);
@@ -50,13 +54,14 @@ export function actionWords(entry) {
   return `${kindName(type)} ${OPS[what] ?? spaced(what)}`;
 }
 
-// "2 nodes added, 1 changed"
+// "2 nodes added, 1 node changed"
 function counts(diff) {
   const words = { added: 'added', updated: 'changed', deleted: 'deleted' };
   const of = ([collection, changes]) => {
+    const one = collection === 'edges' ? 'connection' : collection.replace(/s$/, '');
     const lists = Object.keys(words).filter((list) => changes?.[list]?.length > 0);
-    const said = lists.map((list) => `${changes[list].length} ${words[list]}`).join(', ');
-    return collection === 'meta' ? 'other content' : `${collection}${said && ` ${said}`}`;
+    const said = lists.map((list) => `${changes[list].length} ${one}${changes[list].length === 1 ? '' : 's'} ${words[list]}`);
+    return said.join(', ') || (collection === 'meta' ? 'other content changed' : `order of ${one}s changed`);
   };
   return Object.entries(diff).map(of).join(', ');
 }
@@ -84,7 +89,7 @@ export function summary(entry, nameOf) {
     if (before === null) return `${field}: ${cut(after ?? 'empty')}`;
     return after === null ? `${field}: ${cut(before)}` : `${field}: ${cut(before)} → ${cut(after)}`;
   });
-  if (all.length > 3) said.push(`${all.length - 3} more`);
+  if (all.length > 3) said.push(`+${all.length - 3} more`);
   if (said.length > 0) return said.join('; ');
   if (!metadata || refusalWords(entry)) return '';
   return Object.entries(metadata).map(([name, value]) => `${fieldWords(name)}: ${short(value, 40)}`).join('; ');

@@ -6,6 +6,16 @@ import { useRealtime } from '@wrk-copilot/realtime/react';
 const MOST = 200;
 const NONE = { projects: [], automations: [], versions: [] };
 
+/** [title, [["type:id", name], ...]] of each kind that there is something of. */
+export function choicesOf({ projects, automations, versions }) {
+  const groups = [
+    ['Projects', projects.map(({ id, name }) => [`project:${id}`, name])],
+    ['Automations', automations.map(({ id, name }) => [`automation:${id}`, name])],
+    ['Automation versions', versions.map(({ id, automation_name: name, number }) => [`automation_version:${id}`, `${name}, version ${number}`])],
+  ];
+  return groups.filter(([, choices]) => choices.length > 0);
+}
+
 export function useRecords() {
   const client = useRealtime();
   const [records, setRecords] = useState(NONE);

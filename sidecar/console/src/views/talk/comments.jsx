@@ -82,7 +82,7 @@ export function Comments({ thread, me, can, people, versionId, target, node, sho
     const found = box.current.querySelector(`[data-message="${CSS.escape(hit)}"]`);
     found?.scrollIntoView({ block: 'center' });
     found?.focus();
-  }, [hit, target]);
+  }, [hit, target, isLoaded]);
   const showMine = () =>
     requestAnimationFrame(() => box.current?.querySelector(`[data-comments-on="${CSS.escape(on)}"]`)?.scrollIntoView({ block: 'nearest' }));
   return (

@@ -25,6 +25,9 @@ export function leadOf(item, projectId, versionId, versions = []) {
 
 const places = { message: 'another thread', task: 'another project', project: 'another project', billing_period: 'Billing', client: 'Clients' };
 
+/** What it says. */
+export const titleOf = ({ title, payload }) => (payload?.what === 'task_assigned' ? `Assigned to you: ${title}` : title);
+
 /** What it is about: "Invoice intake, version 3", "a quote"; null if that is not known. */
 export function placeOf(item, versions = []) {
   const { resource_type: type } = item;

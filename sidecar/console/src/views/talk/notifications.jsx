@@ -6,12 +6,13 @@ import { ErrorLine } from '../../parts/error_line.jsx';
 import { Icon } from '../../parts/icon.jsx';
 import { IconButton } from '../../parts/icon_button.jsx';
 import { Time } from '../../parts/time.jsx';
-import { iconOf, leadOf, placeOf } from './leads.js';
+import { iconOf, leadOf, placeOf, titleOf } from './leads.js';
 
 const leadWords = { message: 'Go to message', comment: 'Go to comment', task: 'Go to task', project: 'Go to messages', version: 'Open' };
 
 function Item({ item, projectId, versionId, versions, read, lead }) {
-  const { id, kind, title, payload, read_at: readAt } = item;
+  const { id, kind, payload, read_at: readAt } = item;
+  const title = titleOf(item);
   const target = leadOf(item, projectId, versionId, versions);
   const place = placeOf(item, versions);
   const open = () => {

@@ -6,6 +6,7 @@ import { useState } from 'react';
 
 import { useConnectionStatus, useMessages, useNotifications, useProjectRealtime, useRealtime, useTasks } from '@wrk-copilot/realtime/react';
 
+import { leaveFor, useArrival } from './arrival.js';
 import { Comments } from './comments.jsx';
 import { Messages } from './messages.jsx';
 import { Notifications } from './notifications.jsx';
@@ -17,8 +18,9 @@ import { Tasks } from './tasks.jsx';
 export default function Talk({ person, projectId, versionId, documents = null, openVersion = null, node = null, showNode = null }) {
   useConnectionStatus(); // who one is comes with the connection
   const me = useRealtime().user;
-  const [tab, setTab] = useState('messages');
-  const [target, setTarget] = useState(null); // what a notification leads to: { type, id }
+  const arrival = useArrival(person.key, versionId);
+  const [tab, setTab] = useState(arrival?.tab ?? 'messages');
+  const [target, setTarget] = useState(arrival?.target ?? null); // what a notification leads to: { type, id }
   const { project } = useProjectRealtime(projectId);
   const thread = useMessages(projectId);
   const people = usePeople({ projectId, project, me: me?.id, person });
@@ -27,10 +29,12 @@ export default function Talk({ person, projectId, versionId, documents = null, o
   const news = useNotifications();
   const open = list.tasks.filter(({ status }) => status !== 'done' && status !== 'cancelled').length;
   const lead = (to) => {
-    if (to.version && to.version !== versionId) openVersion(to.version);
-    if (to.type === 'version') return;
-    setTab({ task: 'tasks', comment: 'comments' }[to.type] ?? 'messages');
+    const next = { task: 'tasks', comment: 'comments', version: 'news' }[to.type] ?? 'messages';
+    setTab(next);
     setTarget({ ...to });
+    if (!to.version || to.version === versionId) return;
+    leaveFor(person.key, { version: to.version, tab: next, target: { ...to } });
+    openVersion(to.version);
   };
   const tabs = [
     { key: 'messages', title: 'Messages', icon: 'chat', count: thread.unread, counted: 'unread', isStrong: true },

@@ -102,6 +102,7 @@ export const Task = memo(function Task({ task, isPending, canChange, actions, pe
           <Facts task={task} />
         </div>
         <Assignee task={task} people={people} canChange={canChange} assign={(person) => change({ assignee_id: person })} />
+        {!canChange && <span className="talk-task-gap" />}
         {canChange && (
           <IconButton
             icon="trash"
