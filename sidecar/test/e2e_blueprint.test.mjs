@@ -115,15 +115,14 @@ describe('a blueprint in two browsers', { timeout: 120000 }, () => {
     await apply(clara, 4, set('read', 'data.label', 'Scan'));
     const { version, conflicts } = await apply(bruno, 4, set('read', 'data.label', 'Parse'));
     assert.equal(version, 6);
-    assert.deepEqual(conflicts, [
-      {
-        kind: 'edit_edit',
-        path: ['nodes', 'read', 'data', 'label'],
-        base: 'Read',
-        ours: 'Scan',
-        theirs: 'Parse',
-      },
-    ]);
+    const conflict = {
+      kind: 'edit_edit',
+      path: ['nodes', 'read', 'data', 'label'],
+      base: 'Read',
+      ours: 'Scan',
+      theirs: 'Parse',
+    };
+    assert.deepEqual(conflicts, [{ ...conflict, by: clara.id, name: 'Clara' }]);
     await settle();
     const [told, ...more] = seen(clara, 'conflict.detected');
     assert.deepEqual(more, []);
@@ -131,7 +130,8 @@ describe('a blueprint in two browsers', { timeout: 120000 }, () => {
       automation_version_id: id,
       version: 6,
       by: bruno.id,
-      conflicts,
+      name: 'Bruno',
+      conflicts: [conflict],
     });
     for (const person of [bruno, oskar]) assert.deepEqual(seen(person, 'conflict.detected'), []);
   });

@@ -20,10 +20,10 @@ describe('the page in use', { timeout: 900000 }, () => {
   const message = (page, person, text) => pane(page, person).locator('[data-message]').filter({ hasText: text });
   // Does something again and again until it is seen: what is ephemeral is not kept for who comes later.
   const seenWhile = async (seen, act) => {
-    const until = { isOver: false };
-    const waiting = seen.waitFor().finally(() => (until.isOver = true));
+    const end = { isOver: false };
+    const waiting = seen.waitFor().finally(() => (end.isOver = true));
     waiting.catch(() => {}); // told below
-    for (let i = 0; !until.isOver; i++) {
+    for (let i = 0; !end.isOver; i++) {
       await act(i);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
