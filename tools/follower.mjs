@@ -74,10 +74,6 @@ export class Follower {
     this.#client?.destroy();
   }
 
-  get isConnected() {
-    return this.#client?.isOpen ?? false;
-  }
-
   // canonical names of what it follows, known once start() has resolved
   get channels() {
     return [...this.#channels.values()].map(({ canonical }) => canonical);

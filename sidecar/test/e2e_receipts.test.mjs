@@ -10,7 +10,6 @@ import { OPCODE } from './ws_client.mjs';
 
 const { clara, oskar, bruno, quinn } = people;
 const room = `project:${northwind.project}`;
-const ROOM = `tenant:${northwind.id}:${room}`;
 
 describe('delivery receipts', { timeout: 180000 }, () => {
   const world = new World('receipts', { receipts: true });

@@ -8,7 +8,7 @@ async function ask(path, body) {
   return response.json();
 }
 
-export class Demo {
+class Demo {
   constructor(people) {
     this.people = people; // { key, name, role, tenant: { id, name }, projectId, versionId, automationId }
   }

@@ -13,7 +13,7 @@ export function setWays(next) {
   for (const listener of listeners) listener();
 }
 
-export const wayOf = (pane) => ways[pane] ?? NOTHING;
+const wayOf = (pane) => ways[pane] ?? NOTHING;
 
 export function useWay(pane) {
   return useSyncExternalStore(

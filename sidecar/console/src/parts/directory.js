@@ -10,7 +10,7 @@ const PAGE = 200;
 const PAGES_MAX = 25;
 const WAIT_MS = 150; // several unknown people come at once
 
-export class Directory {
+class Directory {
   #call;
   #people = new Map();
   #missed = new Set(); // ids that were asked for and are nobody's

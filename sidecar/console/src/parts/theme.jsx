@@ -14,7 +14,7 @@ export function ThemeSwitch() {
     localStorage.setItem(KEY, theme);
   }, [theme]);
   return (
-    <button type="button" className="button quiet small theme" onClick={() => setTheme(next[theme])}>
+    <button type="button" className="button quiet small" onClick={() => setTheme(next[theme])}>
       <Icon name="theme" />
       Theme: {theme}
     </button>

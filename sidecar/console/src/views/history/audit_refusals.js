@@ -30,7 +30,7 @@ const plural = (noun) => (noun.endsWith('s') ? noun : `${noun.replace(/y$/, 'ie'
 const thingOf = (name) => THINGS[name] ?? plural(name.replaceAll('_', ' '));
 
 /** "list tasks", "edit blueprints", "read the audit log": what a call is for. */
-export function callWords(method) {
+function callWords(method) {
   const [thing, ...rest] = String(method ?? '').split('.');
   const verb = rest.join(' ');
   if (!verb) return `call “${method}”`;

@@ -62,7 +62,7 @@ const Entry = memo(function Entry({ entry, isOpen, record, nameOf, toggle }) {
   const name = entry.name ?? (entry.user_id ? nameOf(entry.user_id) : null) ?? (entry.user_id ? 'Someone' : 'System');
   return (
     <tr className="audit-row" data-audit={entry.id} data-open={isOpen || undefined}>
-      <td className="audit-id">
+      <td>
         <button type="button" className="audit-open" aria-expanded={isOpen} aria-label={`Details of entry ${entry.id}`} onClick={() => toggle(entry.id)}>
           <Icon name={isOpen ? 'chevron_down' : 'chevron_right'} />
           {entry.id}

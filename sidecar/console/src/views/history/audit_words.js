@@ -29,10 +29,10 @@ const isEmpty = (value) => [undefined, null, '', '[]', '{}'].includes(typeof val
 export const kindName = (type) => KINDS[type] ?? capital(spaced(type ?? ''));
 
 /** "Blueprint", "Assignee": what a column is called. */
-export const fieldWords = (name) => ({ blueprint_json: 'Blueprint', requirements: 'Intake answers' })[name] ?? capital(spaced(name.replace(/_(id|at|json)$/, '')));
+const fieldWords = (name) => ({ blueprint_json: 'Blueprint', requirements: 'Intake answers' })[name] ?? capital(spaced(name.replace(/_(id|at|json)$/, '')));
 
 /** A value as people read it. nameOf: id of a person -> name, or undefined. */
-export function valueWords(name, value, nameOf = () => undefined) {
+function valueWords(name, value, nameOf = () => undefined) {
   if (value === null || value === undefined || value === '') return 'empty';
   if (CODES.has(name)) return capital(spaced(value));
   if (name === 'status') return statusOf(value).label === 'Unknown' ? capital(spaced(value)) : statusOf(value).label;

@@ -6,7 +6,7 @@ const LIKE_TOKEN = /\b(?:eyJ[\w-]{8,}\.[\w-]*\.?[\w-]*|wrk_[a-z]+_[A-Za-z0-9]+_[
 const hidden = (text) => `${text.slice(0, 4)}... (${text.length} characters hidden)`;
 
 /** The text with everything in it that looks like a credential cut short. */
-export const maskText = (text) => text.replace(LIKE_TOKEN, hidden);
+const maskText = (text) => text.replace(LIKE_TOKEN, hidden);
 
 function maskValue(value, name, isPassword) {
   if (typeof value === 'string') {

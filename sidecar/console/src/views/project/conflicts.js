@@ -3,7 +3,7 @@ import { fieldName, short } from './describe.js';
 import { edgesOf, labelOf, nodesOf } from './flow.js';
 
 /** The node that a conflict is shown on; null for one of the document itself. */
-export function nodeOf({ path, nodes }, document) {
+function nodeOf({ path, nodes }, document) {
   const [collection, id] = path;
   if (collection === 'nodes' && id !== undefined) return String(id);
   if (nodes?.length) return String(nodes[0]);

@@ -37,7 +37,7 @@ export function usePointer({ move, hide }) {
 
 function Cursor({ id, name, x, y, zoom }) {
   return (
-    <div className="cursor hue" data-hue={hueOf(id)} data-cursor={id} style={{ transform: `translate(${x}px, ${y}px) scale(${1 / zoom})` }}>
+    <div className="cursor" data-hue={hueOf(id)} data-cursor={id} style={{ transform: `translate(${x}px, ${y}px) scale(${1 / zoom})` }}>
       <svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true" focusable="false">
         <path d="M2 1.5 13.5 8 8.3 9.2 5.6 14z" />
       </svg>

@@ -10,7 +10,7 @@ const changed = (document, id, change) => ({
 });
 
 /** An id that no element of these has: what it is, and the lowest number. */
-export function freshId(elements, stem) {
+function freshId(elements, stem) {
   const taken = new Set(elements.map(({ id }) => String(id)));
   // several people add at once: a number alone would be the same for both
   const some = () => Math.random().toString(36).slice(2, 8);
@@ -21,7 +21,7 @@ export function freshId(elements, stem) {
 }
 
 /** Where there is nothing yet, near a place. */
-export function freePlace(document, { x, y }) {
+function freePlace(document, { x, y }) {
   const taken = new Set(nodesOf(document).map((node) => key(placeOf(node))));
   let place = { x: Math.round(x), y: Math.round(y) };
   while (taken.has(key(place))) place = { x: place.x + STEP, y: place.y + STEP };

@@ -10,7 +10,7 @@ const SHEET = 190; // px at the foot, for the properties of what is selected
 const BESIDE_LANE = 12; // px that the label of an edge takes, on both sides of its lane
 
 /** What is kept free around the drawing in a canvas of this size. */
-export function paddingIn(width, height) {
+function paddingIn(width, height) {
   const foot = Math.min(SHEET, Math.max(height * 0.3, 48));
   return { side: width < NARROW ? 16 : 28, top: ABOVE, bottom: foot };
 }

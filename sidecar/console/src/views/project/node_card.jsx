@@ -14,7 +14,7 @@ function People({ people }) {
   return (
     <span className="node-people">
       {people.map(({ id, name, field }) => (
-        <span key={id} className="node-person hue" data-hue={hueOf(id)} data-tip={field ? `${name} is editing ${field}` : `${name} is here`}>
+        <span key={id} className="node-person" data-hue={hueOf(id)} data-tip={field ? `${name} is editing ${field}` : `${name} is here`}>
           {name ? name.split(' ')[0] : initials(name)}
           {field && <span className="node-person-field">{field}</span>}
         </span>

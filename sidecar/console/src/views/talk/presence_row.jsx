@@ -52,7 +52,7 @@ export function PresenceRow({ projectId, people }) {
           ))}
           {there.length > SHOWN && <li className="talk-avatars-more">+{there.length - SHOWN}</li>}
         </ul>
-        <button type="button" className="text-button talk-viewing" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+        <button type="button" className="text-button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {there.length} viewing
           <Icon name={isOpen ? 'chevron_down' : 'chevron_right'} />
         </button>
