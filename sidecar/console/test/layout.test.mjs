@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 
+import { violations } from './axe.mjs';
 import { Stage, cast, connected, pane, stateOf } from './stage.mjs';
 
 const sizes = [
@@ -21,7 +22,7 @@ const CANVAS_LEAST = { width: 300, height: 260 };
 const { version } = cast.clara;
 
 describe('the layout', { timeout: 900000 }, () => {
-  const stage = new Stage('console_layout');
+  const stage = new Stage('console_layout', { receipts: true });
   let original;
 
   before(async () => {
@@ -109,6 +110,63 @@ describe('the layout', { timeout: 900000 }, () => {
     await pane(page, 'bea').locator('.tabs').waitFor();
     assert.equal(await page.locator('.pane:visible').count(), 3);
     assert.equal(await page.getByRole('group', { name: 'Person in front' }).count(), 0);
+  });
+
+  test('what comes into a pane that is not in front is read when it comes to the front, and not before', async () => {
+    const page = await open(['oskar', 'clara'], 'project', { width: 800, height: 700 });
+    const message = (person) => pane(page, person).locator('[data-message]').filter({ hasText: 'Read me' });
+    await front(page, 'Oskar');
+    await panel(page, 'oskar', 'Talk').click();
+    await pane(page, 'oskar').locator('[data-message]').first().waitFor();
+    await front(page, 'Clara');
+    await panel(page, 'clara', 'Talk').click();
+    await pane(page, 'clara').getByRole('textbox', { name: 'Message' }).fill('Read me');
+    await page.keyboard.press('Enter');
+    await message('oskar').waitFor({ state: 'attached' });
+    await page.waitForTimeout(1500);
+    assert.notEqual(await message('clara').getAttribute('data-state'), 'read');
+    await front(page, 'Oskar');
+    await page.waitForFunction(() => document.querySelector('[data-person="clara"] [data-message][data-state="read"]:last-child'), null, { timeout: 15000 });
+  });
+
+  for (const [width, height] of [[720, 450], [360, 740]])
+    for (const theme of ['light', 'dark'])
+      test(`${width} by ${height}, ${theme}: axe finds nothing serious or critical, whatever is in front`, async () => {
+        const page = await open(['clara', 'oskar'], 'project', { width, height, theme });
+        assert.deepEqual(await violations(page), []);
+        for (const name of ['Talk', 'List']) {
+          await panel(page, 'clara', name).click();
+          await settled(page);
+          assert.deepEqual(await violations(page), [], name);
+        }
+        for (const view of views.slice(1)) {
+          await pane(page, 'clara').getByRole('link', { name: view, exact: true }).click();
+          await settled(page);
+          assert.deepEqual(await violations(page), [], view);
+        }
+      });
+
+  test('every button is large enough to be hit, 24 pixels each way', async () => {
+    const page = await open('oskar');
+    const small = () =>
+      page.locator('button:visible, summary:visible, .tab').evaluateAll((all) =>
+        all
+          .filter((one) => !one.closest('.react-flow__node, .react-flow__attribution') && one.offsetWidth > 1)
+          .map((one) => ({ name: one.ariaLabel ?? one.textContent, ...one.getBoundingClientRect().toJSON() }))
+          .filter(({ width, height }) => width < 23.9 || height < 23.9)
+          .map(({ name, width, height }) => `${name}: ${width} by ${height}`),
+      );
+    await pane(page, 'oskar').locator('[data-message]').first().waitFor();
+    assert.deepEqual(await small(), []);
+    for (const name of ['Tasks', 'Notifications']) {
+      await pane(page, 'oskar').getByRole('tab', { name }).click();
+      assert.deepEqual(await small(), [], name);
+    }
+    for (const view of views.slice(1)) {
+      await pane(page, 'oskar').getByRole('link', { name: view, exact: true }).click();
+      await settled(page);
+      assert.deepEqual(await small(), [], view);
+    }
   });
 
   for (const width of [1440, 720, 360])

@@ -2,15 +2,12 @@
 // one: addresses, keys, a policy that is kept.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, afterEach, before, describe, test } from 'node:test';
 
+import { violations } from './axe.mjs';
 import { Stage, pane, tally } from './stage.mjs';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const views = ['project', 'history', 'inspector', 'isolation'];
-const GRAVE = ['serious', 'critical'];
 
 describe('the views', { timeout: 900000 }, () => {
   const stage = new Stage('console_views');
@@ -19,14 +16,6 @@ describe('the views', { timeout: 900000 }, () => {
   afterEach(() => stage.clear());
   after(() => stage.close());
 
-  // What axe finds that keeps somebody from using the page, one line each.
-  const violations = async (page) => {
-    await page.evaluate(axe);
-    const { violations: found } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-    return found
-      .filter(({ impact }) => GRAVE.includes(impact))
-      .flatMap(({ id, help, nodes }) => nodes.map(({ target, any }) => `${id}: ${help}: ${target.join(' ')} ${any[0]?.message ?? ''}`));
-  };
   // nothing is still being read
   const settled = async (page) => {
     await page.waitForFunction(() => !document.querySelector('.waiting'), null, { timeout: 30000 });
