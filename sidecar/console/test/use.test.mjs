@@ -88,7 +88,7 @@ describe('the page in use', { timeout: 900000 }, () => {
     const give = (person) => stage.sql.query(`UPDATE copilot.tasks SET assignee_id = '${person.id}' WHERE title = 'Rate table as CSV'`);
     await give(oskar);
     await task.getByRole('checkbox').click();
-    await task.getByRole('alert').filter({ hasText: 'Not changed' }).waitFor();
+    await task.getByRole('alert').filter({ hasText: 'The task was not changed. You do not have permission' }).waitFor();
     assert.equal(await task.getAttribute('data-status'), 'open');
     await give(clara);
   });

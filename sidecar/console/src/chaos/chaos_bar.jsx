@@ -109,7 +109,7 @@ export function ChaosBar({ demo, people }) {
         <div className="chaos-faults">
           <PaneFaults people={people} ways={counts?.ways ?? {}} order={order} />
           <AllFaults people={people} bursts={counts?.bursts ?? []} order={order} />
-          <ul className="chaos-notes" aria-label="What became of tokens">
+          <ul className="chaos-notes" aria-label="Token events">
             {people.filter(({ key }) => notes[key]).map(({ key }) => (
               <li key={key} data-trace={key}>
                 {notes[key]}

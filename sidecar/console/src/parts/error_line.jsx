@@ -11,7 +11,7 @@ export function ErrorLine({ error, what, again, dismiss }) {
       <Icon name="alert" />
       <p>
         {what && <strong>{what} </strong>}
-        {sentence(error.message ?? String(error))} {hint && sentence(hint)}{' '}
+        <span title={error.message}>{wordsOf(error)}</span> {hint && sentence(hint)}{' '}
         {error.code && <code className="error-line-code">{error.code}</code>}
       </p>
       {again && (
@@ -27,6 +27,10 @@ export function ErrorLine({ error, what, again, dismiss }) {
     </div>
   );
 }
+
+// "... is not for this role to change": whatever it is, that is what it comes to
+const wordsOf = ({ code, message }) =>
+  code === 'forbidden' && / not for this role /.test(message) ? 'You do not have permission to do this.' : sentence(message ?? 'Something went wrong');
 
 /** The server's messages begin in lower case and end without a point. */
 export function sentence(text) {

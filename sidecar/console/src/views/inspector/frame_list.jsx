@@ -15,6 +15,7 @@ function useWindow(count, isHeld) {
   const isAtEnd = useRef(true);
   const [view, setView] = useState({ from: 0, to: 60 });
   const look = () => {
+    if (!box.current) return; // scrolled while it went away
     const { scrollTop, clientHeight, scrollHeight } = box.current;
     isAtEnd.current = scrollHeight - scrollTop - clientHeight < LINE;
     const from = Math.max(Math.floor(scrollTop / LINE) - MORE, 0);

@@ -114,7 +114,7 @@ export const Task = memo(function Task({ task, isPending, canChange, actions, pe
           />
         )}
       </div>
-      <ErrorLine error={refusal} what="Not changed." dismiss={() => forget(id)} />
+      <ErrorLine error={refusal} what="The task was not changed." dismiss={() => forget(id)} />
     </li>
   );
 });

@@ -67,7 +67,7 @@ function AddTask({ create, refusal, forget }) {
           </button>
         )}
       </span>
-      <ErrorLine error={refusal} what="Not added." dismiss={forget} />
+      <ErrorLine error={refusal} what="The task was not added." dismiss={forget} />
     </form>
   );
 }
