@@ -71,8 +71,8 @@ make_payload(const char *since, const Said *said)
 	return json.data;
 }
 
-/* Takes over the payload; a channel that was named before is left out. */
-static void
+/* Takes over the payload; one named before stays as it was. Which one it is. */
+static size_t
 want(Asked *asked, const char *channel, char *payload)
 {
 	for (size_t i = 0; i < asked->nwanted; i++)
@@ -80,11 +80,12 @@ want(Asked *asked, const char *channel, char *payload)
 		if (strcmp(asked->wanted[i].channel, channel) == 0)
 		{
 			free(payload);
-			return;
+			return i;
 		}
 	}
 	asked->wanted = mem_realloc(asked->wanted, (asked->nwanted + 1) * sizeof(Wanted));
-	asked->wanted[asked->nwanted++] = (Wanted){mem_strdup(channel), payload};
+	asked->wanted[asked->nwanted] = (Wanted){mem_strdup(channel), payload};
+	return asked->nwanted++;
 }
 
 void
@@ -126,6 +127,7 @@ set_page(Asked *asked, const char *page)
 typedef struct Query
 {
 	Buf types;    /* elements of a JSON array */
+	size_t last;  /* the channel that was named last */
 	Buf *present; /* of each channel: members of its presence, empty = none */
 	size_t npresent;
 } Query;
@@ -164,7 +166,7 @@ presence_of_last(Asked *asked, Query *query)
 		while (query->npresent < asked->nwanted)
 			query->present[query->npresent++] = (Buf){0};
 	}
-	return &query->present[asked->nwanted - 1];
+	return &query->present[query->last];
 }
 
 /* presence=active; without a value: not there any more. */
@@ -211,7 +213,7 @@ static void
 read_item(Asked *asked, Query *query, const char *name, const char *value)
 {
 	if (strcmp(name, "channel") == 0 && has_room(asked))
-		want(asked, value, NULL);
+		query->last = want(asked, value, NULL);
 	else if (strcmp(name, "presence") == 0)
 		read_status(asked, query, value);
 	else if (strcmp(name, "meta") == 0)

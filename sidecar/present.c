@@ -224,13 +224,17 @@ release_earlier(const Pending *pending, const PresenceRoom *room)
 {
 	const Channel *channel = hub_find(&pending->gateway->hub, room->name);
 
-	for (uint32_t i = 0; channel != NULL && i < channel->nsubs; i++)
+	if (channel == NULL || exchange_page(pending->conn) == NULL)
+		return;
+	for (uint32_t i = 0; i < channel->nsubs; i++)
 	{
 		const Conn *conn = channel->subs[i]->conn;
-		PresencePlace *place = attendance_place(conn, room);
+		PresencePlace *place;
 
-		if (conn == pending->conn || place == NULL ||
-			!exchange_is_same_page(conn, pending->conn))
+		if (conn == pending->conn || !exchange_is_same_page(conn, pending->conn))
+			continue;
+		place = attendance_place(conn, room);
+		if (place == NULL)
 			continue;
 		presence_linger(place, clock_now_ms() + pending->gateway->config.presence_grace,
 						clock_wall_ms());

@@ -166,7 +166,7 @@ fits(const Word *word)
 static Conn *
 speaker_for(Conn *conn, const Channel *channel)
 {
-	for (uint32_t i = 0; conn->exchange != NULL && i < channel->nsubs; i++)
+	for (uint32_t i = 0; exchange_page(conn) != NULL && i < channel->nsubs; i++)
 	{
 		Conn *other = channel->subs[i]->conn;
 

@@ -186,6 +186,19 @@ describe('without a WebSocket', { timeout: 240000 }, () => {
     await world.sql.query("UPDATE wrk.gateway_node SET grace = '0' WHERE lost_at IS NOT NULL");
   });
 
+  test('nor does it matter which worker answers', async () => {
+    const pair = await world.lab.gateway({ ...options, workers: 2 }).start();
+    const watcher = await watch(await here(ada));
+    const poller = new Poller(world, clara, { ...active, gateway: pair });
+    await poller.ask();
+    await watcher.has(clara);
+    watcher.news();
+    for (let i = 0; i < 12; i++) await poller.ask(100);
+    assert.deepEqual(watcher.news().filter((n) => !n.startsWith('update')), []);
+    await pair.stop('SIGTERM');
+    await world.sql.query("UPDATE wrk.gateway_node SET grace = '0' WHERE lost_at IS NOT NULL");
+  });
+
   test('presence: null leaves at once', async () => {
     const watcher = await watch(await here(ada));
     for (const channel of [RESOURCE, ROOM]) {

@@ -288,8 +288,8 @@ describe('isolation', { timeout: 120000 + EVENTS * 8 }, () => {
     assert.deepEqual(routing.complaints, []);
     const codes = new Set(refusals.map(({ code }) => code));
     // what the server ends by itself has no name to tell
-    const words = new Set(refusals.filter(({ code, took }) => code === 'not_found' && took > 0).map(({ channel, message }) => message.replace(channel, 'NAME').replace(/tenant:[^:"]*:NAME/, 'NAME')));
-    assert.deepEqual([...words], ['no channel "NAME"'], 'refusals are all alike');
+    const words = new Set(refusals.filter(({ code, took }) => code === 'not_found' && took > 0).map(({ channel, message, hint }) => `${message.replace(channel, 'NAME').replace(/tenant:[^:"]*:NAME/, 'NAME')}. ${hint}`));
+    assert.deepEqual([...words], ['no channel "NAME". It does not exist, or you may not join it.'], 'refusals are all alike');
     for (const code of codes) assert.ok(['not_found', 'session_revoked', 'forbidden'].includes(code), code);
     assert.ok(judge.figures.arrived > EVENTS, 'there was something to see');
     assert.ok(judge.figures.unrecovered <= judge.figures.stretches / 500, `${judge.figures.unrecovered} were told to read anew`);

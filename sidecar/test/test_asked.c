@@ -69,6 +69,9 @@ test_queries(void)
 		   strstr(payload(&asked, 1), "presence") == NULL,
 	   "presence is of the channel before it");
 	asked_free(&asked);
+	ok(has_payload(query("channel=a&channel=b&channel=a&presence=idle", NULL),
+				   "{\"since\":null,\"presence\":{\"status\":\"idle\"}}"),
+	   "also if that was named before");
 	ok(has_payload(query("channel=a&presence=", NULL),
 				   "{\"since\":null,\"presence\":null}"),
 	   "presence without a value is not to be there any more");

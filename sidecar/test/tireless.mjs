@@ -391,13 +391,13 @@ export class Tireless {
     else if (asked && (code !== 'conflict' || asked.at === asked.state.asking)) this.#refuse(line, asked.state, payload, clock() - asked.at);
   }
 
-  #refuse(line, state, { code, message, retry }, took = 0) {
+  #refuse(line, state, { code, message, hint, retry }, took = 0) {
     this.#end(state, `refused: ${code}`);
     state.asking = null;
     // for the moment only, or until rights change
     if (retry !== 'backoff' && code !== 'conflict') {
       state.refused = code;
-      this.refusals.push({ channel: state.asked, code, message, took, at: clock() });
+      this.refusals.push({ channel: state.asked, code, message, hint, took, at: clock() });
     }
     // to come back for it costs more than to ask
     const patience = this.patience * (line.takesSubscriptions ? 1 : 5);
