@@ -47,7 +47,7 @@ export function OverlayCanvas({ drawing, ...about }) {
         attributionPosition="bottom-left"
       >
         <Background gap={20} size={1.4} />
-        <ViewButtons isMany={nodes.length > MANY} />
+        <ViewButtons isMany={nodes.length > MANY} hasSheet={false} />
       </ReactFlow>
       {node && <BlameCard key={pointed} node={node} {...about} />}
     </div>

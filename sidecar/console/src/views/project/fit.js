@@ -9,9 +9,9 @@ const ABOVE = 44; // px
 const SHEET = 190; // px at the foot, for the properties of what is selected
 const BESIDE_LANE = 12; // px that the label of an edge takes, on both sides of its lane
 
-/** What is kept free around the drawing in a canvas of this size. */
-function paddingIn(width, height) {
-  const foot = Math.min(SHEET, Math.max(height * 0.3, 48));
+// What is kept free around the drawing in a canvas of this size.
+function paddingIn({ width, height }, hasSheet) {
+  const foot = hasSheet ? Math.min(SHEET, Math.max(height * 0.3, ABOVE)) : ABOVE;
   return { side: width < NARROW ? 16 : 28, top: ABOVE, bottom: foot };
 }
 
@@ -27,8 +27,8 @@ export function drawnIn({ x, y, width, height }, edges) {
  * The view { x, y, zoom } that shows what is within bounds in a canvas of width and height: in the middle of what is
  * free; or, where that could not be read, its beginning. isMany: so much that all of it never could; isWhole: all the same
  */
-export function viewOf(bounds, { width, height }, { isMany = false, isWhole = false } = {}) {
-  const { side, top, bottom } = paddingIn(width, height);
+export function viewOf(bounds, { width, height }, { isMany = false, isWhole = false, hasSheet = true } = {}) {
+  const { side, top, bottom } = paddingIn({ width, height }, hasSheet);
   const free = { width: width - 2 * side, height: height - top - bottom };
   const wanted = Math.min(free.width / bounds.width, free.height / bounds.height, NEAREST);
   const isLegible = wanted >= (isMany ? LEGIBLE : LEAST);

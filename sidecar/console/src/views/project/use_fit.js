@@ -10,8 +10,8 @@ const widthOf = ({ width }) => width;
 const heightOf = ({ height }) => height;
 const isSame = (a, b) => a.x === b.x && a.y === b.y && a.zoom === b.zoom;
 
-/** Gives a function that shows all of it. isMany: too much to be read at once. */
-export function useFit({ isMany = false } = {}) {
+/** Gives a function that shows all of it. isMany: too much to be read at once; hasSheet: a form may lie at the foot. */
+export function useFit({ isMany, hasSheet }) {
   const { getViewport, setViewport, getNodes, getEdges, getNodesBounds } = useReactFlow();
   const store = useStoreApi();
   const width = useStore(widthOf);
@@ -23,9 +23,9 @@ export function useFit({ isMany = false } = {}) {
     const size = store.getState();
     const nodes = getNodes();
     if (nodes.length === 0 || size.width === 0 || size.height === 0) return;
-    setViewport(viewOf(drawnIn(getNodesBounds(nodes), getEdges()), size, { isMany, isWhole: isWhole.current }));
+    setViewport(viewOf(drawnIn(getNodesBounds(nodes), getEdges()), size, { isMany, hasSheet, isWhole: isWhole.current }));
     ours.current = getViewport();
-  }, [store, isMany, getViewport, setViewport, getNodes, getEdges, getNodesBounds]);
+  }, [store, isMany, hasSheet, getViewport, setViewport, getNodes, getEdges, getNodesBounds]);
 
   useLayoutEffect(() => {
     if (ours.current === null || isSame(ours.current, getViewport())) fit();

@@ -8,9 +8,9 @@ import { useZoomProperty } from './use_zoom_property.js';
 const isNearest = ({ transform, maxZoom }) => transform[2] >= maxZoom;
 const isFarthest = ({ transform, minZoom }) => transform[2] <= minZoom;
 
-export function ViewButtons({ isMany }) {
+export function ViewButtons({ isMany, hasSheet = true }) {
   const { zoomIn, zoomOut } = useReactFlow();
-  const fitAll = useFit({ isMany });
+  const fitAll = useFit({ isMany, hasSheet });
   useZoomProperty();
   return (
     <Panel position="top-left" className="view-buttons" role="group" aria-label="View">
