@@ -361,6 +361,31 @@ describe('without a WebSocket', { timeout: 240000 }, () => {
     await watcher.has(oskar);
   });
 
+  test('a stream that loses access is not there any more, at once, and goes on with the rest', async () => {
+    const member = `project_id = '${northwind.project}' AND user_id = '${bruno.id}'`;
+    const watcher = await watch(await here(ada));
+    const one = await stream(bruno, { presence: 'active' });
+    await watcher.has(bruno);
+    const began = Date.now();
+    await world.sql.query(`DELETE FROM copilot.project_members WHERE ${member}`);
+    await watcher.has();
+    assert.ok(Date.now() - began < GRACE, 'not after the grace');
+    for (const name of [CANONICAL, CANONICAL.replace('presence:project/', 'project:')])
+      assert.equal((await one.waitFor((f) => f.type === 'unsubscribed' && f.channel === name)).payload.code, 'not_found');
+    assert.ok(one.isOpen);
+    await world.sql.query(`INSERT INTO copilot.project_members (tenant_id, project_id, user_id, role)
+      VALUES ('${northwind.id}', '${northwind.project}', '${bruno.id}', 'builder')`);
+  });
+
+  test('a key without a user is there by no transport', async () => {
+    const token = await world.sql.query(`SELECT wrk.api_key_create('${northwind.id}', NULL, '{ops}')`);
+    const polled = await poll(world.gateway.url, token, { subscriptions: [{ channel: RESOURCE, ...active }], wait: 0 });
+    const query = new URLSearchParams([['channel', RESOURCE], ['presence', 'active']]);
+    const streamed = await EventStream.open(world.gateway.url, { token, query }).catch((error) => error);
+    for (const { status, json } of [polled, streamed]) assert.deepEqual([status, json.code], [403, 'forbidden']);
+    assert.equal(await world.sql.query('SELECT count(*) FROM wrk.presence'), '0');
+  });
+
   test('a page that says something new is not there twice, though its last stream has not ended', async () => {
     const watcher = await watch(await here(ada));
     await stream(clara, { presence: 'active', page: 'p1' });
