@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Directory } from '../src/parts/directory.js';
 import { hueOf, initials, typingSentence } from '../src/parts/people.js';
 import { groupComments } from '../src/views/talk/comment_groups.js';
 import { kindsFor } from '../src/views/talk/kinds.js';
@@ -149,4 +150,29 @@ test('people are written the same everywhere', () => {
   assert.equal(initials(null), '?');
   assert.equal(hueOf('a'), hueOf('a'));
   assert.equal(typingSentence(['Ann', 'Bob', 'Cy', 'Di']), 'Ann, Bob and 2 others are typing');
+});
+
+test('people are read once, page by page, and once more when somebody unknown is met', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const member = (id, name) => ({ user_id: id, name, roles: ['client'], status: 'active' });
+  const pages = { '': { members: [member('a', 'Ann')], next: 'x' }, x: { members: [member('b', 'Bob')], next: null } };
+  const asked = [];
+  const directory = new Directory(async (method, { after = '' }) => (asked.push(`${method} ${after}`), pages[after]));
+  const settle = () => new Promise(setImmediate);
+  const tick = async () => (t.mock.timers.tick(1000), settle());
+  directory.get().nameOf('b');
+  assert.deepEqual(asked, [], 'nobody looks yet');
+  directory.subscribe(() => {});
+  await settle();
+  const { nameOf, list } = directory.get();
+  assert.deepEqual([asked, list.map(({ name }) => name)], [['member.list ', 'member.list x'], ['Ann', 'Bob']]);
+  assert.deepEqual([nameOf('a'), nameOf('a', 'Anne'), nameOf(null), nameOf('c', 'Cy'), nameOf('c')], ['Ann', 'Ann', 'System', 'Cy', 'Someone']);
+  pages.x.members.push(member('c', 'Cyrus'));
+  await tick();
+  assert.equal(directory.get().nameOf('c'), 'Cyrus');
+  for (let i = 0; i < 3; i++) {
+    directory.get().nameOf('nobody');
+    await tick();
+  }
+  assert.equal(asked.length, 6, 'who is not there is asked for once');
 });

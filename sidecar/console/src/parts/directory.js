@@ -2,15 +2,11 @@
 //
 // What must stay true: what is told is the same object until it says something else; nobody is asked for twice who is not
 // there.
-import { useSyncExternalStore } from 'react';
-
-import { useRealtime } from '@wrk-copilot/realtime/react';
-
 const PAGE = 200;
 const PAGES_MAX = 25;
 const WAIT_MS = 150; // several unknown people come at once
 
-class Directory {
+export class Directory {
   #call;
   #people = new Map();
   #missed = new Set(); // ids that were asked for and are nobody's
@@ -76,13 +72,4 @@ class Directory {
     };
     for (const listener of this.#listeners) listener();
   }
-}
-
-const directories = new WeakMap(); // client -> Directory
-
-export function useDirectory() {
-  const client = useRealtime();
-  if (!directories.has(client)) directories.set(client, new Directory((...all) => client.call(...all).then(({ payload }) => payload)));
-  const directory = directories.get(client);
-  return useSyncExternalStore(directory.subscribe, directory.get);
 }

@@ -1,7 +1,7 @@
 // What of the log to show: people, kinds of activity and records by name; applied as it is changed.
 import { useRef } from 'react';
 
-import { useDirectory } from '../../parts/directory.js';
+import { useDirectory } from '../../parts/use_directory.js';
 import { actionChoices, filtersOf } from './audit_words.js';
 import { choicesOf } from './use_records.js';
 

@@ -2,7 +2,7 @@
 import { Fragment, memo, useState } from 'react';
 
 import { Avatar } from '../../parts/avatar.jsx';
-import { useDirectory } from '../../parts/directory.js';
+import { useDirectory } from '../../parts/use_directory.js';
 import { Icon } from '../../parts/icon.jsx';
 import { roleName } from '../../parts/people.js';
 import { Time } from '../../parts/time.jsx';

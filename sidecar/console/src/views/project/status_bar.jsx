@@ -46,7 +46,7 @@ function Force({ status, legal, force }) {
   );
 }
 
-export function StatusBar({ lifecycle: { status, allowed, transition } }) {
+export function StatusBar({ lifecycle: { status, allowed, isLoaded, transition } }) {
   const [asking, setAsking] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const [isBusy, setBusy] = useState(false);
@@ -78,8 +78,8 @@ export function StatusBar({ lifecycle: { status, allowed, transition } }) {
               {step.needsReason && ' …'}
             </button>
           ))}
-          {allowed.length === 0 && <span className="status-none">No next step for your role</span>}
-          <Force status={status} legal={new Set(allowed.map(({ to }) => to))} force={(to) => go(to, 'Tried from the console')} />
+          {isLoaded && allowed.length === 0 && <span className="status-none">No next step for your role</span>}
+          {isLoaded && <Force status={status} legal={new Set(allowed.map(({ to }) => to))} force={(to) => go(to, 'Tried from the console')} />}
         </>
       )}
       {refusal && <Refusal {...refusal} dismiss={() => setRefusal(null)} />}

@@ -3,7 +3,7 @@ import { useCallback, useMemo } from 'react';
 
 import { useCursors, usePresence, useRealtime } from '@wrk-copilot/realtime/react';
 
-import { useDirectory } from '../../parts/directory.js';
+import { useDirectory } from '../../parts/use_directory.js';
 
 export function useOthers(versionId, { node, field }) {
   const client = useRealtime();

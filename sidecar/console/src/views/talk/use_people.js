@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 
 import { usePresence } from '@wrk-copilot/realtime/react';
 
-import { useDirectory } from '../../parts/directory.js';
+import { useDirectory } from '../../parts/use_directory.js';
 import { roleName } from '../../parts/people.js';
 
 export function usePeople({ projectId, project, me, person }) {
