@@ -225,6 +225,7 @@ describe('the page in use', { timeout: 900000 }, () => {
 
   test('the inspector shows frames both ways, and what the gateway counts', async () => {
     const page = await stage.page('clara', 'inspector', WIDE);
+    await page.waitForFunction((name) => window.wrk.clara.channel(name).state === 'subscribed', `project:${northwind.project}`);
     await stage.sql.query(`UPDATE copilot.tasks SET priority = 'high' WHERE tenant_id = '${northwind.id}' AND title = 'Rate table as CSV'`);
     await page.locator('[data-frame][data-direction="in"][data-type="task.updated"]').waitFor();
     await page.evaluate(() => window.wrk.clara.ping());
