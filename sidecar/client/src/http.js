@@ -166,7 +166,9 @@ export class HttpLink extends Link {
       if (type === 'position') wanted.since = payload.position;
       else if (type === 'subscribed' && isIt && (name === payload.as || !this.#wanted.has(payload.as))) {
         for (const requestId of wanted.updates ?? []) this.#answer({ type: 'result', requestId, payload: {} });
-        frame = { ...frame, requestId: wanted.id };
+        // what it brings is news also when nobody waits for it any more: the next stream goes on behind it
+        const { _requests } = this._core._connection;
+        frame = { ...frame, requestId: _requests._has(wanted.id) ? wanted.id : undefined };
         Object.assign(wanted, { since: payload.position, canonical: channel, id: undefined, updates: undefined });
         wanted.said = wanted.me && { ...wanted.me };
       } else if (isIt && payload?.version) wanted.version = payload.version;

@@ -46,6 +46,10 @@ export class Requests {
     return request;
   }
 
+  _has(id) {
+    return this.#all.has(id);
+  }
+
   /** Is it an answer? */
   _settle(frame) {
     const { requestId, type, payload } = frame;

@@ -84,6 +84,28 @@ describe('subscriptions', () => {
     assert.equal([...gateway.conns][0].subs.has('tenant:T:project:1'), false);
   });
 
+  for (const transports of [['websocket'], ['sse'], ['poll']]) {
+    test(`${transports}: an answer that comes after its time-out takes nothing with it, whenever it comes`, async () => {
+      for (let late = 400; late < 2500; late += 100) {
+        const { client, clock, gateway, join } = await world({ transports, callTimeout: 1000 });
+        await join('project:1');
+        const ids = hear(client.channel('project:1'));
+        gateway.cut();
+        gateway.commit('project:1', 'a.b');
+        gateway.fetchNow();
+        gateway.work = (run) => clock.setTimeout(run, late);
+        for (let i = 0; i < 10; i++) {
+          await clock.advance(late / 3);
+          client.channel(`project:${2 + i}`).subscribe().catch(() => {}); // streams and polls begin anew
+        }
+        gateway.work = (run) => run();
+        await clock.advance(60000);
+        assert.deepEqual([client.channel('project:1').state, ids], ['subscribed', ['1']], `${late} ms`);
+        client.close();
+      }
+    });
+  }
+
   test('a refusal rejects, with its words; it may be tried again', async () => {
     const { client, gateway, join } = await world();
     const told = [];
