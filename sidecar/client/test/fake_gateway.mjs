@@ -133,6 +133,8 @@ class Conn {
       const recovered = from !== null && upto - from <= gateway.replayMost;
       const events = recovered ? gateway.log.slice(from, upto).filter((e) => e.channel === name && matches(types, e.type)) : [];
       const payload = { as, position: gateway.position(upto), recovered, can: ['read', 'publish'], events };
+      // what came before is behind the position of the answer, and not said again
+      this.recent = this.recent.filter(({ channel }) => channel !== name);
       this.reply(requestId, 'subscribed', payload, { channel: name });
       const list = gateway.lists.get(name);
       if (list) this.send({ type: 'presence:sync', channel: name, payload: { users: list.version === version ? null : list.users, version: list.version } });
