@@ -5,8 +5,9 @@ import { RealtimeError } from './errors.js';
 // mean nothing else: a read that is taken for more waits, what is taken for a read may run twice.
 const READS =
   /\.(get|list|search|count|unread|unread_count|summary|preview|overview|history|receipts|online|room|blame|diff|preferences|available_transitions)$/;
-const TIMEOUTS = 3; // of one call, while the connection lives
-const REFRESHES = 10; // tries of one call that needs a new token
+// strikes of one call, while the connection lives
+const TIMEOUTS = 3;
+const REFUSALS = 10; // of its token
 const LONGEST = 30000; // between two tries
 
 /**
@@ -132,17 +133,17 @@ export class Calls {
   #failed(call, error) {
     const { _connection, _env, _timers } = this.#core;
     const { code, status, retry, retryAfter } = error;
-    const { _isRepeatable, _tries = 0, _timeouts = 0 } = call;
+    const { _isRepeatable, _tries = 0, _strikes = 0 } = call;
     let isAgain = code === 'lost' || code === 'unavailable' ? _isRepeatable : status === 429 && retry === 'backoff';
     call._request = null;
     call._tries = _tries + 1;
     if (code === 'timeout') {
       _connection._wake();
-      call._timeouts = _timeouts + 1;
-      isAgain = _isRepeatable && call._timeouts < TIMEOUTS;
+      isAgain = _isRepeatable && (call._strikes = _strikes + 1) < TIMEOUTS;
     } else if (retry === 'refresh') {
       _connection._refresh('refused');
-      isAgain = _tries < REFRESHES;
+      // a token that has only expired is followed by another one
+      isAgain = (call._strikes = _strikes + (code !== 'token_expired')) < REFUSALS;
     }
     if (!isAgain) return this.#fail(call, error);
     if (code === 'lost') return;

@@ -224,6 +224,33 @@ describe('unknown outcomes', () => {
     assert.deepEqual(o.payload, { ok: 1 });
     assert.ok(w.gateway.received.some(({ type }) => type === 'auth'));
   });
+
+  test('an expired token is waited for as long as it takes, however often the call was unavailable before', async () => {
+    const w = world();
+    const refusals = [
+      ...Array(12).fill({ code: 'unavailable', status: 503, retry: 'backoff' }),
+      ...Array(12).fill({ code: 'token_expired', status: 401, retry: 'refresh' }),
+    ];
+    w.gateway.methods['a.b'] = () => {
+      const refusal = refusals.shift();
+      if (refusal) throw refusal;
+      return { ok: 1 };
+    };
+    const o = w.outcome(w.client.call('a.b'));
+    await w.clock.advance(1200000);
+    assert.deepEqual(o.payload, { ok: 1 });
+  });
+
+  test('a token that is refused again and again is told, in the end', async () => {
+    const w = world();
+    w.gateway.methods['a.b'] = () => {
+      throw { code: 'unauthorized', status: 401, retry: 'refresh' };
+    };
+    const o = w.outcome(w.client.call('a.b'));
+    await w.clock.advance(1200000);
+    assert.equal(o.error.code, 'unauthorized');
+    assert.equal(w.keys().length, 10);
+  });
 });
 
 describe('the queue', () => {
