@@ -378,7 +378,8 @@ describe('limits', () => {
   });
 
   test('silence is pinged, then closed 4408; an answering client lives and gets positions', async () => {
-    const nervous = await Gateway.start(cluster, { heartbeat: 200, poll_safety: 100 });
+    // longer than a psql holds this process up, during which nobody here answers
+    const nervous = await Gateway.start(cluster, { heartbeat: 600, poll_safety: 100 });
     const [alive, mute] = await Promise.all([
       connect(nervous.url, { token: alice }),
       connect(nervous.url, { token: alice, autoPong: false }),
