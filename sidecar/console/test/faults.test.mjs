@@ -9,7 +9,7 @@ const PROJECT = northwind.project;
 const complete = (n) => ({ expected, seen, missed }) => expected === n && seen === n && missed === 0;
 
 describe('faults', { timeout: 900000 }, () => {
-  const stage = new Stage('console_faults', { panes: ['tabs'] });
+  const stage = new Stage('console_faults', { panes: ['tabs', ...Array.from({ length: 50 }, (_, i) => `crowd${i}`)] });
 
   before(() => stage.open());
   afterEach(() => stage.clear());
