@@ -223,7 +223,7 @@ linger_all(const Attendance *attendance, Conn *conn)
 
 	list_foreach(node, following, &conn->places)
 	{
-		presence_linger(list_entry(node, PresencePlace, in_owner), until,
+		presence_linger(list_entry(node, PresencePlace, in_owner), conn->sid, until,
 						clock_wall_ms());
 	}
 }
@@ -316,7 +316,7 @@ attendance_news(Gateway *gateway, AccessNews *news)
 		PresencePlace *place = list_entry(node, PresencePlace, in_owner);
 		const PresenceRoom *room = place->member->room;
 
-		if (access_names(news, room->tenant, place->member->user, "") ||
+		if (access_names(news, room->tenant, place->member->user, place->sid) ||
 			access_names_channel(news, room->tenant, room->name))
 			presence_leave(place, clock_wall_ms());
 	}

@@ -173,6 +173,13 @@ same_text(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+static void
+set_text(char **to, const char *text)
+{
+	free(*to);
+	*to = text ? mem_strdup(text) : NULL;
+}
+
 void
 presence_set(PresencePlace *place, const PresenceState *state, int64_t wall)
 {
@@ -185,10 +192,7 @@ presence_set(PresencePlace *place, const PresenceState *state, int64_t wall)
 	if (other_status)
 		place->status = state->status;
 	if (other_meta)
-	{
-		free(place->meta);
-		place->meta = state->meta ? mem_strdup(state->meta) : NULL;
-	}
+		set_text(&place->meta, state->meta);
 	place->at = next_stamp(member->room->presence, wall);
 	member->seen_at = place->at;
 	touch(member);
@@ -254,16 +258,22 @@ presence_enter(PresenceRoom *room, List *owner, const char *user, const char *na
 		place = add_place(member, wall);
 	list_remove(&place->in_owner);
 	place->until = 0;
-	if (!same_text(place->page, state->page))
-	{
-		free(place->page);
-		place->page = state->page ? mem_strdup(state->page) : NULL;
-	}
+	set_text(&place->sid, NULL);
+	set_text(&place->page, state->page);
 	presence_set(place, state, wall);
 	list_push_tail(owner, &place->in_owner);
 	presence_rename(member, name);
 	touch(member);
 	return place;
+}
+
+static void
+free_place(PresencePlace *place)
+{
+	free(place->meta);
+	free(place->page);
+	free(place->sid);
+	free(place);
 }
 
 /* Takes the place away and tells whom it concerns; the room may be gone then. */
@@ -276,9 +286,7 @@ remove_place(PresencePlace *place)
 	list_remove(&place->in_owner);
 	member->nplaces--;
 	member->room->presence->nplaces--;
-	free(place->meta);
-	free(place->page);
-	free(place);
+	free_place(place);
 	touch(member);
 	presence_settle(member);
 }
@@ -292,11 +300,12 @@ presence_leave(PresencePlace *place, int64_t wall)
 }
 
 void
-presence_linger(PresencePlace *place, int64_t until, int64_t wall)
+presence_linger(PresencePlace *place, const char *sid, int64_t until, int64_t wall)
 {
 	Presence *presence = place->member->room->presence;
 
 	list_remove(&place->in_owner);
+	set_text(&place->sid, sid);
 	place->until = until;
 	place->member->seen_at = wall;
 	list_push_tail(&presence->lingering, &place->in_owner);
@@ -479,9 +488,7 @@ presence_free(Presence *presence)
 				PresencePlace *place = list_entry(node, PresencePlace, in_member);
 
 				list_remove(&place->in_owner);
-				free(place->meta);
-				free(place->page);
-				free(place);
+				free_place(place);
 			}
 			free_member(members[i]);
 		}

@@ -85,6 +85,7 @@ typedef struct PresencePlace
 	int64_t until; /* lingers until then, now ms; 0: its connection is there */
 	char *meta;    /* JSON text or NULL */
 	char *page;    /* whose requests it is for, NULL = anybody's of the user */
+	char *sid;     /* lingers: the session it ends with, NULL = unknown */
 	PresenceStatus status;
 	bool stands; /* by itself, rather than by a subscription */
 } PresencePlace;
@@ -158,8 +159,9 @@ extern void presence_rename(PresenceMember *member, const char *name);
 /* It is gone for good. (F) */
 extern void presence_leave(PresencePlace *place, int64_t wall);
 
-/* Its connection is gone, and may come back until then (now ms). */
-extern void presence_linger(PresencePlace *place, int64_t until, int64_t wall);
+/* Its connection, of that session, is gone, and may come back until then (now ms). */
+extern void presence_linger(PresencePlace *place, const char *sid, int64_t until,
+							int64_t wall);
 
 /* One of the user's that linger, that of the page, does not come back. (F) */
 extern void presence_let_go(const PresenceRoom *room, const char *user, const char *page,

@@ -236,7 +236,8 @@ release_earlier(const Pending *pending, const PresenceRoom *room)
 		place = attendance_place(conn, room);
 		if (place == NULL)
 			continue;
-		presence_linger(place, clock_now_ms() + pending->gateway->config.presence_grace,
+		presence_linger(place, conn->sid,
+						clock_now_ms() + pending->gateway->config.presence_grace,
 						clock_wall_ms());
 	}
 }

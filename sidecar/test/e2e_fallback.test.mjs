@@ -247,6 +247,19 @@ describe('without a WebSocket', { timeout: 240000 }, () => {
     await world.sql.query("UPDATE wrk.gateway_node SET grace = '0' WHERE grace > '50 seconds'");
   });
 
+  test('logging out ends it at once, though no poll is there to be ended', async () => {
+    const slow = await world.lab.gateway({ ...options, presence_grace: 60000 }).start();
+    const watcher = await watch(await visitors.at(slow, ada));
+    const poller = new Poller(world, bruno, { gateway: slow, ...active });
+    poller.token = world.token(bruno, { sid: 'logged-out' });
+    await poller.ask();
+    await watcher.has(bruno);
+    await world.sql.query(`SELECT wrk.session_revoke('logged-out', tenant_id => '${northwind.id}')`);
+    await watcher.has();
+    await slow.stop('SIGKILL');
+    await world.sql.query("UPDATE wrk.gateway_node SET grace = '0' WHERE grace > '50 seconds'");
+  });
+
   test('attack: the presence of another tenant and of nothing are refused alike, by poll and by stream', async () => {
     for (const spy of [bea, nils]) {
       const answers = [];

@@ -195,7 +195,7 @@ do_change(Node *node)
 			break;
 		case 2:
 			here->until = now + GRACE;
-			presence_linger(here->place, here->until, now);
+			presence_linger(here->place, "s", here->until, now);
 			break;
 	}
 }

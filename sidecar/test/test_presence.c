@@ -127,7 +127,7 @@ test_grace(void)
 	place = enter(&presence, &conn, "ann", says(PRESENCE_IDLE, "{\"a\":1}"), 10);
 	announced(&presence, 0);
 	written(&presence);
-	presence_linger(place, 1000, 20);
+	presence_linger(place, "s", 1000, 20);
 	ok(list_is_empty(&presence.due) && written(&presence) == 0,
 	   "a connection that is lost is no news");
 	ok(presence_expire(&presence, 999) == 1000, "it may come back for a while");
@@ -136,7 +136,7 @@ test_grace(void)
 	   "who comes back within it is as before, for everybody and the database");
 	ok(place->status == PRESENCE_IDLE && presence_expire(&presence, 5000) == 0,
 	   "and lingers no more");
-	presence_linger(place, 6000, 40);
+	presence_linger(place, "s", 6000, 40);
 	ok(presence_expire(&presence, 6000) == 0, "it does not come back");
 	ok(strcmp(announced(&presence, 0), "-ann:offline:0 ") == 0 && written(&presence) == 1,
 	   "then it has left");
@@ -153,7 +153,7 @@ lingering(Presence *presence, List *owner, const char *page, PresenceStatus stat
 	PresenceState state = {true, status, true, meta, page};
 	PresencePlace *place = enter(presence, owner, "ann", state, 10);
 
-	presence_linger(place, 1000, 20);
+	presence_linger(place, "s", 1000, 20);
 	return place;
 }
 
@@ -174,7 +174,7 @@ test_pages(void)
 	ok(one != two, "a page does not take another page's place");
 	ok(enter(&presence, &conn, "ann", state, 30) == two,
 	   "but its own, whatever it says now");
-	presence_linger(two, 1000, 40);
+	presence_linger(two, "s", 1000, 40);
 	ok(enter(&presence, &conn, "ann", says(PRESENCE_IDLE, "{\"a\":1}"), 50) == one &&
 		   one->page == NULL,
 	   "who is no page takes the one of which nothing new is said");
