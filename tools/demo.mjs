@@ -331,10 +331,10 @@ async function openConsole(gateway) {
 
 function invite(gateway, server) {
   heading('Play on');
-  const { PGPORT } = lab.env;
+  const { PGHOST, PGPORT } = lab.env;
   const page = server ? bold(server.url) : dim(`not built; why: ${lab.dir}/console.log`);
   console.log(`  console    ${page}`);
-  console.log(`  SQL        psql -h 127.0.0.1 -p ${PGPORT} -U postgres ${lab.database}   (no password, for anybody on this machine)`);
+  console.log(`  SQL        psql -h ${PGHOST} -p ${PGPORT} -U postgres ${lab.database}`);
   console.log(`  WebSocket  ${gateway.url}   (sub-protocol wrk.v1)`);
   console.log(`  pages      http://127.0.0.1:${gateway.port}/healthz  /readyz  /metrics`);
   console.log(`  a token    ${tokenOf(people.clara, 12 * 3600)}`);

@@ -17,7 +17,8 @@ const { clara } = people;
 let world;
 
 before(async () => {
-  world = await new World('database').open();
+  // by name and address, too: a test's own, and gone with it
+  world = await new World('database', { settings: { listen_addresses: '127.0.0.1' } }).open();
 });
 
 after(() => world?.close());
