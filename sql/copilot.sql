@@ -151,6 +151,38 @@ INSERT INTO copilot.user_roles (user_id, role) VALUES (regress.id('0', 1, 1), 'b
 INSERT INTO copilot.user_roles (user_id, role) VALUES (regress.id('0', 1, 4), 'admin');
 ROLLBACK;
 
+-- a name can be seen and does nothing to what stands beside it
+:ann
+SAVEPOINT s;
+UPDATE copilot.users SET name = E' \t\u00a0\u3000\u200b';
+ROLLBACK TO s;
+UPDATE copilot.users SET name = '  ';
+ROLLBACK TO s;
+UPDATE copilot.users SET name = E'Ann\nOtto';
+ROLLBACK TO s;
+COMMIT;
+CREATE FUNCTION regress.refusal(value text, picture text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	said text;
+BEGIN
+	UPDATE copilot.users SET name = value, avatar_url = picture WHERE id = regress.id('0', 1, 1);
+	RAISE EXCEPTION 'taken' USING ERRCODE = 'ZZ000';
+EXCEPTION
+	WHEN SQLSTATE 'ZZ000' THEN RETURN NULL;
+	WHEN check_violation THEN
+		GET STACKED DIAGNOSTICS said = CONSTRAINT_NAME;
+		RETURN said;
+END
+$$;
+SELECT regress.refusal('Ann' || chr(c) || 'Otto') AS refused, count(*), string_agg(upper(to_hex(c)), ' ' ORDER BY c) AS which
+FROM (SELECT generate_series(1, 31) UNION ALL SELECT generate_series(126, 160) UNION ALL SELECT generate_series(8203, 8209)
+	UNION ALL SELECT generate_series(8233, 8240) UNION ALL SELECT generate_series(8293, 8298) UNION ALL SELECT 1564) AS v (c)
+GROUP BY 1 ORDER BY 1;
+SELECT to_hex(c) AS blank, regress.refusal(chr(c) || ' ') FROM unnest(ARRAY[160, 173, 8195, 8203, 8205, 8239, 10240, 12288, 12644, 65279]) c;
+SELECT name, regress.refusal(name) FROM unnest(ARRAY['x', 'Ann Lee', 'Zoë O’Neil-Łuk', '山田 太郎', 'نور', 'משה', '-', '👩‍👧']) name;
+SELECT regress.refusal('Ann', 'https://example.com/a.png') AS picture, regress.refusal('Ann', E'https://example.com/\r\nX: 1') AS lines,
+	regress.refusal('Ann', E'https://example.com/\u202egnp.a') AS reversed, regress.refusal('Ann', 'javascript:1') AS scheme;
+
 -- what people are called is for all of their tenant, addresses are for nobody but by the call that asks who it is
 :ada
 SELECT email FROM copilot.users;

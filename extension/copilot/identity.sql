@@ -28,6 +28,39 @@ END
 $$;
 COMMENT ON FUNCTION copilot.make_tenants() IS 'part of copilot.install(): table tenants';
 
+CREATE FUNCTION copilot.make_user_checks()
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- what draws nothing of its own, but moves, hides or reverses what stands beside it
+	bidi CONSTANT text := '\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069';
+	control CONSTANT text := '[\u0001-\u001f\u007f-\u009f' || bidi || ']';
+	-- something to see; not \S, which depends on the database's locale
+	visible CONSTANT text := '[^\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200d'
+		'\u2028\u2029\u202f\u205f-\u2065\u206a-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0' || bidi || ']';
+BEGIN
+	-- rows of an older installation: a check that is NOT VALID would refuse the next update of any of
+	-- their columns, such as a login's of last_seen_at.  The audit log has what they were
+	UPDATE copilot.users u SET
+		name = CASE WHEN u.name ~ visible
+			THEN btrim(regexp_replace(regexp_replace(u.name, '[' || bidi || ']', '', 'g'), control, ' ', 'g')) ELSE 'Unnamed' END,
+		avatar_url = CASE WHEN u.avatar_url ~ control THEN NULL ELSE u.avatar_url END
+	WHERE u.name ~ control OR u.name !~ visible OR u.avatar_url ~ control;
+	-- the name of the check is what whoever gives a bad one is told
+	EXECUTE format('ALTER TABLE copilot.users'
+		' ADD CONSTRAINT users_name_is_not_blank CHECK (name ~ %1$L),'
+		' ADD CONSTRAINT users_name_has_no_control_characters CHECK (name !~ %2$L),'
+		' ADD CONSTRAINT users_avatar_url_has_no_control_characters CHECK (avatar_url !~ %2$L)', visible, control);
+	COMMENT ON CONSTRAINT users_name_is_not_blank ON copilot.users IS 'there is something to see of whom it names';
+	COMMENT ON CONSTRAINT users_name_has_no_control_characters ON copilot.users IS
+		'nor characters that set the direction of text: a name stands in other people''s pages, terminals and mails';
+	COMMENT ON CONSTRAINT users_avatar_url_has_no_control_characters ON copilot.users IS 'nor characters that set the direction of text';
+END
+$$;
+COMMENT ON FUNCTION copilot.make_user_checks() IS
+'part of copilot.install(): what people may be called; in rows of an older installation that cannot be read, control characters become blanks or go, a name without anything to see becomes "Unnamed" and such a picture''s address NULL';
+
 CREATE FUNCTION copilot.make_users()
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path TO pg_catalog, pg_temp
@@ -48,6 +81,10 @@ BEGIN
 	COMMENT ON COLUMN copilot.users.email IS
 		'unique whatever its case; never writable by members, for a clash would tell of somebody unseen, and not read by them but through copilot.member_email()';
 	PERFORM copilot.put_touch('users');
+	IF NOT EXISTS (SELECT FROM pg_constraint c
+		WHERE c.conrelid = 'copilot.users'::regclass AND c.conname = 'users_name_is_not_blank') THEN
+		PERFORM copilot.make_user_checks();
+	END IF;
 
 	CREATE TABLE IF NOT EXISTS copilot.tenant_users (
 		tenant_id uuid NOT NULL REFERENCES copilot.tenants ON DELETE CASCADE,
@@ -208,7 +245,7 @@ $$;
 COMMENT ON FUNCTION copilot.register_permissions() IS
 'part of copilot.install(): what the product''s roles may do, for each type of resource nothing is known of yet';
 
-REVOKE ALL ON FUNCTION copilot.make_tenants(), copilot.make_users(), copilot.make_user_roles(),
+REVOKE ALL ON FUNCTION copilot.make_tenants(), copilot.make_user_checks(), copilot.make_users(), copilot.make_user_roles(),
 	copilot.member_name(uuid, uuid), copilot.member_email(uuid), copilot.register_roles(), copilot.ops_roles(),
 	copilot.register_permissions() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copilot.member_email(uuid) TO wrk_member;

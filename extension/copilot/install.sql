@@ -134,6 +134,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION copilot.install() IS
-'makes or updates the tables, rights, events and calls of the application; can be called again at any time and changes no rows, but for the version of the state machine that they follow. For the owner of the extension. Error: 42501';
+'makes or updates the tables, rights, events and calls of the application; can be called again at any time and changes no rows, but for the version of the state machine that they follow and names of people that an older version took and nobody can read. For the owner of the extension. Error: 42501';
 
 REVOKE ALL ON FUNCTION copilot.enable_all_events(), copilot.register_calls(), copilot.install() FROM PUBLIC;

@@ -68,6 +68,20 @@ is($node->safe_psql('wrk', q{SELECT string_agg(conname, ' ' ORDER BY conname) FR
 is($node->safe_psql('wrk', q{SELECT title, rule IS NULL FROM copilot.tasks}), 'Do it|t', 'tasks as well');
 is($node->safe_psql('wrk', 'SELECT * FROM wrk.lint()'), '', 'and lint() finds nothing');
 
+# people as they were called before there were checks of it
+$node->safe_psql('wrk', q{
+	ALTER TABLE copilot.users DROP CONSTRAINT users_name_is_not_blank, DROP CONSTRAINT users_name_has_no_control_characters,
+		DROP CONSTRAINT users_avatar_url_has_no_control_characters;
+	INSERT INTO copilot.users (email, name, avatar_url) VALUES ('a@example.com', E' \u3000', NULL), ('b@example.com', E'Bob\tLee\u202e', 'https://b'),
+		('c@example.com', 'Cy', E'https://c\n'), ('d@example.com', 'Di  Ra', 'https://d')});
+my $untouched = $node->safe_psql('wrk', q{SELECT u::text FROM copilot.users u WHERE name = 'Di  Ra'});
+$node->safe_psql('wrk', 'SELECT copilot.install()');
+is($node->safe_psql('wrk', q{SELECT string_agg(name || coalesce(' ' || avatar_url, ''), ', ' ORDER BY email) FROM copilot.users}),
+	'Unnamed, Bob Lee https://b, Cy, Di  Ra https://d', 'names that nobody could read become ones that they can');
+is($node->safe_psql('wrk', q{SELECT u::text FROM copilot.users u WHERE name = 'Di  Ra'}), $untouched, 'the others are left alone');
+is($node->safe_psql('wrk', q{SELECT count(*) FROM pg_constraint WHERE conrelid = 'copilot.users'::regclass AND convalidated
+	AND conname ~ 'blank|control'}), 3, 'and the checks hold');
+
 # with rows in every table: none of them is touched, nor what they have left in the engine's
 $node->safe_psql('wrk', "\\i $FindBin::RealBin/../world.sql");
 $node->safe_psql('wrk', "BEGIN; SELECT regress.make_world('c', 1); COMMIT");
