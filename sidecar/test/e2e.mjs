@@ -4,6 +4,7 @@
 import { as, northwind, helios, seed } from '../../tools/demo_data.mjs';
 import { Follower } from '../../tools/follower.mjs';
 import { Lab, quote } from '../../tools/lab.mjs';
+import './ends.mjs';
 import { connect } from './ws_client.mjs';
 
 export { northwind, helios, quote };

@@ -14,6 +14,7 @@ import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { freePort, sample } from '../../tools/lab.mjs';
+import './ends.mjs';
 
 export { freePort };
 
