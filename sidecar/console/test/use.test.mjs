@@ -52,6 +52,19 @@ describe('the page in use', { timeout: 900000 }, () => {
     assert.deepEqual(states, order.filter((state) => states.includes(state)));
   });
 
+  test('a text that is too long is not cut: it is said how long it is, and it cannot be sent', async () => {
+    const page = await open('clara');
+    const here = pane(page, 'clara');
+    const field = here.getByRole('textbox', { name: 'Message' });
+    await field.fill('x'.repeat(21004));
+    await here.getByText('20,000 characters at most, this has 21,004').waitFor();
+    assert.equal((await field.inputValue()).length, 21004);
+    assert.ok(await here.getByRole('button', { name: 'Send', exact: true }).isDisabled());
+    await field.fill('x'.repeat(20000));
+    assert.ok(await here.getByRole('button', { name: 'Send', exact: true }).isEnabled());
+    await field.fill('');
+  });
+
   test('who types is seen to, and an internal note reaches no client', async () => {
     const [his, hers] = [await open('oskar'), await open('clara')];
     for (const [page, person] of [[his, 'oskar'], [hers, 'clara']]) await message(page, person, 'more PDFs').waitFor();

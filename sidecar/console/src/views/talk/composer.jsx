@@ -9,6 +9,7 @@ import { Icon } from '../../parts/icon.jsx';
 import { kinds, kindsFor } from './kinds.js';
 import { namedIn } from './mentions.js';
 import { NameList } from './name_list.jsx';
+import { TooLong, excessOf } from './too_long.jsx';
 import { useNaming } from './use_naming.js';
 
 const drafts = new Map(); // thread and person -> what was begun and not sent
@@ -42,6 +43,7 @@ export function Composer({ thread, can, people, me, resource, anchor = null, sen
   const [chosen, setKind] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const field = useRef(null);
+  const excess = excessOf(text);
   const { type, stop } = useTyping(resource);
   const offered = kindsFor(can);
   const kind = offered.includes(chosen) ? chosen : offered[0];
@@ -56,7 +58,7 @@ export function Composer({ thread, can, people, me, resource, anchor = null, sen
   const submit = (event) => {
     event?.preventDefault();
     const body = text.trim();
-    if (!body || !kind) return;
+    if (!body || !kind || excess) return;
     const mentions = namedIn(body, others);
     setRefusal(null);
     // what is refused stays in the thread, marked; only what never got there is told here
@@ -85,7 +87,8 @@ export function Composer({ thread, can, people, me, resource, anchor = null, sen
           placeholder={kinds[kind]?.placeholder}
           disabled={!kind}
           rows={1}
-          maxLength={20000}
+          aria-invalid={excess > 0 || undefined}
+          aria-describedby={`${id}-excess`}
           value={text}
           onChange={({ target }) => write(target.value)}
           onKeyDown={keys}
@@ -95,10 +98,11 @@ export function Composer({ thread, can, people, me, resource, anchor = null, sen
           aria-controls={naming.isOpen ? `${id}-names` : undefined}
           aria-activedescendant={naming.isOpen ? `${id}-names-${naming.active}` : undefined}
         />
-        <button type="submit" className="talk-send" aria-label="Send" data-tip="Send (Enter)" disabled={!text.trim() || !kind}>
+        <button type="submit" className="talk-send" aria-label="Send" data-tip="Send (Enter)" disabled={!text.trim() || !kind || excess > 0}>
           <Icon name="send" />
         </button>
       </div>
+      <TooLong id={`${id}-excess`} length={excess} />
     </form>
   );
 }

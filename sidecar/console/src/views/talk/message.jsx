@@ -1,6 +1,6 @@
 // One message: who, when, what, and of one's own how far it has come. Its author may edit it for a quarter of an hour
 // and delete it; those who keep order may delete any. What the database says against it stands below it.
-import { memo, useState } from 'react';
+import { memo, useId, useState } from 'react';
 
 import { Avatar } from '../../parts/avatar.jsx';
 import { ErrorLine } from '../../parts/error_line.jsx';
@@ -10,6 +10,7 @@ import { Time } from '../../parts/time.jsx';
 import { kinds } from './kinds.js';
 import { namedIn, splitAt } from './mentions.js';
 import { timeOf } from './rows.js';
+import { TooLong, excessOf } from './too_long.jsx';
 
 const EDIT_MS = 15 * 60 * 1000;
 const states = {
@@ -32,8 +33,11 @@ function Body({ message, people }) {
 }
 
 function Edit({ message, people, save, close }) {
+  const id = useId();
+  const [excess, setExcess] = useState(0);
   const submit = (event) => {
     event.preventDefault();
+    if (excess) return;
     const body = new FormData(event.currentTarget).get('body').trim();
     if (body && body !== message.body) save({ body, mentions: namedIn(body, people.list) });
     close();
@@ -46,9 +50,20 @@ function Edit({ message, people, save, close }) {
   };
   return (
     <form className="talk-edit" onSubmit={submit}>
-      <textarea name="body" aria-label="Edit message" defaultValue={message.body} rows={2} maxLength={20000} autoFocus onKeyDown={keys} />
+      <textarea
+        name="body"
+        aria-label="Edit message"
+        defaultValue={message.body}
+        rows={2}
+        autoFocus
+        aria-invalid={excess > 0 || undefined}
+        aria-describedby={id}
+        onChange={({ target }) => setExcess(excessOf(target.value))}
+        onKeyDown={keys}
+      />
+      <TooLong id={id} length={excess} />
       <span className="talk-edit-buttons">
-        <button type="submit" className="button small">
+        <button type="submit" className="button small" disabled={excess > 0}>
           Save
         </button>
         <button type="button" className="button quiet small" onClick={close}>
