@@ -73,6 +73,40 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     await page.waitForFunction(() => document.activeElement.dataset.id === 'ask');
   });
 
+  test('on the canvas Escape leaves the focus on the node, and Delete deletes the one with the focus', async () => {
+    const page = await stage.page('clara');
+    await card(page, 'ask').click();
+    await page.locator('.properties').waitFor();
+    await card(page, 'ask').focus();
+    await page.keyboard.press('Escape');
+    await page.locator('.properties').waitFor({ state: 'detached' });
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.id), 'ask');
+    await page.keyboard.press('Delete');
+    await until('it is deleted', async () => !(await stored('ask')));
+  });
+
+  test('giving up the reason for a step leads back to its button, and a connection is said in one sentence', async () => {
+    const page = await stage.page('oskar');
+    const step = page.locator('.status-step').filter({ hasText: '…' }).first();
+    await step.focus();
+    await page.keyboard.press('Enter');
+    await page.getByPlaceholder('Reason').waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => document.activeElement.classList.contains('status-step'));
+    const edges = await page.locator('[data-edge]').evaluateAll((all) => all.map(({ textContent }) => textContent));
+    assert.ok(edges.some((text) => /^From .+ to Enter it in SAP, yes$/.test(text)), edges.join('; '));
+    assert.ok(edges.every((text) => !text.includes(' to  to ')), edges.join('; '));
+  });
+
+  test('Talk that is opened by key is entered, and closing it leads back', async () => {
+    const page = await stage.page(['clara', 'oskar']);
+    const talk = pane(page, 'clara').locator('[data-panel="talk"]');
+    await talk.focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.activeElement.ariaLabel === 'Message');
+  });
+
   test('others are seen where they are: their selection, the field they are at, their pointer', async () => {
     const [page, other] = [await stage.page('clara'), await stage.page('oskar')];
     await card(other, 'ask').click();

@@ -33,6 +33,12 @@ function useDragging(move) {
   return [places, take];
 }
 
+// The node or edge that itself has the focus; nothing for what is inside one.
+function elementOf({ classList, dataset }) {
+  if (classList.contains('react-flow__node')) return { kind: 'nodes', id: dataset.id };
+  return classList.contains('react-flow__edge') ? { kind: 'edges', id: dataset.id } : null;
+}
+
 const choices = (changes) => changes.filter(({ type }) => type === 'select');
 
 export function Canvas({ editor, selection, marks, cursors, children }) {
@@ -58,10 +64,18 @@ export function Canvas({ editor, selection, marks, cursors, children }) {
   const onKeyDown = (event) => {
     if ((event.key !== 'Delete' && event.key !== 'Backspace') || event.target.closest('input, textarea, select')) return;
     event.preventDefault();
-    editor.removeSelected();
+    const held = elementOf(event.target);
+    if (held && !selection[held.kind].has(held.id)) editor.remove({ [held.kind]: new Set([held.id]) });
+    else editor.removeSelected();
+  };
+  // React Flow would take the focus from what is no longer selected
+  const onKeyDownCapture = (event) => {
+    if (event.key !== 'Escape' || !elementOf(event.target)) return;
+    event.stopPropagation();
+    selection.clear();
   };
   return (
-    <div className="canvas" data-far={far} onKeyDown={onKeyDown} {...pointer}>
+    <div className="canvas" data-far={far} onKeyDown={onKeyDown} onKeyDownCapture={onKeyDownCapture} {...pointer}>
       <ReactFlow
         nodes={nodes}
         edges={edges}

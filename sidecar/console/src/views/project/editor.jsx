@@ -20,6 +20,7 @@ import { Toolbar } from './toolbar.jsx';
 import { useBeingThere } from '../talk/use_being_there.js';
 import { useConflicts } from './use_conflicts.js';
 import { useEditor } from './use_editor.js';
+import { useEnterTalk } from './use_enter_talk.js';
 import { useFocusKept } from './use_focus_kept.js';
 import { useNews } from './use_news.js';
 import { useOthers } from './use_others.js';
@@ -132,6 +133,7 @@ export function Editor({ person, versionId, documents, choose }) {
   const heading = useRef(null);
   const root = useRef(null);
   const { room, shown, toggle, clear } = useRoom(root);
+  const enterTalk = useEnterTalk(root, shown.talk);
   const stem = useId();
   useBeingThere(person.projectId, root);
   const show = useShowNode(frame);
@@ -153,6 +155,10 @@ export function Editor({ person, versionId, documents, choose }) {
     },
     [only, show],
   );
+  const press = (panel, event) => {
+    if (panel === 'talk') enterTalk(event);
+    toggle(panel);
+  };
   const closeTalk = () => {
     toggle('talk');
     root.current.querySelector('[data-panel="talk"]').focus();
@@ -164,7 +170,8 @@ export function Editor({ person, versionId, documents, choose }) {
         chosen={versionId}
         choose={choose}
         frame={frame}
-        {...{ room, shown, toggle, blueprint, editor, back, announce, conflicts }}
+        toggle={press}
+        {...{ room, shown, blueprint, editor, back, announce, conflicts }}
       />
       <StatusBar lifecycle={work.lifecycle} />
       <Refusals blueprint={blueprint} conflicts={conflicts} back={back} />

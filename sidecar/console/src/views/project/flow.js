@@ -105,7 +105,7 @@ export const edgeName = ({ source, target }, nodes) =>
   `From ${labelOf(nodes.get(String(source)) ?? { id: source })} to ${labelOf(nodes.get(String(target)) ?? { id: target })}`;
 
 /** Which way out of its source an edge is, if that has several: what its label says, or the name of a branch. */
-function branchOf({ label, data, sourceHandle }) {
+export function branchOf({ label, data, sourceHandle }) {
   const said = [label, data?.label].find((text) => typeof text === 'string' && text !== '');
   return said ?? (/^(true|false|error|done|loop|yes|no)$/i.test(sourceHandle ?? '') ? sourceHandle : undefined);
 }

@@ -6,7 +6,7 @@ import { memo, useRef } from 'react';
 
 import { Avatar } from '../../parts/avatar.jsx';
 import { Icon } from '../../parts/icon.jsx';
-import { edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
+import { branchOf, edgesOf, kindOf, labelOf, nodesOf, placeOf } from './flow.js';
 
 const NUDGE = 20;
 const PEOPLE_SHOWN = 2;
@@ -46,7 +46,7 @@ const NodeRow = memo(function NodeRow({ node, mark, isSelected, isStop, choose }
   );
 });
 
-const EdgeRow = memo(function EdgeRow({ id, from, to, isSelected, isStop, choose }) {
+const EdgeRow = memo(function EdgeRow({ id, from, to, label, isSelected, isStop, choose }) {
   return (
     <li>
       <button type="button" className="row-button list-row list-edge" data-edge={id} aria-pressed={isSelected} tabIndex={isStop ? 0 : -1} onClick={() => choose('edges', id)}>
@@ -56,8 +56,8 @@ const EdgeRow = memo(function EdgeRow({ id, from, to, isSelected, isStop, choose
           <span className="list-label">{from}</span>
           <span className="unseen"> to </span>
           <Icon name="chevron_right" />
-          <span className="unseen"> to </span>
           <span className="list-label">{to}</span>
+          {label && <span className="unseen">, {label}</span>}
         </span>
       </button>
     </li>
@@ -119,7 +119,7 @@ export function ListView({ editor, selection, marks, headingRef, choose }) {
         {edges.map((edge, i) => {
           const id = String(edge.id);
           const isStop = id === chosenEdge || (chosenEdge === undefined && i === 0);
-          return <EdgeRow key={id} id={id} from={end(edge.source)} to={end(edge.target)} isSelected={selection.edges.has(id)} isStop={isStop} choose={choose} />;
+          return <EdgeRow key={id} id={id} from={end(edge.source)} to={end(edge.target)} label={branchOf(edge)} isSelected={selection.edges.has(id)} isStop={isStop} choose={choose} />;
         })}
       </ul>
     </section>

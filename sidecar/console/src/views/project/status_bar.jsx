@@ -1,20 +1,22 @@
 // Where a version is in its life, and the steps that are open to this person now. "Other statuses" tries one that is
 // not, to see it refused: what the database says is shown as it comes.
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 
 import { Icon } from '../../parts/icon.jsx';
 import { Menu } from './menu.jsx';
 import { Refusal } from './refusal.jsx';
 import { StatusChip } from './status_chip.jsx';
 import { statuses } from './status_words.js';
+import { useFocusReturn } from './use_focus_return.js';
 
-function Reason({ step, go, cancel }) {
+function Reason({ step, go, cancel, back }) {
+  const focus = useFocusReturn(back);
   const submit = (event) => {
     event.preventDefault();
     go(new FormData(event.currentTarget).get('reason').trim());
   };
   return (
-    <form className="status-reason" onSubmit={submit} onKeyDown={({ key }) => key === 'Escape' && cancel()}>
+    <form className="status-reason" onSubmit={submit} onKeyDown={({ key }) => key === 'Escape' && cancel()} {...focus}>
       <label>
         <span className="unseen">Reason: {step.label ?? step.to}</span>
         <input name="reason" placeholder="Reason" required maxLength={2000} autoFocus autoComplete="off" />
@@ -50,6 +52,12 @@ export function StatusBar({ lifecycle: { status, allowed, isLoaded, transition }
   const [asking, setAsking] = useState(null);
   const [refusal, setRefusal] = useState(null);
   const [isBusy, setBusy] = useState(false);
+  const bar = useRef(null);
+  // to the button that asked for the reason; where that cannot have the focus, to what it stood in
+  const back = (to) => {
+    const button = bar.current?.querySelector(`[data-step="${CSS.escape(to)}"]:enabled`);
+    (button ?? bar.current)?.focus();
+  };
   const go = async (to, reason) => {
     setAsking(null);
     setRefusal(null);
@@ -65,15 +73,15 @@ export function StatusBar({ lifecycle: { status, allowed, isLoaded, transition }
   const take = (step) => (step.needsReason ? setAsking(step) : go(step.to));
   if (!status) return <div className="status-bar" />;
   return (
-    <div className="status-bar" role="group" aria-label="Status">
+    <div className="status-bar" role="group" aria-label="Status" tabIndex={-1} ref={bar}>
       <StatusChip status={status} />
       {asking ? (
-        <Reason step={asking} go={(reason) => go(asking.to, reason)} cancel={() => setAsking(null)} />
+        <Reason step={asking} go={(reason) => go(asking.to, reason)} cancel={() => setAsking(null)} back={() => back(asking.to)} />
       ) : (
         <>
           {allowed.length > 0 && <Icon name="chevron_right" />}
           {allowed.map((step) => (
-            <button key={step.to} type="button" className="button quiet small status-step" disabled={isBusy} onClick={() => take(step)}>
+            <button key={step.to} type="button" data-step={step.to} className="button quiet small status-step" disabled={isBusy} onClick={() => take(step)}>
               {step.label ?? step.stateLabel}
               {step.needsReason && ' …'}
             </button>

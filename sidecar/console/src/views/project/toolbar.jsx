@@ -19,7 +19,7 @@ function Conflicts({ count, show }) {
 }
 
 function Toggle({ panel, icon, label, shown, toggle }) {
-  return <BarButton icon={icon} label={label} data-panel={panel} aria-pressed={shown[panel]} onClick={() => toggle(panel)} />;
+  return <BarButton icon={icon} label={label} data-panel={panel} aria-pressed={shown[panel]} onClick={(event) => toggle(panel, event)} />;
 }
 
 export function Toolbar({ documents, chosen, choose, blueprint, editor, back, frame, announce, room, shown, toggle, conflicts }) {
