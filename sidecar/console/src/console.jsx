@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react';
 
 import { ChaosBar } from './chaos/chaos_bar.jsx';
 import { Door } from './door.jsx';
+import { FirstMinute } from './first_minute.jsx';
 import { Pane } from './pane.jsx';
 import { Announcer } from './parts/announce.jsx';
 import { BarButton } from './parts/bar_button.jsx';
@@ -62,6 +63,7 @@ export function Console({ demo }) {
       <header className="bar">
         <h1 className="bar-name">wrk_copilot</h1>
         {demo && <Top {...{ demo, shown, setShown, front, show }} />}
+        {demo && !front && address.view === 'project' && <FirstMinute people={shown} />}
         <ThemeSwitch />
       </header>
       <main className="panes">
