@@ -36,7 +36,7 @@ export function OpenExample({ choose, refetch, announce }) {
   };
   return (
     <>
-      <Menu icon="download" label="Import" className="button quiet small" title="Import a workflow">
+      <Menu icon="upload" label="Import" className="button quiet small" title="Import a workflow">
         {(close) => (
           <>
             {examples.map(([label, load]) => (
