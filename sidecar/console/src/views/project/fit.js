@@ -1,7 +1,7 @@
 // How a drawing is fitted into a canvas.
 
 const NARROW = 480; // px of width
-const LEAST = 0.25; // zoom; who sees all of it smaller can read nothing
+const LEAST = 0.2; // zoom; who sees all of it smaller can read nothing
 const LEGIBLE = 0.4;
 const NEAREST = 1;
 const FARTHEST = 0.05;
