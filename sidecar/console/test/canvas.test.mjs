@@ -99,7 +99,7 @@ describe('the canvas and the history', { timeout: 240000 }, () => {
     assert.ok(edges.every((text) => !text.includes(' to  to ')), edges.join('; '));
   });
 
-  test('Talk that is opened by key is entered, and closing it leads back', async () => {
+  test('Talk that is opened by key is entered, in the field to write', async () => {
     const page = await stage.page(['clara', 'oskar']);
     const talk = pane(page, 'clara').locator('[data-panel="talk"]');
     await talk.focus();
