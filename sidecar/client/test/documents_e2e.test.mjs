@@ -103,7 +103,8 @@ describe('documents in two browsers', { timeout: 240000 }, () => {
     at.Bruno.flush();
     at.Clara.edit((draft) => void (draft.nodes = draft.nodes.filter(({ id }) => id !== 'send')));
     await agree();
-    await until('both know of it', () => at.Clara.conflicts.length === 1 && at.Bruno.conflicts.length === 1);
+    // which of the two came first at the database is open; it is the edge that is lost, either way
+    await until('who drew it knows', () => at.Bruno.conflicts.length === 1);
     await at.Bruno.resolve(at.Bruno.conflicts[0], 'ours');
     const { document } = await agree();
     assert.equal(label({ document }, 'send'), 'Send');
