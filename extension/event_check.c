@@ -39,8 +39,7 @@ has_control_character(const char *value)
 	return false;
 }
 
-/* whether a gateway says this itself: an event must not pass for an answer or a good-bye
- */
+/* a gateway says these itself: no event may pass for an answer or a good-bye */
 static bool
 is_frame_type(const char *type)
 {

@@ -69,7 +69,7 @@ typedef struct Fetch
 	int64 limit;              /* 0 = none */
 	const char *channel;      /* NULL = all; otherwise the only one asked for */
 	int64 looked_at;          /* for the channel */
-	const XidSnapshot *known; /* its control events were told; NULL = as with since */
+	const XidSnapshot *known; /* later pages tell control events behind it; NULL = none */
 	bool only_control;        /* other events are not asked for */
 	Tuplestorestate *control; /* takes control events, NULL = they are left out */
 	uint64 settled;           /* transaction of the last of them */
@@ -260,8 +260,7 @@ fetch_by_xid(Fetch *fetch)
 	}
 }
 
-/* the control events that came while a backlog is handed out; few events are new by then
- */
+/* the control events that came while a backlog is handed out; few are new by then */
 static void
 fetch_late_control(Fetch *fetch, Tuplestorestate *result)
 {

@@ -1,23 +1,15 @@
 // The project view by keys alone and beside others, and the history view: what a person can do, and what is refused.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { Stage, cast, pane, until } from './stage.mjs';
+import { Stage, cast, pane, stand, until } from './stage.mjs';
 
 const { version } = cast.clara;
 
 describe('the canvas and the history', { timeout: 240000 }, () => {
   const stage = new Stage('console_canvas');
-  let original;
-
-  before(async () => {
-    await stage.open();
-    original = (await stage.stored('clara')).document;
-  });
-  beforeEach(() => stage.sql.query(`UPDATE copilot.automation_versions SET blueprint_json = '${JSON.stringify(original)}' WHERE id = '${version}'`));
-  afterEach(() => stage.clear());
-  after(() => stage.close());
+  stand(stage);
 
   const row = (page, id) => page.locator(`[data-node="${id}"]`);
   const card = (page, id) => page.locator(`.react-flow__node[data-id="${id}"]`);

@@ -2,31 +2,19 @@
 // where there is nothing to do.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
-import { Stage, cast, connected, pane } from './stage.mjs';
-import { card, settled, viewOf } from './window.mjs';
+import { Stage, cast, connected, pane, stand } from './stage.mjs';
+import { card, opener, settled, viewOf } from './window.mjs';
 
 const views = ['History', 'Inspector', 'Isolation'];
 const { version } = cast.clara;
 
 describe('controls and drawings', { timeout: 600000 }, () => {
   const stage = new Stage('console_controls');
-  let original;
+  stand(stage);
 
-  before(async () => {
-    await stage.open();
-    original = (await stage.stored('clara')).document;
-  });
-  beforeEach(() => stage.sql.query(`UPDATE copilot.automation_versions SET blueprint_json = '${JSON.stringify(original)}' WHERE id = '${version}'`));
-  afterEach(() => stage.clear());
-  after(() => stage.close());
-
-  const open = async (people, view = 'project', options = {}) => {
-    const page = await stage.page(people, view, options);
-    await settled(page);
-    return page;
-  };
+  const open = opener(stage);
 
   test('every button is large enough to be hit, 24 pixels each way', async () => {
     const page = await open('oskar');

@@ -2,11 +2,11 @@
 // canvas shows its document.
 
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { violations } from './axe.mjs';
-import { Stage, cast, connected, pane, stateOf } from './stage.mjs';
-import { beyond, card, drawn, front, panel, settled, viewOf } from './window.mjs';
+import { Stage, cast, connected, pane, stand, stateOf } from './stage.mjs';
+import { beyond, card, drawn, front, opener, panel, settled, viewOf } from './window.mjs';
 
 const sizes = [
   [1440, 900],
@@ -24,21 +24,9 @@ const { version } = cast.clara;
 
 describe('the layout', { timeout: 900000 }, () => {
   const stage = new Stage('console_layout', { receipts: true });
-  let original;
+  stand(stage);
 
-  before(async () => {
-    await stage.open();
-    original = (await stage.stored('clara')).document;
-  });
-  beforeEach(() => stage.sql.query(`UPDATE copilot.automation_versions SET blueprint_json = '${JSON.stringify(original)}' WHERE id = '${version}'`));
-  afterEach(() => stage.clear());
-  after(() => stage.close());
-
-  const open = async (people, view = 'project', options = {}) => {
-    const page = await stage.page(people, view, options);
-    await settled(page);
-    return page;
-  };
+  const open = opener(stage);
   const heightOf = (page, selector) => page.locator(selector).first().evaluate((element) => element.getBoundingClientRect().height);
 
   for (const [width, height] of sizes)

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { after, afterEach, before, beforeEach } from 'node:test';
 
 import { chromium } from 'playwright-core';
 
@@ -19,6 +20,18 @@ export { northwind, helios } from '../../test/e2e.mjs';
 const pictures = path.join(top, 'tmp/check/console');
 // what Chromium says of connections that a test has broken, and of a refusal that it has asked for
 const EXPECTED = /Failed to load resource|WebSocket connection to|net::ERR_|ERR_CONNECTION|\[getToken\]/;
+
+// For the tests of a describe(): the stage is there, and each begins with the blueprint as it was.
+export function stand(stage) {
+  let original;
+  before(async () => {
+    await stage.open();
+    original = (await stage.stored('clara')).document;
+  });
+  beforeEach(() => stage.sql.query(`UPDATE copilot.automation_versions SET blueprint_json = '${JSON.stringify(original)}' WHERE id = '${cast.clara.version}'`));
+  afterEach(() => stage.clear());
+  after(() => stage.close());
+}
 
 export class Stage {
   #contexts = [];

@@ -5,6 +5,13 @@ import { pane } from './stage.mjs';
 export const settled = (page) =>
   page.waitForFunction(() => ![...document.querySelectorAll('.waiting')].some((one) => one.offsetWidth > 0), null, { timeout: 30000 });
 
+/** Gives what opens a page and waits until it is settled. */
+export const opener = (stage) => async (people, view = 'project', options = {}) => {
+  const page = await stage.page(people, view, options);
+  await settled(page);
+  return page;
+};
+
 /** What has been changed is drawn. */
 export const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
 
